@@ -1,0 +1,3 @@
+module service-mesh-istio/testbed/httpapp
+
+go 1.26
