@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from . import host
 from .layout import Bed
 from .parts import Part, with_needs
 from .progress import heartbeat, say, span
@@ -26,6 +27,8 @@ def missing(bed: Bed, names: list[str]) -> list[Part]:
 def ensure(bed: Bed, names: list[str]) -> dict[str, float]:
     """Makes the missing parts in order; returns the seconds that each took."""
     todo = missing(bed, names)
+    if any(part.recipe == "proxy_image" for part in todo):
+        host.require(host.PROXY_IMAGE)
     took: dict[str, float] = {}
     for position, part in enumerate(todo, 1):
         following = todo[position].name if position < len(todo) else "nothing"

@@ -60,13 +60,10 @@ def istio_parts(version: str) -> list[Part]:
     agent = GoBuild(("istio.io/istio/pilot/cmd/pilot-agent",), "agent,disable_pgv", stamp)
     built = f"istio-{version}"
     return [
-        Part(built, "go_module", f"istio/{version}", (server, agent)),
+        Part(built, "istio", f"istio/{version}", (server, agent)),
         Part(f"charts-{version}", "istio_charts", f"istio/{version}", facts=(version,), needs=("helm",)),
-        Part(f"image-pilot-{version}", "pilot_image", facts=(f"docker.io/istio/pilot:{version}", built), needs=(built, f"charts-{version}")),
-        Part(
-            f"image-proxyv2-{version}", "proxy_image", facts=(f"docker.io/istio/proxyv2:{version}", built, f"charts-{version}"),
-            needs=(built, f"charts-{version}", "envoy"),
-        ),
+        Part(f"image-pilot-{version}", "pilot_image", facts=(f"docker.io/istio/pilot:{version}", built), needs=(built,)),
+        Part(f"image-proxyv2-{version}", "proxy_image", facts=(f"docker.io/istio/proxyv2:{version}", built), needs=(built, "envoy")),
     ]
 
 
@@ -95,6 +92,11 @@ def cluster_images(istio: tuple[str, ...]) -> list[str]:
     return ["image-pause", "image-coredns", "image-httpapp", *meshes]
 
 
+def cluster_parts(istio: tuple[str, ...]) -> list[str]:
+    """What lane cluster needs, programs and charts for people included."""
+    return ["kube", "helm", *cluster_images(istio), *(f"charts-{version}" for version in istio)]
+
+
 def with_needs(names: list[str]) -> list[Part]:
     """The parts and all that they are made of, in an order in which they can be built."""
     order: dict[str, Part] = {}
@@ -118,4 +120,4 @@ def key(name: str) -> str:
 
 def default() -> list[str]:
     """What a default cluster needs."""
-    return ["kube", "helm", *cluster_images((DEFAULT_ISTIO,))]
+    return cluster_parts((DEFAULT_ISTIO,))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import toolchain
+from . import host, images, toolchain
 from .errors import BedError, tail
 from .layout import SOURCE, Bed
 from .parts import Part, key
@@ -45,8 +48,25 @@ class Workshop:
 
     def go(self, *arguments: str | Path) -> None:
         """The go command in the part's module, with what every build here wants."""
-        self.run([toolchain.go(self.bed), *arguments], SOURCE / "go" / self.part.module, GO_ENVIRONMENT)
+        self.run([toolchain.go(self.bed), *arguments], self.module, GO_ENVIRONMENT)
 
+    def ask_go(self, *arguments: str) -> str:
+        """What a go command answers."""
+        argv = [str(toolchain.go(self.bed)), *arguments]
+        result = subprocess.run(argv, cwd=self.module, env={**os.environ, **GO_ENVIRONMENT}, capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise BedError(f"{self.part.name}: `{' '.join(argv)}` ended with {result.returncode}:\n{result.stdout}{result.stderr}")
+        return result.stdout
+
+    @property
+    def module(self) -> Path:
+        return SOURCE / "go" / self.part.module
+
+ISTIO_USER = "1337:1337"
+# The charts' names in a release, and their folders in the source.
+CHARTS = {
+    "base": "base", "istiod": "istio-control/istio-discovery", "cni": "istio-cni", "ztunnel": "ztunnel", "gateway": "gateway",
+}
 
 # Static, because the programs go into images without a C library; local, so that no other toolchain is downloaded.
 GO_ENVIRONMENT = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false", "GOWORK": "off"}
@@ -81,8 +101,92 @@ def envoy(shop: Workshop) -> None:
     (shop.out / "envoy").chmod(0o755)
 
 
+def istio(shop: Workshop) -> None:
+    """istiod, the agent, istioctl, and the template from which the agent makes Envoy's configuration."""
+    go_module(shop)
+    shutil.copyfile(istio_source(shop) / "tools/packaging/common/envoy_bootstrap.json", shop.out / "envoy_bootstrap_tmpl.json")
+
+
+def istio_charts(shop: Workshop) -> None:
+    """The charts as they are in the source, and beside them archives and an index as a release has them."""
+    (version,) = shop.part.facts
+    archives = shop.out / "archives"
+    for name, folder in CHARTS.items():
+        shutil.copytree(istio_source(shop) / "manifests" / "charts" / folder, shop.out / name)
+        writable(shop.out / name)
+        package(shop, shop.out / name, version, archives)
+    shop.run([shop.made("helm") / "bin" / "helm", "repo", "index", archives], shop.out)
+
+
+def package(shop: Workshop, chart: Path, version: str, archives: Path) -> None:
+    """One archive; like a release's its default images are those of its version."""
+    with tempfile.TemporaryDirectory(dir=shop.out.parent) as scratch:
+        copy = Path(scratch) / chart.name
+        shutil.copytree(chart, copy)
+        values = copy / "values.yaml"
+        values.write_text(released(values.read_text(), version))
+        helm = [shop.made("helm") / "bin" / "helm", "package", copy, "--version", version, "--app-version", version]
+        shop.run([*helm, "--destination", archives], shop.out)
+
+
+def released(values: str, version: str) -> str:
+    """Default values with the image names of a release in place of those of a development build."""
+    return values.replace("hub: gcr.io/istio-testing", "hub: docker.io/istio").replace("tag: latest", f"tag: {version}")
+
+
+def writable(folder: Path) -> None:
+    """Go's module cache is read-only; copies of it are not to be."""
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(path.stat().st_mode | stat.S_IWUSR)
+
+
+def istio_source(shop: Workshop) -> Path:
+    """Where Go keeps the source of the module (which it checks against go.sum)."""
+    answer = json.loads(shop.ask_go("mod", "download", "-json", "istio.io/istio"))
+    return Path(answer["Dir"])
+
+
+def program_image(shop: Workshop) -> None:
+    """An image with one static program: facts are the image's name, the part with the program, and its first arguments."""
+    name, program, *arguments = shop.part.facts
+    with root_folder(shop) as root:
+        images.program(root, shop.made(program) / "bin" / program, f"usr/local/bin/{program}")
+        images.write(images.Image(name, (f"/usr/local/bin/{program}", *arguments)), root, shop.out / "image.tar")
+
+
+def pilot_image(shop: Workshop) -> None:
+    """istiod."""
+    name, built_as = shop.part.facts
+    with root_folder(shop) as root:
+        images.program(root, shop.made(built_as) / "bin" / "pilot-discovery", "usr/local/bin/pilot-discovery")
+        images.write(images.Image(name, ("/usr/local/bin/pilot-discovery",), ISTIO_USER), root, shop.out / "image.tar")
+
+
+def proxy_image(shop: Workshop) -> None:
+    """A sidecar or gateway: the agent, Envoy, and iptables for istio-init."""
+    name, built_as = shop.part.facts
+    with root_folder(shop) as root:
+        images.program(root, shop.made(built_as) / "bin" / "pilot-agent", "usr/local/bin/pilot-agent")
+        images.program(root, shop.made("envoy") / "envoy", "usr/local/bin/envoy")
+        template = shop.made(built_as) / "envoy_bootstrap_tmpl.json"
+        images.copy(template, images.place(root, "var/lib/istio/envoy/envoy_bootstrap_tmpl.json"))
+        (root / "etc/istio/proxy").mkdir(parents=True)
+        (root / "etc/istio/proxy").chmod(0o777)
+        images.iptables(root, host.find("xtables-nft-multi"), host.iptables_plugins())
+        images.write(images.Image(name, ("/usr/local/bin/pilot-agent",), ISTIO_USER), root, shop.out / "image.tar")
+
+
+@contextmanager
+def root_folder(shop: Workshop) -> Iterator[Path]:
+    """A folder to be filled with an image's files."""
+    with tempfile.TemporaryDirectory(dir=shop.out.parent) as scratch:
+        root = Path(scratch) / "root"
+        root.mkdir()
+        images.skeleton(root)
+        yield root
+
+
 RECIPES: dict[str, Callable[[Workshop], None]] = {
-    "go_module": go_module,
-    "kubernetes": kubernetes,
-    "envoy": envoy,
+    function.__name__: function
+    for function in (go_module, kubernetes, envoy, istio, istio_charts, program_image, pilot_image, proxy_image)
 }
