@@ -1,0 +1,94 @@
+"""The table of what `make test` runs: each step, its checks, and how long a check may take."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORTS = ROOT / ".venv" / "report"
+BED = "tests/testbed/bed"
+OLDEST_PYTHON = ROOT / ".venv-2.16" / "bin" / "python"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One command. It counts as one case, or as many as its JUnit report says."""
+
+    name: str
+    argv: tuple[str, ...]
+    minutes: int = 10
+    junit: Path | None = None
+    folder: str = "."
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Checks that belong together; looked up only when their turn comes."""
+
+    checks: Callable[[], list[Check]]
+    at_once: int = 1
+
+
+def pytest(name: str, *arguments: str, minutes: int, python: str = sys.executable) -> Check:
+    """One run of pytest with a report to count."""
+    junit = REPORTS / f"{name}.xml"
+    return Check(name, (python, "-m", "pytest", f"--junitxml={junit}", *arguments), minutes, junit)
+
+
+def lint() -> list[Check]:
+    """Longest first: two run at a time. Each is independent of the others."""
+    python = sys.executable
+    return [
+        Check("sanity", (python, "tests/lint/sanity.py"), minutes=20),
+        Check("ansible-lint", ("ansible-lint", "--offline", "--strict")),
+        Check("artifact", (python, "tests/lint/artifact.py")),
+        Check("docs", ("antsibull-docs", "lint-collection-docs", "--plugin-docs", ".")),
+        Check("mypy", ("mypy",)),
+        Check("mypy-tests", ("mypy", "--config-file=tests/mypy.ini")),
+        Check("yamllint", ("yamllint", "--strict", ".")),
+        Check("changelog", ("antsibull-changelog", "lint")),
+        Check("ruff", ("ruff", "check")),
+        Check("ruff-format", ("ruff", "format", "--check")),
+    ]
+
+
+def unit() -> list[Check]:
+    """The same tests on the newest ansible-core that this Python takes and on the oldest that we promise."""
+    return [
+        pytest("unit", "-n2", "tests/unit", minutes=10),
+        pytest("unit-core-2.16", "-n2", "tests/unit", minutes=10, python=str(OLDEST_PYTHON)),
+    ]
+
+
+def integration() -> list[Check]:
+    """The bed comes first and by itself: a cold machine builds for many minutes, which no test's limit should see."""
+    return [
+        Check("bed-api", (BED, "up", "--lane", "api"), minutes=45),
+        pytest("integration", "tests/integration", minutes=30),
+    ]
+
+
+def molecule() -> list[Check]:
+    """One check a scenario: the folders of extensions/molecule that hold a molecule.yml."""
+    scenarios = sorted(path.parent.name for path in (ROOT / "extensions" / "molecule").glob("*/molecule.yml"))
+    bed = Check("bed-cluster", (BED, "up", "--lane", "cluster"), minutes=60)
+    tests = [
+        Check(f"molecule-{name}", ("molecule", "test", "--scenario-name", name), minutes=20, folder="extensions")
+        for name in scenarios
+    ]
+    down = Check("bed-down", (BED, "down"), minutes=5)
+    # A person's bed stays up for the next round; continuous integration leaves its machine as it was.
+    return [bed, *tests, *([down] if os.environ.get("CI") else [])]
+
+
+STEPS: Mapping[str, Step] = {
+    "lint": Step(lint, at_once=2),
+    "unit": Step(unit),
+    "integration": Step(integration),
+    "molecule": Step(molecule),
+}
