@@ -6,8 +6,9 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from . import api_lane, build, parts, status, teardown, tools
+from . import api_lane, build, cluster_lane, network, parts, status, teardown, tools
 from .errors import BedError
 from .layout import LANES, Bed, bed
 from .progress import say
@@ -23,6 +24,9 @@ def parser() -> argparse.ArgumentParser:
     env = commands.add_parser("env", help='print shell lines: eval "$(bed env)"')
     for command in (up, down, env):
         command.add_argument("--lane", choices=LANES, default="api" if command is up else None)
+    up.add_argument("--clusters", type=int, default=1, help="how many (lane cluster)")
+    up.add_argument("--network", choices=(network.FLAT, network.SEPARATE), default=network.FLAT, help="between clusters")
+    up.add_argument("--istio", default=parts.DEFAULT_ISTIO, help="versions whose images are wanted, with commas between")
     env.add_argument("--cluster", help="which cluster of the lane")
     show.add_argument("--json", action="store_true", help="for programs")
     make.add_argument("parts", nargs="*", metavar="PART", help=f"one or more of: {', '.join(parts.PARTS)}")
@@ -39,12 +43,48 @@ def up(found: Bed, arguments: argparse.Namespace) -> None:
 
 
 def start(found: Bed, arguments: argparse.Namespace) -> None:
-    if status.lane_status(found, arguments.lane)["up"]:
-        say(f"lane {arguments.lane} is up already")
+    if arguments.lane == "api":
+        start_api(found)
+    else:
+        start_cluster(found, cluster_lane.Shape(arguments.clusters, arguments.network, versions(arguments.istio)))
+
+
+def start_api(found: Bed) -> None:
+    if status.lane_status(found, "api")["up"]:
+        say("lane api is up already")
         return
     tools.provide(found, list(parts.API_PARTS), ())
-    teardown.down(found, arguments.lane)
+    teardown.down(found, "api")
     api_lane.up(found)
+
+
+def start_cluster(found: Bed, shape: cluster_lane.Shape) -> None:
+    running = status.lane_status(found, "cluster")
+    if running["up"]:
+        check_shape(running, shape)
+    cluster_lane.require()
+    tools.provide(found, parts.cluster_parts(shape.istio), shape.istio)
+    if running["up"]:
+        cluster_lane.add_images(found, shape.istio)
+        say("lane cluster is up already")
+        return
+    teardown.down(found, "cluster")
+    cluster_lane.up(found, shape)
+
+
+def check_shape(running: dict[str, Any], shape: cluster_lane.Shape) -> None:
+    """Another shape is never put in place of one that runs: somebody may be working on it."""
+    has = (len(running["order"]), running["network"])
+    if has != (shape.clusters, shape.network):
+        raise BedError(f"lane cluster is up with {has[0]} cluster(s), network {has[1]}; take it down first: bed down --lane cluster")
+
+
+def versions(text: str) -> tuple[str, ...]:
+    found = tuple(text.split(","))
+    for version in found:
+        if version not in parts.ISTIO_VERSIONS:
+            raise BedError(f"there is no recipe for Istio {version!r}; there is one for {', '.join(parts.ISTIO_VERSIONS)}")
+    return found
 
 
 def down(found: Bed, arguments: argparse.Namespace) -> None:

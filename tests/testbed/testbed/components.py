@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .pki import CONTROLLERS, SCHEDULER
+from .addresses import Plan
+from .pki import CONTROLLERS, PROXY, SCHEDULER
 
 # The controllers that have work where there is no node.
 NODELESS_CONTROLLERS = (
@@ -33,8 +34,6 @@ class Settings:
     controllers: tuple[str, ...] = ALL_CONTROLLERS
     # "none" where the advertised address is loopback: the API server may not publish it as its own Service's endpoint.
     reconciler: str = "lease"
-    node: str = ""
-    pods: str = ""
 
 
 # etcd wants a port in every address; in that of a socket it is a part of the file's name.
@@ -87,3 +86,25 @@ def controller_manager(bin: Path, settings: Settings) -> list[str]:
 
 def scheduler(bin: Path) -> list[str]:
     return [f"{bin}/kube-scheduler", f"--kubeconfig={SCHEDULER.file}.kubeconfig", "--leader-elect=false", "--secure-port=0"]
+
+
+def containerd(program: Path) -> list[str]:
+    return [str(program), "--config=containerd/config.toml"]
+
+
+def kubelet(bin: Path, root: Path, plan: Plan) -> list[str]:
+    labels = {"region": plan.name, "zone": plan.node_name}
+    return [
+        f"{bin}/kubelet", "--config=kubelet.yaml", "--kubeconfig=kubelet.kubeconfig", f"--root-dir={root}", f"--cert-dir={root}/pki",
+        f"--hostname-override={plan.node_name}", f"--node-ip={plan.node}",
+        f"--node-labels={','.join(f'topology.kubernetes.io/{name}={value}' for name, value in labels.items())}",
+    ]
+
+
+def proxy(bin: Path, plan: Plan) -> list[str]:
+    """Its conntrack limits are zero ("leave as it is"), because they are settings of the whole machine."""
+    return [
+        f"{bin}/kube-proxy", f"--kubeconfig={PROXY.file}.kubeconfig", "--proxy-mode=iptables", f"--cluster-cidr={plan.pods}",
+        f"--hostname-override={plan.node_name}", "--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=0",
+        "--conntrack-tcp-timeout-close-wait=0",
+    ]

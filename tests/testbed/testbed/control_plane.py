@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from . import components, kubeconfig, pki, processes
+from . import components, kubeconfig, namespaces, pki, processes
 from .components import Settings
 from .layout import Cluster
 from .processes import Child
@@ -29,9 +29,10 @@ def prepare(cluster: Cluster, settings: Settings, addresses: Sequence[str], iden
         kubeconfig.write(cluster.folder / f"{identity.file}.kubeconfig", cluster.name, server, cluster.pki, identity.file)
 
 
-def start(cluster: Cluster, name: str, argv: Sequence[str | Path], netns: Path | None = None) -> Child:
-    """One component of a cluster, in the cluster's folder."""
-    return processes.start(name, argv, mark=cluster.mark, log=cluster.log(name), folder=cluster.folder, netns=netns)
+def start(cluster: Cluster, name: str, argv: Sequence[str | Path]) -> Child:
+    """One component of a cluster, in the cluster's folder and, where it has them, its namespaces."""
+    inside = [*namespaces.of(cluster.bed, cluster.name).inside, cluster.folder] if cluster.lane == "cluster" else []
+    return processes.start(name, [*inside, *argv], mark=cluster.mark, log=cluster.log(name), folder=cluster.folder)
 
 
 class Api:

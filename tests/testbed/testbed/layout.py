@@ -103,7 +103,7 @@ class Cluster:
 
     @property
     def netns(self) -> Path:
-        """The file that holds the network namespace: bound here and not below /run, so that nothing is left elsewhere."""
+        """Leads to the network namespace while it is there; lane api has none."""
         return self.bed.lane(self.lane) / "netns" / self.name
 
 

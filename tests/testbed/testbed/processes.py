@@ -39,15 +39,13 @@ class Child:
 
 def start(
     name: str, argv: Sequence[str | Path], *, mark: str, log: Path, folder: Path,
-    netns: Path | None = None, pass_fds: Sequence[int] = (), env: dict[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> Child:
-    """Starts a component in a session of its own; inside a network namespace by nsenter, which becomes the program."""
+    """Starts a component in a session of its own."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    inside = [f"--net={netns}", "--"] if netns else []
-    command = [*(["nsenter", *inside] if netns else []), *map(str, argv)]
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **(env or {}), MARK: f"{mark}/{name}"}, stdin=subprocess.DEVNULL,
+            list(map(str, argv)), cwd=folder, env={**os.environ, MARK: f"{mark}/{name}"}, stdin=subprocess.DEVNULL,
             stdout=output, stderr=output, start_new_session=True, pass_fds=pass_fds,
         )
     return Child(name, process, log)

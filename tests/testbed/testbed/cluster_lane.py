@@ -1,0 +1,171 @@
+"""Lane cluster: whole clusters with a node each, every one in its own namespaces, joined by a switch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from . import components, control_plane, forward, host, kubeconfig, namespaces, network, node, pki, processes
+from .addresses import API_PORT, Plan, plans
+from .components import Settings
+from .control_plane import READY_WITHIN, Api
+from .errors import BedError
+from .layout import SOURCE, Bed, Cluster
+from .parts import cluster_images
+from .processes import Child
+from .progress import say
+from .recipes import built
+
+SWITCH = "switch"
+NODE_WITHIN = 90.0
+DNS_NAME = "kubernetes.default.svc.cluster.local"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What `up` was asked for."""
+
+    clusters: int = 1
+    network: str = network.FLAT
+    istio: tuple[str, ...] = ()
+
+
+def require() -> None:
+    """Everything that the machine must bring, looked at before anything starts."""
+    host.require_root()
+    host.require(host.NODE)
+    host.require_bridge_filter()
+
+
+def up(bed: Bed, shape: Shape) -> None:
+    """Starts all clusters at once; returns when every node is Ready and its DNS answers."""
+    wanted = plans(shape.clusters)
+    bed.lane("cluster").mkdir(parents=True, mode=0o700)
+    switch = namespaces.hold(bed, SWITCH)
+    network.make_switch(switch)
+    record = {**asdict(shape), "clusters_wanted": shape.clusters, "order": [plan.name for plan in wanted], "switch_netns": str(switch.net)}
+    del record["clusters"]
+    (bed.lane("cluster") / "shape.json").write_text(json.dumps(record, indent=2))
+    each(partial(cluster_up, bed, shape, wanted), wanted)
+
+
+def each(work: partial[None], wanted: Sequence[Plan]) -> None:
+    """Side by side; the first trouble ends it."""
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        for outcome in [pool.submit(work, plan) for plan in wanted]:
+            outcome.result()
+
+
+def cluster_up(bed: Bed, shape: Shape, wanted: Sequence[Plan], plan: Plan) -> None:
+    cluster = bed.cluster("cluster", plan.name)
+    settings = Settings("0.0.0.0", API_PORT, plan.node, plan.services)
+    furnish(cluster, settings, plan)
+    network.join(namespaces.of(bed, plan.name), namespaces.of(bed, SWITCH), plan)
+    network.connect(namespaces.of(bed, plan.name), plan, [other for other in wanted if other != plan], shape.network)
+    port = expose(cluster, plan)
+    children, imports = start_stores(cluster, settings, shape.istio)
+    api = Api(cluster, "127.0.0.1", port)
+    api.wait_ready(children)
+    children += start_workers(cluster, settings, plan)
+    install_dns(cluster, plan)
+    wait_node(cluster, api, plan, children)
+    finish(imports)
+    wait_dns(cluster, plan)
+    say(f"cluster {plan.name} is up at https://127.0.0.1:{port}")
+
+
+def furnish(cluster: Cluster, settings: Settings, plan: Plan) -> None:
+    identities = [pki.CONTROLLERS, pki.SCHEDULER, pki.PROXY, pki.kubelet(plan.node_name)]
+    control_plane.prepare(cluster, settings, ["127.0.0.1", plan.node, plan.api], identities)
+    node.prepare(cluster, plan)
+    namespaces.hold(cluster.bed, cluster.name)
+
+
+def expose(cluster: Cluster, plan: Plan) -> int:
+    """The host's way to the API server, and what names it."""
+    port = forward.ensure(cluster, plan.node, API_PORT)
+    server = f"https://127.0.0.1:{port}"
+    kubeconfig.write(cluster.kubeconfig, cluster.name, server, cluster.pki, pki.ADMIN.file)
+    addresses = {name: getattr(plan, name) for name in ("gateway", "pods", "services", "dns", "node_name")}
+    node_server = f"https://{plan.node}:{API_PORT}"
+    control_plane.record(cluster, {"server": server, "node_server": node_server, "node_address": plan.node, **addresses})
+    return port
+
+
+def start_stores(cluster: Cluster, settings: Settings, istio: tuple[str, ...]) -> tuple[list[Child], list[Child]]:
+    """What holds state; images are imported while the API server starts."""
+    bin = built(cluster.bed, "kube") / "bin"
+    containerd = control_plane.start(cluster, "containerd", components.containerd(host.find("containerd")))
+    children = [
+        containerd,
+        control_plane.start(cluster, "etcd", components.etcd(bin)),
+        control_plane.start(cluster, "kube-apiserver", components.apiserver(bin, settings)),
+    ]
+    socket = cluster.folder / "containerd" / "c.sock"
+    processes.wait_until(socket.is_socket, "containerd listens", READY_WITHIN, [containerd])
+    return children, import_images(cluster, cluster_images(istio))
+
+
+def import_images(cluster: Cluster, images: Sequence[str]) -> list[Child]:
+    ctr = [host.find("ctr"), "--address", cluster.folder / "containerd" / "c.sock", "--namespace", "k8s.io", "images", "import"]
+    archives = {image: built(cluster.bed, image) / "image.tar" for image in images}
+    return [control_plane.start(cluster, f"import-{image}", [*ctr, archive]) for image, archive in archives.items()]
+
+
+def finish(imports: Sequence[Child]) -> None:
+    for child in imports:
+        if child.process.wait(timeout=READY_WITHIN):
+            child.check()
+
+
+def start_workers(cluster: Cluster, settings: Settings, plan: Plan) -> list[Child]:
+    bin = built(cluster.bed, "kube") / "bin"
+    return [
+        control_plane.start(cluster, "kube-controller-manager", components.controller_manager(bin, settings)),
+        control_plane.start(cluster, "kube-scheduler", components.scheduler(bin)),
+        control_plane.start(cluster, "kubelet", components.kubelet(bin, cluster.folder / "kubelet", plan)),
+        control_plane.start(cluster, "kube-proxy", components.proxy(bin, plan)),
+    ]
+
+
+def install_dns(cluster: Cluster, plan: Plan) -> None:
+    manifest = (SOURCE / "manifests" / "coredns.yaml").read_text().replace("${DNS}", plan.dns)
+    kubectl = [str(built(cluster.bed, "kube") / "bin" / "kubectl"), "--kubeconfig", str(cluster.kubeconfig)]
+    argv = [*kubectl, "apply", "--server-side", "--field-manager=testbed", "-f", "-"]
+    result = subprocess.run(argv, input=manifest, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise BedError(f"CoreDNS could not be installed in {cluster.name}:\n{result.stderr}")
+
+
+def wait_node(cluster: Cluster, api: Api, plan: Plan, children: Sequence[Child]) -> None:
+    def ready() -> bool:
+        status, body = api.get(f"/api/v1/nodes/{plan.node_name}")
+        conditions = json.loads(body).get("status", {}).get("conditions", []) if status == 200 else []
+        return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
+    processes.wait_until(ready, f"node {plan.node_name} is Ready", NODE_WITHIN, children)
+
+
+def wait_dns(cluster: Cluster, plan: Plan) -> None:
+    """A real question to the service's address, so that kube-proxy, the Pod network and CoreDNS are all proved."""
+    space = namespaces.of(cluster.bed, cluster.name)
+    argv = [*space.network, sys.executable, str(SOURCE / "testbed" / "dns.py"), plan.dns, DNS_NAME, str(NODE_WITHIN)]
+    if subprocess.run(argv, check=False).returncode:
+        raise BedError(f"DNS of {cluster.name} at {plan.dns} does not know {DNS_NAME} after {NODE_WITHIN:.0f} s; see: bed logs kubelet")
+
+
+def add_images(bed: Bed, istio: tuple[str, ...]) -> None:
+    """More versions of Istio for clusters that run."""
+    shape: Path = bed.lane("cluster") / "shape.json"
+    record = json.loads(shape.read_text())
+    fresh = tuple(version for version in istio if version not in record["istio"])
+    images = [image for image in cluster_images(fresh) if fresh and image.endswith(fresh)]
+    for cluster in bed.clusters("cluster"):
+        finish(import_images(cluster, images))
+    shape.write_text(json.dumps({**record, "istio": [*record["istio"], *fresh]}, indent=2))
