@@ -15,16 +15,9 @@ INHERITED = ("cpuset.cpus", "cpuset.mems")
 
 
 def hierarchies() -> dict[Path, str]:
-    """Where control groups are mounted, and whether as "cgroup" (version 1) or "cgroup2"."""
+    """Where control groups are mounted, and whether as "cgroup" (version 1) or "cgroup2" (which may be there beside version 1)."""
     fields = [line.split() for line in MOUNTS.read_text().splitlines()]
-    found = {Path(field[1]): field[2] for field in fields if field[2] in ("cgroup", "cgroup2")}
-    first = {mount: kind for mount, kind in found.items() if kind == "cgroup"}
-    # Beside version 1 a version 2 hierarchy has no controllers and no work.
-    return first or found
-
-
-def version() -> int:
-    return 1 if "cgroup" in hierarchies().values() else 2
+    return {Path(field[1]): field[2] for field in fields if field[2] in ("cgroup", "cgroup2")}
 
 
 def root(bed_id: str, name: str = "") -> str:

@@ -6,12 +6,15 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from . import api_lane, build, cluster_lane, network, parts, status, teardown, tools
+from . import api_lane, build, cluster_lane, forward, network, parts, status, teardown, tools
 from .errors import BedError
 from .layout import LANES, Bed, bed
 from .progress import say
+
+BUSY = "another command works on this bed: waiting for it"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,13 +24,21 @@ def parser() -> argparse.ArgumentParser:
     down = commands.add_parser("down", help="take down a lane, or all of this bed")
     show = commands.add_parser("status", help="say what runs and where its files lie")
     make = commands.add_parser("build", help="build parts (without names: what a default cluster needs)")
+    logs = commands.add_parser("logs", help="show the end of a component's log (without a name: which there are)")
+    port = commands.add_parser("forward", help="make a port of a cluster's node reachable on 127.0.0.1; prints the local port")
+    again = commands.add_parser("reset", help="throw everything away and start the same lanes afresh")
     env = commands.add_parser("env", help='print shell lines: eval "$(bed env)"')
-    for command in (up, down, env):
+    for command in (up, down, env, logs, again):
         command.add_argument("--lane", choices=LANES, default="api" if command is up else None)
     up.add_argument("--clusters", type=int, default=1, help="how many (lane cluster)")
     up.add_argument("--network", choices=(network.FLAT, network.SEPARATE), default=network.FLAT, help="between clusters")
     up.add_argument("--istio", default=parts.DEFAULT_ISTIO, help="versions whose images are wanted, with commas between")
-    env.add_argument("--cluster", help="which cluster of the lane")
+    for command in (env, logs):
+        command.add_argument("--cluster", help="which cluster of the lane")
+    logs.add_argument("component", nargs="?")
+    logs.add_argument("--lines", type=int, default=100)
+    port.add_argument("cluster")
+    port.add_argument("port", type=int, metavar="NODEPORT")
     show.add_argument("--json", action="store_true", help="for programs")
     make.add_argument("parts", nargs="*", metavar="PART", help=f"one or more of: {', '.join(parts.PARTS)}")
     make.add_argument("--all", action="store_true", help="everything, all versions of Istio")
@@ -38,7 +49,7 @@ def up(found: Bed, arguments: argparse.Namespace) -> None:
     if kubeconfig := status.external():
         say(f"{status.EXTERNAL} is set: {kubeconfig} is used, nothing is started")
         return
-    with build.locked(found.lock, "another command works on this bed: waiting for it"):
+    with build.locked(found.lock, BUSY):
         start(found, arguments)
 
 
@@ -88,7 +99,7 @@ def versions(text: str) -> tuple[str, ...]:
 
 
 def down(found: Bed, arguments: argparse.Namespace) -> None:
-    with build.locked(found.lock, "another command works on this bed: waiting for it"):
+    with build.locked(found.lock, BUSY):
         for lane in [arguments.lane] if arguments.lane else LANES:
             teardown.down(found, lane)
 
@@ -104,11 +115,40 @@ def make(found: Bed, arguments: argparse.Namespace) -> None:
     print(build.table(found, names, took))
 
 
+def logs(found: Bed, arguments: argparse.Namespace) -> None:
+    folder = Path(status.pick(status.collect(found), arguments.lane, arguments.cluster)["logs"])
+    known = sorted(path.stem for path in folder.glob("*.log"))
+    if not arguments.component:
+        print("\n".join(known))
+    elif arguments.component not in known:
+        raise BedError(f"there is no log of {arguments.component!r}; there are logs of {', '.join(known)}")
+    else:
+        print("\n".join((folder / f"{arguments.component}.log").read_text(errors="replace").splitlines()[-arguments.lines :]))
+
+
+def port(found: Bed, arguments: argparse.Namespace) -> None:
+    node = status.pick(status.collect(found), "cluster", arguments.cluster)["node_address"]
+    with build.locked(found.lock, BUSY):
+        print(forward.ensure(found.cluster("cluster", arguments.cluster), node, arguments.port))
+
+
+def again(found: Bed, arguments: argparse.Namespace) -> None:
+    """A lane's shape is read before the lane is taken down."""
+    with build.locked(found.lock, BUSY):
+        for lane in [arguments.lane] if arguments.lane else LANES:
+            if found.lane(lane).exists():
+                shape = cluster_lane.recorded(found)
+                teardown.down(found, lane)
+                start_api(found) if lane == "api" else start_cluster(found, shape)
+
+
 def env(found: Bed, arguments: argparse.Namespace) -> None:
     print(status.exports(found, arguments.lane, arguments.cluster))
 
 
-COMMANDS: dict[str, Callable[[Bed, argparse.Namespace], None]] = {"up": up, "down": down, "status": show, "build": make, "env": env}
+COMMANDS: dict[str, Callable[[Bed, argparse.Namespace], None]] = {
+    "up": up, "down": down, "status": show, "build": make, "logs": logs, "forward": port, "reset": again, "env": env,
+}
 
 
 def main(argv: Sequence[str]) -> int:

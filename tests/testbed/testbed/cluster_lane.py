@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from .components import Settings
 from .control_plane import READY_WITHIN, Api
 from .errors import BedError
 from .layout import SOURCE, Bed, Cluster
-from .parts import cluster_images
+from .parts import DEFAULT_ISTIO, cluster_images
 from .processes import Child
 from .progress import say
 from .recipes import built
@@ -33,7 +33,7 @@ class Shape:
 
     clusters: int = 1
     network: str = network.FLAT
-    istio: tuple[str, ...] = ()
+    istio: tuple[str, ...] = (DEFAULT_ISTIO,)
 
 
 def require() -> None:
@@ -49,9 +49,8 @@ def up(bed: Bed, shape: Shape) -> None:
     bed.lane("cluster").mkdir(parents=True, mode=0o700)
     switch = namespaces.hold(bed, SWITCH)
     network.make_switch(switch)
-    record = {**asdict(shape), "clusters_wanted": shape.clusters, "order": [plan.name for plan in wanted], "switch_netns": str(switch.net)}
-    del record["clusters"]
-    (bed.lane("cluster") / "shape.json").write_text(json.dumps(record, indent=2))
+    names = {"order": [plan.name for plan in wanted], "switch_netns": str(switch.net)}
+    write_shape(bed, {"network": shape.network, "istio": list(shape.istio), **names})
     each(partial(cluster_up, bed, shape, wanted), wanted)
 
 
@@ -162,10 +161,25 @@ def wait_dns(cluster: Cluster, plan: Plan) -> None:
 
 def add_images(bed: Bed, istio: tuple[str, ...]) -> None:
     """More versions of Istio for clusters that run."""
-    shape: Path = bed.lane("cluster") / "shape.json"
-    record = json.loads(shape.read_text())
-    fresh = tuple(version for version in istio if version not in record["istio"])
-    images = [image for image in cluster_images(fresh) if fresh and image.endswith(fresh)]
+    fresh = [version for version in istio if version not in recorded(bed).istio]
+    images = [image for image in cluster_images(tuple(fresh)) if image.endswith(tuple(fresh))]
     for cluster in bed.clusters("cluster"):
         finish(import_images(cluster, images))
-    shape.write_text(json.dumps({**record, "istio": [*record["istio"], *fresh]}, indent=2))
+    record = json.loads(shape_file(bed).read_text())
+    write_shape(bed, {**record, "istio": [*record["istio"], *fresh]})
+
+
+def recorded(bed: Bed) -> Shape:
+    """The shape that the lane was started with; the smallest when that was never written."""
+    if not shape_file(bed).exists():
+        return Shape()
+    record = json.loads(shape_file(bed).read_text())
+    return Shape(len(record["order"]), record["network"], tuple(record["istio"]))
+
+
+def write_shape(bed: Bed, record: dict[str, object]) -> None:
+    shape_file(bed).write_text(json.dumps(record, indent=2))
+
+
+def shape_file(bed: Bed) -> Path:
+    return bed.lane("cluster") / "shape.json"
