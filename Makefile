@@ -62,6 +62,10 @@ integration: venv ## tests against a real API server (no root needed)
 molecule: venv ## whole clusters with Istio and traffic (root needed)
 	@$(RUN) molecule
 
+.PHONY: artifact
+artifact: venv ## build the collection and install it in .venv/artifact
+	@.venv/bin/python tests/lint/artifact.py
+
 .PHONY: up
 up: venv ## start the test bed: make up, or make up LANE=api
 	@$(BED) up --lane $(or $(LANE),cluster)

@@ -11,7 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / ".venv" / "report"
 BED = "tests/testbed/bed"
-OLDEST_PYTHON = ROOT / ".venv-2.16" / "bin" / "python"
+TOOLS = Path(sys.executable).parent
+OLDEST = ROOT / ".venv-2.16" / "bin"
+AWX = ("--file", "examples/awx/execution-environment.yml", "--context", str(REPORTS / "execution-environment"))
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,11 @@ class Step:
     at_once: int = 1
 
 
-def pytest(name: str, *arguments: str, minutes: int, python: str = sys.executable) -> Check:
-    """One run of pytest with a report to count."""
+def pytest(name: str, *arguments: str, minutes: int, tools: Path = TOOLS) -> Check:
+    """One run of pytest with a report to count. What the tests start comes from the same environment."""
     junit = REPORTS / f"{name}.xml"
-    return Check(name, (python, "-m", "pytest", f"--junitxml={junit}", *arguments), minutes, junit)
+    command = (str(tools / "python"), "-m", "pytest", f"--junitxml={junit}", *arguments)
+    return Check(name, command, minutes, junit, environment={"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"})
 
 
 def lint() -> list[Check]:
@@ -51,6 +54,7 @@ def lint() -> list[Check]:
         Check("mypy", ("mypy",)),
         Check("mypy-tests", ("mypy", "--config-file=tests/mypy.ini")),
         Check("yamllint", ("yamllint", "--strict", ".")),
+        Check("awx", ("ansible-builder", "create", *AWX)),
         Check("changelog", ("antsibull-changelog", "lint")),
         Check("ruff", ("ruff", "check")),
         Check("ruff-format", ("ruff", "format", "--check")),
@@ -61,7 +65,7 @@ def unit() -> list[Check]:
     """The same tests on the newest ansible-core that this Python takes and on the oldest that we promise."""
     return [
         pytest("unit", "-n2", "tests/unit", minutes=10),
-        pytest("unit-core-2.16", "-n2", "tests/unit", minutes=10, python=str(OLDEST_PYTHON)),
+        pytest("unit-core-2.16", "-n2", "tests/unit", minutes=10, tools=OLDEST),
     ]
 
 
