@@ -1,0 +1,79 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one action plugin: every module of the collection is routed to it (meta/runtime.yml).
+
+With a local connection the module's OPERATION runs here, inside the
+controller's worker, which saves the start of a process for every task.
+Otherwise, and for `become` and `async`, the module runs in the usual way. It is
+the same OPERATION, so the result is the same.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+# Imported here on purpose: the controller loads this file before it forks, so
+# every worker inherits the libraries instead of importing them again.
+from ..module_utils.kube import connection as _connection  # noqa: F401
+from ..module_utils.reconcile.planned import FACT
+from ..module_utils.task.operation import PLANNED_VARIABLE, Operation
+from ..module_utils.task.worker import run_in_worker
+
+_MODULES = "ansible_collections.service_mesh.istio.plugins.modules"
+_LOCAL = ("local", "ansible.builtin.local")
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no types
+    """Runs any module of this collection."""
+
+    _supports_check_mode = True
+    _supports_async = True
+
+    def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task's module and return its result."""
+        variables = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        facts: Mapping[str, Any] = variables.get("ansible_facts") or {}
+        if not self._runs_here():
+            return {**result, **self._run_module(facts, variables)}
+        return {
+            **result,
+            **run_in_worker(
+                self._operation(),
+                self._task.args,
+                check_mode=bool(self._task.check_mode),
+                environment=self._task_environment(),
+                facts=facts,
+                progress=Display().display,
+            ),
+        }
+
+    def _runs_here(self) -> bool:
+        local = self._connection.transport in _LOCAL
+        return local and not self._connection.become and not self._task.async_val
+
+    def _operation(self) -> Operation[Any]:
+        name = str(self._task.action).rpartition(".")[2]
+        operation: Operation[Any] = importlib.import_module(f"{_MODULES}.{name}").OPERATION
+        return operation
+
+    def _task_environment(self) -> dict[str, str]:
+        merged: dict[str, str] = {}
+        for variables in self._task.environment or []:
+            merged.update(self._templar.template(variables) or {})
+        return merged
+
+    def _run_module(self, facts: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+        in_background = bool(self._task.async_val) and not self._connection.has_native_async
+        if facts.get(FACT):
+            self._task.environment = [*(self._task.environment or []), {PLANNED_VARIABLE: json.dumps(facts[FACT])}]
+        result: dict[str, Any] = self._execute_module(task_vars=variables, wrap_async=in_background)
+        return result

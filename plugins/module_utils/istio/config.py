@@ -1,0 +1,95 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Applying objects of Istio's API, and any others that the API server knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..kube.client import Object
+from ..kube.errors import Failure
+from ..reconcile.engine import Outcome, reconcile
+from ..reconcile.objects import Desired, Key
+from ..reconcile.plan import Owner
+from ..reconcile.run import Run
+from .facts import MANAGER_PREFIX
+from .kinds import KINDS, RANKS, Kind, manifest
+
+MANAGER = f"{MANAGER_PREFIX}config"
+
+
+class InvalidManifest(Failure):
+    """What stands in the input is not an object of Kubernetes."""
+
+    code = "invalid_manifest"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Objects that shall be there, and objects that shall not."""
+
+    present: tuple[Desired, ...] = ()
+    absent: tuple[Key, ...] = ()
+    take_ownership_from: tuple[str, ...] = field(default=())
+
+
+def run_config(run: Run, wanted: Config) -> Outcome:
+    """Bring the objects to what is wanted."""
+    return reconcile(run, Owner(MANAGER, wanted.take_ownership_from, ranks=RANKS), wanted.present, wanted.absent)
+
+
+def config_of_kind(kind: Kind, params: Mapping[str, Any]) -> Config:
+    """The request of a module of one kind."""
+    return _config([(manifest(kind, params), kind.name, params["state"])], params)
+
+
+def config_of_many(params: Mapping[str, Any]) -> Config:
+    """The request of the config module: manifests, and a list of options for each kind."""
+    return _config([*_manifests(params), *_lists(params)], params)
+
+
+def _config(entries: Sequence[tuple[Object, str, str]], params: Mapping[str, Any]) -> Config:
+    return Config(
+        tuple(Desired(content, source) for content, source, state in entries if state == "present"),
+        tuple(Key.of(content) for content, _, state in entries if state == "absent"),
+        tuple(params.get("take_ownership_from") or ()),
+    )
+
+
+def _manifests(params: Mapping[str, Any]) -> Iterator[tuple[Object, str, str]]:
+    for number, content in enumerate(params.get("objects") or [], 1):
+        source = f"objects[{number - 1}]"
+        for item in _checked(content, source):
+            yield item, source, params["state"]
+
+
+def _checked(content: Mapping[str, Any], source: str) -> list[Object]:
+    """A manifest's objects: itself, or what its `List` holds. Raises InvalidManifest."""
+    if str(content.get("kind", "")).endswith("List") and isinstance(content.get("items"), list):
+        return [item for entry in content["items"] for item in _checked(entry, f"{source}.items")]
+    metadata = content.get("metadata")
+    given = {
+        "apiVersion": content.get("apiVersion"),
+        "kind": content.get("kind"),
+        "metadata.name": metadata.get("name") if isinstance(metadata, Mapping) else None,
+    }
+    missing = [key for key, value in given.items() if not isinstance(value, str) or not value]
+    if missing:
+        raise InvalidManifest(
+            f"{source} is not an object of Kubernetes",
+            subject=source,
+            reason=f"it has no {', no '.join(missing)} (text)",
+            hint="Every object needs apiVersion, kind and metadata.name",
+        )
+    return [dict(content)]
+
+
+def _lists(params: Mapping[str, Any]) -> Iterator[tuple[Object, str, str]]:
+    for kind in KINDS:
+        for number, values in enumerate(params.get(kind.plural_name) or []):
+            state = values.get("state") or params["state"]
+            yield manifest(kind, values), f"{kind.plural_name}[{number}]", state

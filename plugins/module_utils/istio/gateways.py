@@ -1,0 +1,77 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Deploying gateways: Envoy behind a Service, from Istio's `gateway` chart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..kube.client import Object
+from ..kube.resources import DEPLOYMENT
+from ..kube.wait import deployment_available
+from ..reconcile.engine import Outcome, reconcile
+from ..reconcile.objects import Desired, Key
+from ..reconcile.plan import Owner
+from ..reconcile.run import Run
+from . import facts, modes
+from .charts import ChartSource, charts_of
+from .values import merged, refuse_unknown
+
+MANAGER = f"{facts.MANAGER_PREFIX}gateway_deployment"
+CHART = "gateway"
+
+
+@dataclass(frozen=True)
+class GatewayDeployment:
+    """A gateway as it shall be deployed."""
+
+    name: str
+    namespace: str
+    version: str
+    charts: ChartSource
+    mode: str = modes.DEDICATED
+    revision: str | None = None
+    service_type: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    helm: str = "helm"
+    wait_timeout: float = 300.0
+
+
+def run_gateway_deployment(run: Run, wanted: GatewayDeployment) -> Outcome:
+    """Bring the gateway to what is wanted, and wait until it is available."""
+    modes.require_allowed(modes.DEPLOY_GATEWAY, wanted.mode)
+    with charts_of(wanted.charts, wanted.version, wanted.helm) as charts:
+        refuse_unknown(CHART, charts.path(CHART), wanted.values)
+        kubernetes = str(run.client.version()["gitVersion"])
+        # The chart renders nothing that depends on whether it is an upgrade.
+        rendered = charts.render(CHART, wanted.name, wanted.namespace, chart_values(wanted), kubernetes, False)
+    objects = [_namespace(wanted), *rendered]
+    outcome = reconcile(run, Owner(MANAGER), [Desired(content, source=f"chart {CHART}") for content in objects])
+    if not run.check_mode:
+        _await_available(run, objects, wanted.wait_timeout)
+    outcome.extra = {"version": wanted.version, "namespace": wanted.namespace, "name": wanted.name}
+    return outcome
+
+
+def chart_values(wanted: GatewayDeployment) -> dict[str, Any]:
+    """The chart's values: what the options say, and over it what the user says."""
+    from_options: dict[str, Any] = {
+        **({"revision": wanted.revision} if wanted.revision else {}),
+        **({"service": {"type": wanted.service_type}} if wanted.service_type else {}),
+    }
+    return merged(from_options, wanted.values)
+
+
+def _namespace(wanted: GatewayDeployment) -> Object:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": wanted.namespace}}
+
+
+def _await_available(run: Run, objects: list[Object], seconds: float) -> None:
+    wait = run.wait(seconds)
+    for key in map(Key.of, objects):
+        if key.kind == DEPLOYMENT.kind:
+            wait.until(DEPLOYMENT, key.name, key.namespace, deployment_available)

@@ -1,0 +1,98 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which namespaces get sidecars: two labels, of which only one may be set.
+
+Labels are all that is ever owned of a namespace. Setting one label removes the
+one that would contradict it, whoever has set that.
+Source: the selectors of Istio's injection webhooks (istio-discovery, mutatingwebhook.yaml).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..kube.client import Client
+from ..kube.errors import Failure
+from ..kube.resources import NAMESPACE
+from ..reconcile.engine import Outcome, reconcile
+from ..reconcile.objects import Desired
+from ..reconcile.plan import Owner
+from ..reconcile.run import Run
+from .facts import INJECTION_LABEL, MANAGER_PREFIX, REVISION_LABEL, SYSTEM_NAMESPACES
+
+MANAGER = f"{MANAGER_PREFIX}injection"
+ENABLED, DISABLED, CLEAR = "enabled", "disabled", "clear"
+NAMESPACE_MODES = (ENABLED, DISABLED, CLEAR)
+
+
+class InjectionError(Failure):
+    """The namespace cannot be labelled as asked."""
+
+    code = "injection"
+
+
+@dataclass(frozen=True)
+class NamespaceInjection:
+    """What a namespace shall have: a mode, or a revision (or tag) to be injected by."""
+
+    name: str
+    mode: str = ENABLED
+    revision: str | None = None
+    create: bool = False
+
+
+def namespace_injection(name: str, mode: str | None, revision: str | None, create: bool) -> NamespaceInjection:
+    """A checked request. Raises InjectionError for what can never be right."""
+    if name in SYSTEM_NAMESPACES:
+        raise InjectionError(
+            f"The namespace '{name}' is never injected",
+            subject=f"Namespace {name}",
+            reason="istiod ignores Kubernetes' own namespaces",
+            hint="Remove it from the list",
+        )
+    if revision and mode not in (None, ENABLED):
+        raise InjectionError(
+            f"The namespace '{name}' has mode '{mode}' and revision '{revision}'",
+            subject=f"Namespace {name}",
+            reason="a revision injects, so the two contradict each other",
+            hint="Keep one of them",
+        )
+    return NamespaceInjection(name, mode or ENABLED, revision, create)
+
+
+def run_injection(
+    run: Run, namespaces: Sequence[NamespaceInjection], take_ownership_from: Sequence[str] = ()
+) -> Outcome:
+    """Label the namespaces."""
+    for wanted in namespaces:
+        if not wanted.create and wanted.name not in run.planned.namespaces:
+            _require_namespace(run.client, wanted.name)
+    owner = Owner(MANAGER, tuple(take_ownership_from))
+    return reconcile(run, owner, [desired_namespace(wanted) for wanted in namespaces])
+
+
+def desired_namespace(wanted: NamespaceInjection) -> Desired:
+    """The namespace with the label it shall have, and the labels it shall not have."""
+    if wanted.mode == CLEAR:
+        labels: dict[str, str] = {}
+    elif wanted.revision:
+        labels = {REVISION_LABEL: wanted.revision}
+    else:
+        labels = {INJECTION_LABEL: wanted.mode}
+    unwanted = tuple(label for label in (INJECTION_LABEL, REVISION_LABEL) if label not in labels)
+    metadata = {"name": wanted.name, **({"labels": labels} if labels else {})}
+    return Desired(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, f"namespace {wanted.name}", unwanted
+    )
+
+
+def _require_namespace(client: Client, name: str) -> None:
+    if client.get(NAMESPACE, name) is None:
+        raise InjectionError(
+            f"The namespace '{name}' does not exist on {client.name}",
+            subject=f"Namespace {name}",
+            hint="Correct its name, or say 'create: true' to have it created",
+        )

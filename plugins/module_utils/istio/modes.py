@@ -1,0 +1,49 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which actions a mesh's mode allows, as a table.
+
+`dedicated`: control plane and workloads are in the one cluster, and ours.
+`external`: somebody else owns this Istio; we read it and apply configuration
+and injection, but never install, change or remove a control plane or gateway.
+Source: the mode support matrix of the product whose features we serve (design, section 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..kube.errors import Failure
+
+DEDICATED = "dedicated"
+EXTERNAL = "external"
+MODES = (DEDICATED, EXTERNAL)
+
+_FORBIDDEN: Mapping[str, Mapping[str, str]] = {
+    "install or change a control plane": {
+        EXTERNAL: "the control plane of an external mesh belongs to whoever installed it",
+    },
+    "deploy a gateway": {
+        EXTERNAL: "gateways of an external mesh are deployed by whoever installed it",
+    },
+}
+INSTALL = "install or change a control plane"
+DEPLOY_GATEWAY = "deploy a gateway"
+
+
+class ForbiddenByMode(Failure):
+    """The mesh's mode does not allow this."""
+
+    code = "forbidden_by_mode"
+
+
+def require_allowed(action: str, mode: str) -> None:
+    """Raise ForbiddenByMode when the matrix says no."""
+    why = _FORBIDDEN[action].get(mode)
+    if why:
+        raise ForbiddenByMode(
+            f"A mesh in mode '{mode}' does not allow to {action}",
+            reason=why,
+            hint="Set the mode (mesh_mode) to 'dedicated' if this Istio shall be ours, or leave this task out",
+        )

@@ -1,0 +1,324 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Requests to one API server, as plain dictionaries.
+
+Every request has a timeout and is counted by verb. What is safe to repeat
+(reads, server-side apply, deletes: all idempotent) is repeated after 429 and
+503 as the server asks, and after gateway errors and resets; nothing else is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from .connection import Connection
+from .errors import CertificateRejected, NotFound, TimedOut, UnknownKind, Unreachable, error_from_status
+from .resources import KUBERNETES, Resource, ResourceTable, api_root, resources_of_group
+
+try:
+    import urllib3
+except ImportError:  # connect() says which library is missing
+    pass
+
+Object = dict[str, Any]
+
+_APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
+_PAGE = 500
+_WARNING = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
+_RETRIED_STATUS = (429, 500, 502, 503, 504)
+
+
+class Client:
+    """One API server. Methods raise the errors of `errors.py` and nothing else."""
+
+    def __init__(self, connection: Connection, known: ResourceTable | None = None) -> None:
+        self.connection = connection
+        self.name = connection.name
+        self.requests: Counter[str] = Counter()
+        self.warnings: list[str] = list(connection.warnings)
+        self._known: dict[tuple[str, str], Resource] = {**KUBERNETES, **(known or {})}
+        self._asked: set[str] = set()
+        self._lock = threading.Lock()
+
+    def resource(self, api_version: str, kind: str) -> Resource:
+        """Where objects of this kind live. Raises UnknownKind when the server serves no such kind."""
+        if (api_version, kind) not in self._known and api_version not in self._asked:
+            self._discover(api_version)
+        found = self._known.get((api_version, kind))
+        if found is None:
+            raise UnknownKind(
+                f"{self.name} does not serve the kind {kind} of {api_version}", subject=f"{kind} ({api_version})"
+            )
+        return found
+
+    def _discover(self, api_version: str) -> None:
+        self._asked.add(api_version)
+        try:
+            answer = self._send("get", api_root(api_version), f"the kinds of {api_version}")
+        except (NotFound, UnknownKind):
+            return
+        self._known.update(resources_of_group(api_version, answer))
+
+    def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object | None:
+        """The object, or None. Raises UnknownKind when its CRD is not installed."""
+        try:
+            return self._send("get", resource.path(namespace, name), described(resource, name, namespace))
+        except NotFound:
+            return None
+
+    def list_objects(
+        self, resource: Resource, namespace: str | None = None, labels: str = "", fields: str = ""
+    ) -> Iterator[Object]:
+        """The objects of a kind, page by page."""
+        query = {"limit": str(_PAGE), "labelSelector": labels, "fieldSelector": fields}
+        while True:
+            page = self._send("list", resource.path(namespace), described(resource, "", namespace), query=query)
+            for item in page["items"]:  # items of a list carry no kind of their own
+                yield {"apiVersion": resource.api_version, "kind": resource.kind, **item}
+            query["continue"] = page["metadata"].get("continue") or ""
+            if not query["continue"]:
+                return
+
+    def apply(self, resource: Resource, desired: Object, manager: str, *, dry_run: bool, force: bool = False) -> Object:
+        """Server-side apply, strictly validated. Raises Conflict when another manager owns a field."""
+        name, namespace = desired["metadata"]["name"], desired["metadata"].get("namespace")
+        query = {"fieldManager": manager, "fieldValidation": "Strict", "force": "true" if force else "false"}
+        return self._write(
+            "apply", resource, name, namespace, desired, method="PATCH", content=_APPLY, query=query, dry_run=dry_run
+        )
+
+    def merge(
+        self, resource: Resource, name: str, namespace: str | None, patch: Object, manager: str, *, dry_run: bool
+    ) -> Object:
+        """JSON merge patch: only to remove what server-side apply cannot, a field that another manager owns."""
+        return self._write(
+            "patch",
+            resource,
+            name,
+            namespace,
+            patch,
+            method="PATCH",
+            content=_MERGE,
+            query={"fieldManager": manager},
+            dry_run=dry_run,
+        )
+
+    def delete(self, resource: Resource, name: str, namespace: str | None, *, uid: str, dry_run: bool) -> None:
+        """Delete exactly the object that was seen; one that is gone already is fine."""
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        try:
+            self._write("delete", resource, name, namespace, body, method="DELETE", dry_run=dry_run)
+        except NotFound:
+            return
+
+    def ask(
+        self, resource: Resource, question: Object, namespace: str | None = None, *, dry_run: bool = False
+    ) -> Object:
+        """POST of something that the server answers and does not keep (an access review, a dry run)."""
+        query = {"dryRun": "All"} if dry_run else {}
+        subject = described(resource, question.get("metadata", {}).get("name", ""), namespace)
+        return self._send("create", resource.path(namespace), subject, method="POST", body=question, query=query)
+
+    def version(self) -> Mapping[str, Any]:
+        """The server's answer to /version."""
+        return self._send("get", "/version", "the server's version")
+
+    def watch(
+        self, resource: Resource, namespace: str | None, *, fields: str = "", since: str = "", seconds: float
+    ) -> Iterator[tuple[str, Object]]:
+        """Events of a collection until the time is up or the server ends the stream."""
+        query = {"watch": "true", "fieldSelector": fields, "resourceVersion": since, "allowWatchBookmarks": "true"}
+        query["timeoutSeconds"] = str(max(1, int(seconds)))
+        subject = described(resource, "", namespace)
+        answer = self._exchange(
+            "watch", "GET", resource.path(namespace), subject, query, None, "", seconds, stream=True
+        )
+        try:
+            yield from _events(answer)
+        except (urllib3.exceptions.HTTPError, OSError):
+            return  # the stream broke: whoever waits reads the state again
+        finally:
+            answer.close()
+
+    def _write(
+        self,
+        verb: str,
+        resource: Resource,
+        name: str,
+        namespace: str | None,
+        body: Object,
+        *,
+        method: str,
+        dry_run: bool,
+        content: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> Object:
+        asked = {**(query or {}), **({"dryRun": "All"} if dry_run else {})}
+        subject = described(resource, name, namespace)
+        counted = f"{verb} (dry run)" if dry_run else verb
+        path = resource.path(namespace, name)
+        return self._send(verb, path, subject, method=method, query=asked, body=body, content=content, counted=counted)
+
+    def _send(
+        self,
+        verb: str,
+        path: str,
+        subject: str,
+        *,
+        method: str = "GET",
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+        content: str = "application/json",
+        counted: str = "",
+    ) -> Object:
+        timeout = self.connection.options.request_timeout
+        answer = self._exchange(counted or verb, method, path, subject, query or {}, body, content, timeout)
+        self._keep_warnings(answer.headers.getlist("Warning"))
+        text = answer.data
+        if answer.status < 300:
+            return _object(text, subject)
+        raise error_from_status(f"{verb}", f"{subject} on {self.name}", answer.status, _status(text))
+
+    def _exchange(
+        self,
+        counted: str,
+        method: str,
+        path: str,
+        subject: str,
+        query: Mapping[str, str],
+        body: Object | None,
+        content: str,
+        timeout: float,
+        stream: bool = False,
+    ) -> urllib3.BaseHTTPResponse:
+        with self._lock:
+            self.requests[counted] += 1
+        asked = urlencode({key: value for key, value in query.items() if value})
+        headers = urllib3.HTTPHeaderDict({"Accept": "application/json", **self.connection.headers()})
+        for name, value in self.connection.repeated_headers():
+            headers.add(name, value)
+        if body is not None:
+            headers["Content-Type"] = content
+        try:
+            return self.connection.pool.request(
+                method,
+                f"{self.connection.url}{path}" + (f"?{asked}" if asked else ""),
+                headers=headers,
+                body=None if body is None else json.dumps(body).encode(),
+                timeout=urllib3.Timeout(connect=min(timeout, 10.0), read=timeout),
+                retries=_retries(method),
+                preload_content=not stream,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise self._unreachable(error, subject) from error
+
+    def _unreachable(self, error: Exception, subject: str) -> Exception:
+        cause = getattr(error, "reason", None) or error
+        what = f"Could not reach {self.name} ({self.connection.url}) for {subject}"
+        verification = _find_cause(cause, ssl.SSLError)
+        if verification is not None:
+            return CertificateRejected(what, subject=subject, reason=_tls_reason(verification))
+        if isinstance(cause, urllib3.exceptions.ReadTimeoutError):
+            seconds = self.connection.options.request_timeout
+            return TimedOut(what, subject=subject, reason=f"no answer within {seconds:g} s")
+        return Unreachable(what, subject=subject, reason=_short(cause))
+
+    def _keep_warnings(self, values: Sequence[str]) -> None:
+        for text in _WARNING.findall(", ".join(values)):
+            if text not in self.warnings:
+                self.warnings.append(text)
+
+
+def described(resource: Resource, name: str, namespace: str | None) -> str:
+    """`VirtualService web/shop`: how every message names an object."""
+    place = "/".join(part for part in (namespace, name) if part)
+    return f"{resource.kind} {place}".strip()
+
+
+def _retries(method: str) -> urllib3.Retry:
+    # A POST is never repeated after a reset: nobody knows whether it took effect.
+    return urllib3.Retry(
+        total=4,
+        connect=2,
+        read=0 if method == "POST" else 2,
+        other=0,
+        redirect=0,
+        status_forcelist=_RETRIED_STATUS if method != "POST" else (429, 503),
+        allowed_methods=None,
+        backoff_factor=0.2,
+        backoff_max=2.0,
+        respect_retry_after_header=True,
+        raise_on_status=False,
+    )
+
+
+def _events(answer: urllib3.BaseHTTPResponse) -> Iterator[tuple[str, Object]]:
+    buffer = b""
+    for chunk in answer.stream(65536):
+        buffer += chunk
+        *lines, buffer = buffer.split(b"\n")
+        for line in lines:
+            event = json.loads(line)
+            yield event["type"], event["object"]
+
+
+def _object(text: bytes, subject: str) -> Object:
+    try:
+        answer = json.loads(text)
+    except ValueError as error:
+        raise Unreachable(f"The answer for {subject} is not JSON", subject=subject, reason=_excerpt(text)) from error
+    if not isinstance(answer, dict):
+        raise Unreachable(f"The answer for {subject} is not an object", subject=subject, reason=_excerpt(text))
+    return answer
+
+
+def _status(text: bytes) -> Mapping[str, Any]:
+    try:
+        status = json.loads(text)
+    except ValueError:
+        return {"message": _excerpt(text)}
+    return status if isinstance(status, dict) else {"message": _excerpt(text)}
+
+
+def _excerpt(text: bytes) -> str:
+    return " ".join(text[:200].decode(errors="replace").split())
+
+
+def _find_cause(error: object, kind: type[BaseException]) -> BaseException | None:
+    seen = 0
+    while isinstance(error, BaseException) and seen < 8:
+        if isinstance(error, kind):
+            return error
+        error = (
+            error.args[0]
+            if error.args and isinstance(error.args[0], BaseException)
+            else error.__cause__ or error.__context__
+        )
+        seen += 1
+    return None
+
+
+def _tls_reason(error: BaseException) -> str:
+    message = getattr(error, "verify_message", "") or str(error)
+    return f"its certificate is not accepted: {message}"
+
+
+def _short(cause: object) -> str:
+    text = str(cause)
+    return text.rpartition(": ")[2] if "HTTPConnection" in text or "HTTPSConnection" in text else text
+
+
+def remaining(deadline: float) -> float:
+    """Seconds until a deadline of time.monotonic(), never negative."""
+    return max(0.0, deadline - time.monotonic())

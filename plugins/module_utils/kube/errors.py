@@ -1,0 +1,174 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What can go wrong, as values that a person and a playbook can both read.
+
+Every layer raises a Failure; only the task layer turns one into a failed task.
+A Failure says what happened, to which object, why, and what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class Failure(Exception):
+    """Base of everything that this collection raises on purpose."""
+
+    code: ClassVar[str] = "failure"
+    default_hint: ClassVar[str] = ""
+
+    def __init__(self, what: str, *, subject: str = "", reason: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.subject = subject
+        self.reason = reason
+        self.hint = hint or self.default_hint
+
+    def __str__(self) -> str:
+        parts = [": ".join(part.rstrip(".") for part in (self.what, self.reason) if part)]
+        if self.hint:
+            parts.append(self.hint.rstrip("."))
+        return ". ".join(parts) + "."
+
+    def as_dict(self) -> dict[str, str]:
+        """The `failure` of a task's result."""
+        return {"code": self.code, "object": self.subject, "reason": self.reason or self.what, "hint": self.hint}
+
+
+class ConnectionOptionsError(Failure):
+    """The options do not name a cluster, or name one in a way that is not allowed."""
+
+    code = "connection_options"
+
+
+class ApiError(Failure):
+    """The API server, or the way to it, answered with an error."""
+
+    code = "api_error"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        subject: str = "",
+        reason: str = "",
+        hint: str = "",
+        status: int = 0,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(what, subject=subject, reason=reason, hint=hint)
+        self.status = status
+        self.details: Mapping[str, Any] = details or {}
+
+
+class Unreachable(ApiError):
+    code = "unreachable"
+    default_hint = "Check the address, the network and the proxy, and that the API server is running"
+
+
+class CertificateRejected(ApiError):
+    code = "certificate"
+    default_hint = (
+        "Give the cluster's CA by 'ca_cert' or in the kubeconfig; "
+        "an expired certificate has to be renewed on the server"
+    )
+
+
+class TimedOut(ApiError):
+    code = "timeout"
+    default_hint = "Raise 'request_timeout' or look at the load of the API server"
+
+
+class Unauthorized(ApiError):
+    code = "unauthorized"
+    default_hint = "The token or certificate is wrong or has expired: renew the credentials of this cluster"
+
+
+class Forbidden(ApiError):
+    code = "forbidden"
+    default_hint = "Grant the verb on the resource to this user (see examples/rbac), or use other credentials"
+
+
+class NotFound(ApiError):
+    code = "not_found"
+
+
+class UnknownKind(ApiError):
+    """The API server does not serve this kind: its CRD is not installed."""
+
+    code = "unknown_kind"
+    default_hint = "Check apiVersion and kind; for a kind of Istio, install the control plane first: its base chart brings the CRDs"
+
+
+class Conflict(ApiError):
+    code = "conflict"
+
+
+class Invalid(ApiError):
+    code = "invalid"
+    default_hint = "Correct the named field"
+
+
+class DeniedByWebhook(ApiError):
+    code = "denied_by_webhook"
+    default_hint = "Correct the object as the webhook says"
+
+
+class WebhookUnavailable(ApiError):
+    code = "webhook_unavailable"
+    default_hint = "Check that the Service behind the webhook exists and its Pods are ready"
+
+
+class ServerError(ApiError):
+    code = "server_error"
+    default_hint = "Run the task again; if it stays, look into the log of the API server"
+
+
+class Interrupted(Failure):
+    """The playbook that this worker belongs to has gone: nothing more may be written."""
+
+    code = "interrupted"
+    default_hint = "Run the playbook again: it goes on from what the cluster has"
+
+
+BY_STATUS: Mapping[int, type[ApiError]] = {
+    400: Invalid,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    413: Invalid,
+    415: Invalid,
+    422: Invalid,
+    408: TimedOut,
+    504: TimedOut,
+}
+
+_DENIED = "denied the request"
+_WEBHOOK_DOWN = "failed calling webhook"
+
+
+def error_from_status(verb: str, subject: str, code: int, status: Mapping[str, Any]) -> ApiError:
+    """The typed error of an API server's Status object (or of what a proxy in between answered)."""
+    message = str(status.get("message") or "").strip() or f"HTTP {code}"
+    kind = _error_type(code, message, status)
+    return kind(
+        f"Could not {verb} {subject}",
+        subject=subject,
+        reason=message,
+        status=code,
+        details=status.get("details") or {},
+    )
+
+
+def _error_type(code: int, message: str, status: Mapping[str, Any]) -> type[ApiError]:
+    if _WEBHOOK_DOWN in message:
+        return WebhookUnavailable
+    if message.startswith("admission webhook") and _DENIED in message:
+        return DeniedByWebhook
+    if code == 404 and status.get("kind") != "Status":
+        return UnknownKind
+    return BY_STATUS.get(code, ServerError)

@@ -1,0 +1,118 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where objects of a kind live on an API server.
+
+The kinds of Kubernetes itself are in a table, so that no discovery is needed
+for them; upper layers add theirs. Any other kind is asked for once per group.
+Source of the table: the API reference of Kubernetes 1.34 (all stable for years).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind as the API server serves it."""
+
+    api_version: str
+    kind: str
+    plural: str
+    namespaced: bool = True
+
+    @property
+    def group(self) -> str:
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def group_kind(self) -> str:
+        """The identity of a kind whatever its version: `Deployment.apps`, `Service`."""
+        return f"{self.kind}.{self.group}" if self.group else self.kind
+
+    def path(self, namespace: str | None = None, name: str | None = None) -> str:
+        """URL path of an object, of a namespace's collection, or of the whole collection."""
+        parts = [api_root(self.api_version)]
+        if self.namespaced and namespace:
+            parts += ["namespaces", quote(namespace, safe="")]
+        parts.append(self.plural)
+        if name:
+            parts.append(quote(name, safe=""))
+        return "/".join(parts)
+
+
+def api_root(api_version: str) -> str:
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+ResourceTable = Mapping[tuple[str, str], Resource]
+
+_NAMESPACED = {
+    "v1": {
+        "ConfigMap": "configmaps",
+        "Endpoints": "endpoints",
+        "LimitRange": "limitranges",
+        "PersistentVolumeClaim": "persistentvolumeclaims",
+        "Pod": "pods",
+        "ResourceQuota": "resourcequotas",
+        "Secret": "secrets",
+        "Service": "services",
+        "ServiceAccount": "serviceaccounts",
+    },
+    "apps/v1": {
+        "DaemonSet": "daemonsets",
+        "Deployment": "deployments",
+        "ReplicaSet": "replicasets",
+        "StatefulSet": "statefulsets",
+    },
+    "autoscaling/v2": {"HorizontalPodAutoscaler": "horizontalpodautoscalers"},
+    "batch/v1": {"CronJob": "cronjobs", "Job": "jobs"},
+    "coordination.k8s.io/v1": {"Lease": "leases"},
+    "discovery.k8s.io/v1": {"EndpointSlice": "endpointslices"},
+    "networking.k8s.io/v1": {"Ingress": "ingresses", "NetworkPolicy": "networkpolicies"},
+    "policy/v1": {"PodDisruptionBudget": "poddisruptionbudgets"},
+    "rbac.authorization.k8s.io/v1": {"Role": "roles", "RoleBinding": "rolebindings"},
+}
+_CLUSTER_SCOPED = {
+    "v1": {"Namespace": "namespaces", "Node": "nodes"},
+    "admissionregistration.k8s.io/v1": {
+        "MutatingWebhookConfiguration": "mutatingwebhookconfigurations",
+        "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+        "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
+        "ValidatingWebhookConfiguration": "validatingwebhookconfigurations",
+    },
+    "apiextensions.k8s.io/v1": {"CustomResourceDefinition": "customresourcedefinitions"},
+    "rbac.authorization.k8s.io/v1": {"ClusterRole": "clusterroles", "ClusterRoleBinding": "clusterrolebindings"},
+}
+
+
+def _table(kinds: Mapping[str, Mapping[str, str]], namespaced: bool) -> dict[tuple[str, str], Resource]:
+    return {
+        (api_version, kind): Resource(api_version, kind, plural, namespaced)
+        for api_version, plurals in kinds.items()
+        for kind, plural in plurals.items()
+    }
+
+
+KUBERNETES: ResourceTable = _table(_NAMESPACED, True) | _table(_CLUSTER_SCOPED, False)
+
+NAMESPACE = KUBERNETES["v1", "Namespace"]
+POD = KUBERNETES["v1", "Pod"]
+CRD = KUBERNETES["apiextensions.k8s.io/v1", "CustomResourceDefinition"]
+DEPLOYMENT = KUBERNETES["apps/v1", "Deployment"]
+MUTATING_WEBHOOKS = KUBERNETES["admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"]
+VALIDATING_WEBHOOKS = KUBERNETES["admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"]
+
+
+def resources_of_group(api_version: str, answer: Mapping[str, Any]) -> dict[tuple[str, str], Resource]:
+    """The resources of one discovery answer (APIResourceList), without subresources."""
+    return {
+        (api_version, entry["kind"]): Resource(api_version, entry["kind"], entry["name"], entry["namespaced"])
+        for entry in answer.get("resources") or []
+        if "/" not in entry["name"]
+    }

@@ -1,0 +1,101 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Objects as this layer sees them: an identity, a header for people, a form to compare."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..kube.client import Object
+
+# What the API server keeps for itself; a change in it is no change that anybody asked for.
+_SERVER_FIELDS = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink")
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """Which object: unique on one API server."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Key:
+        metadata = found["metadata"]
+        return cls(found["apiVersion"], found["kind"], metadata.get("namespace") or "", metadata["name"])
+
+    @property
+    def group_kind(self) -> str:
+        group = self.api_version.rpartition("/")[0]
+        return f"{self.kind}.{group}" if group else self.kind
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Desired:
+    """An object as it shall be.
+
+    `source` says where in the input it stands. `drop_labels` are labels that
+    shall not be there whoever set them; nothing else is ever taken from another manager.
+    """
+
+    content: Object
+    source: str = ""
+    drop_labels: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        return Key.of(self.content)
+
+
+def comparable(found: Object | None) -> Object:
+    """An object without what the server keeps for itself and without its status."""
+    if found is None:
+        return {}
+    content = {key: copy.deepcopy(value) for key, value in found.items() if key != "status"}
+    content["metadata"] = {key: value for key, value in content["metadata"].items() if key not in _SERVER_FIELDS}
+    return content
+
+
+def shown(found: Object | None) -> Object:
+    """What a diff or a result may show of an object: Secret data only as hashes."""
+    content = comparable(found)
+    if content.get("kind") == "Secret":
+        for part in ("data", "stringData"):
+            if isinstance(content.get(part), dict):
+                content[part] = {key: _hashed(value) for key, value in content[part].items()}
+    return content
+
+
+def _hashed(value: object) -> str:
+    return f"sha256:{hashlib.sha256(str(value).encode()).hexdigest()[:16]}"
+
+
+def changed_fields(before: Any, after: Any, path: str = "") -> Iterator[str]:
+    """Paths of the fields in which two values differ."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted({*before, *after}):
+            inner = f"{path}.{_quoted(key)}" if path else _quoted(key)
+            if key not in before or key not in after:
+                yield inner
+            else:
+                yield from changed_fields(before[key], after[key], inner)
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from changed_fields(old, new, f"{path}[{index}]")
+    elif before != after:
+        yield path
+
+
+def _quoted(key: str) -> str:
+    return f"[{key}]" if "." in key or "/" in key else key

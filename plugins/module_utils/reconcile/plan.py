@@ -1,0 +1,247 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan: every action a task would take, proved against the API server.
+
+Check mode and a real run build the same plan by this code. Each object is
+dry-run by server-side apply, with all admission included; it is unchanged when
+the answer equals what is there, the fields that our manager owns included.
+An object whose namespace or CRD does not exist yet cannot be asked for: it is
+validated by its planned schema and marked as not verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..kube.client import Client, Object
+from ..kube.errors import Conflict, Failure, NotFound, UnknownKind
+from ..kube.resources import NAMESPACE, Resource
+from .coowned import CoOwned, settled
+from .objects import Desired, Key, changed_fields, comparable
+from .order import Ranks, rank
+from .ownership import conflicting, explained, fields_of
+from .planned import Planned
+from .schema import violations
+
+Verb = Literal["create", "update", "delete", "unchanged"]
+_UNVERIFIED = "not verified by the server: {} is only planned"
+_OWNERSHIP = "metadata.managedFields"
+
+
+class DuplicateObject(Failure):
+    """One object stands twice in the input."""
+
+    code = "duplicate"
+
+
+class InvalidObject(Failure):
+    """The object cannot be right, found without asking the server."""
+
+    code = "invalid"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """As whom objects are written."""
+
+    manager: str
+    take_ownership_from: tuple[str, ...] = ()
+    co_owned: CoOwned = field(default_factory=dict)
+    ranks: Ranks = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One step of a plan. `before` and `after` are whole objects as the server knows or would know them."""
+
+    verb: Verb
+    key: Key
+    resource: Resource
+    fields: tuple[str, ...] = ()
+    reason: str = ""
+    desired: Desired | None = None
+    before: Object | None = None
+    after: Object | None = None
+    verified: bool = True
+    force: bool = False
+
+    @property
+    def writes(self) -> bool:
+        return self.verb != "unchanged"
+
+
+@dataclass
+class Plan:
+    """Actions in the order in which they are carried out."""
+
+    owner: Owner
+    actions: list[Action]
+
+    @property
+    def writes(self) -> list[Action]:
+        return [action for action in self.actions if action.writes]
+
+
+def make_plan(
+    client: Client, owner: Owner, present: Sequence[Desired], absent: Iterable[Key] = (), planned: Planned | None = None
+) -> Plan:
+    """The plan that brings the cluster to the desired objects.
+
+    Raises the error that a run would meet: nothing has been written then.
+    """
+    _refuse_duplicates(present)
+    existing = _Existing(client, (planned or Planned()).including(desired.content for desired in present))
+    actions = [_present(existing, owner, desired) for desired in _ordered(present, owner.ranks)]
+    gone = sorted(absent, key=lambda key: (rank(key, owner.ranks), key), reverse=True)
+    return Plan(owner, actions + [_absent(existing, key) for key in gone])
+
+
+@dataclass
+class _Existing:
+    """The cluster, with the planned world behind it."""
+
+    client: Client
+    planned: Planned
+
+    def resource(self, key: Key) -> Resource:
+        try:
+            return self.client.resource(key.api_version, key.kind)
+        except UnknownKind:
+            resource = self.planned.resource(key.api_version, key.kind)
+            if resource is None:
+                raise
+            return resource
+
+    def get(self, resource: Resource, key: Key) -> Object | None:
+        """The live object; of a kind that is only planned there is none."""
+        try:
+            return self.client.get(resource, key.name, key.namespace or None)
+        except UnknownKind:
+            if self.planned.resource(key.api_version, key.kind) is None:
+                raise
+            return None
+
+
+def _ordered(present: Sequence[Desired], ranks: Ranks) -> list[Desired]:
+    return sorted(present, key=lambda desired: (rank(desired.key, ranks), desired.key))
+
+
+def _refuse_duplicates(present: Sequence[Desired]) -> None:
+    seen: dict[Key, str] = {}
+    for desired in present:
+        if desired.key in seen:
+            places = " and ".join(place for place in (seen[desired.key], desired.source) if place)
+            raise DuplicateObject(
+                f"{desired.key} stands twice in the input",
+                subject=str(desired.key),
+                reason=places,
+                hint="Remove one of them",
+            )
+        seen[desired.key] = desired.source
+
+
+def _present(existing: _Existing, owner: Owner, desired: Desired) -> Action:
+    key = desired.key
+    resource = existing.resource(key)
+    _require_scope(resource, key)
+    live = existing.get(resource, key)
+    content = settled(desired.content, live, owner.manager, owner.co_owned.get(key.group_kind, ()))
+    desired = Desired(content, desired.source, desired.drop_labels)
+    try:
+        after, force = _dry_run(existing.client, owner, resource, desired)
+    except (NotFound, UnknownKind) as error:
+        return _unverified(existing.planned, resource, desired, error)
+    return _compared(owner, resource, desired, live, after, force)
+
+
+def _require_scope(resource: Resource, key: Key) -> None:
+    if resource.namespaced == bool(key.namespace):
+        return
+    reason = (
+        "objects of this kind live in a namespace"
+        if resource.namespaced
+        else "objects of this kind live in no namespace"
+    )
+    hint = "Set its namespace" if resource.namespaced else "Leave its namespace out"
+    raise InvalidObject(f"{key} cannot be placed", subject=str(key), reason=reason, hint=hint)
+
+
+def _dry_run(client: Client, owner: Owner, resource: Resource, desired: Desired) -> tuple[Object, bool]:
+    """The object as it would be, and whether fields have to be taken over by force."""
+    try:
+        return client.apply(resource, desired.content, owner.manager, dry_run=True), False
+    except Conflict as error:
+        others = {manager for manager, _ in conflicting(error)}
+        if not others or not others <= set(owner.take_ownership_from):
+            raise explained(error, f"{desired.key} on {client.name}") from error
+    return client.apply(resource, desired.content, owner.manager, dry_run=True, force=True), True
+
+
+def _unverified(planned: Planned, resource: Resource, desired: Desired, error: NotFound | UnknownKind) -> Action:
+    """A creation that the server cannot be asked about, because something planned is missing."""
+    key = desired.key
+    missing = _missing(planned, key, error)
+    schema = planned.schema(key.api_version, key.kind)
+    found = violations(desired.content, schema) if schema else []
+    if found:
+        raise InvalidObject(
+            f"{key} is not valid", subject=str(key), reason="; ".join(found), hint="Correct the named field"
+        )
+    reason = _UNVERIFIED.format(missing)
+    return Action("create", key, resource, reason=reason, desired=desired, after=desired.content, verified=False)
+
+
+def _missing(planned: Planned, key: Key, error: NotFound | UnknownKind) -> str:
+    """What is missing and planned; what is missing and not planned is the error itself."""
+    if isinstance(error, UnknownKind):
+        return f"the CRD of {key.kind}"
+    if error.details.get("kind") == NAMESPACE.plural and key.namespace in planned.namespaces:
+        return f"namespace {key.namespace}"
+    if error.details.get("kind") == NAMESPACE.plural:
+        raise NotFound(
+            f"The namespace of {key} does not exist",
+            subject=str(key),
+            reason=error.reason,
+            hint="Create the namespace first, or correct its name",
+            status=error.status,
+        ) from error
+    raise error
+
+
+def _compared(
+    owner: Owner, resource: Resource, desired: Desired, live: Object | None, after: Object, force: bool
+) -> Action:
+    key = desired.key
+    after = _without_labels(after, desired.drop_labels)
+    if live is None:
+        return Action("create", key, resource, desired=desired, after=after, force=force)
+    fields = tuple(changed_fields(comparable(live), comparable(after)))
+    if not fields and fields_of(live, owner.manager) != fields_of(after, owner.manager):
+        reason = f"'{owner.manager}' becomes a manager of fields that are as they shall be"
+        return Action("update", key, resource, (_OWNERSHIP,), reason, desired, live, after, force=force)
+    verb: Verb = "update" if fields else "unchanged"
+    return Action(verb, key, resource, fields, "", desired, live, after, force=force)
+
+
+def _without_labels(after: Object, labels: Sequence[str]) -> Object:
+    kept = {name: value for name, value in after["metadata"].get("labels", {}).items() if name not in labels}
+    metadata: dict[str, Any] = {**after["metadata"], "labels": kept}
+    if not kept:
+        del metadata["labels"]
+    return {**after, "metadata": metadata}
+
+
+def _absent(existing: _Existing, key: Key) -> Action:
+    try:
+        resource = existing.resource(key)
+        live = existing.get(resource, key)
+    except UnknownKind:  # without its CRD there is no such object, and that is what was asked for
+        return Action("unchanged", key, Resource(key.api_version, key.kind, ""), reason="its kind is not served")
+    if live is None:
+        return Action("unchanged", key, resource, reason="it does not exist")
+    existing.client.delete(resource, key.name, key.namespace or None, uid=live["metadata"]["uid"], dry_run=True)
+    return Action("delete", key, resource, before=live)

@@ -1,0 +1,98 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The world as a check-mode run has planned it so far.
+
+In check mode a namespace or CRD that an earlier task would create does not
+exist for the tasks after it. So each task leaves what it would create in a host
+fact, and the next one plans on top of it. Without such a fact a missing
+namespace or CRD is an error, in check mode as in a run.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..kube.client import Object
+from ..kube.resources import Resource
+
+FACT = "service_mesh_istio_planned"
+
+
+@dataclass
+class Planned:
+    """Namespaces and CRDs that do not exist yet but will, if what was planned is done."""
+
+    namespaces: set[str] = field(default_factory=set)
+    crds: dict[str, Object] = field(default_factory=dict)
+
+    @classmethod
+    def from_fact(cls, fact: Mapping[str, Any] | None) -> Planned:
+        if not fact:
+            return cls()
+        crds = json.loads(zlib.decompress(base64.b64decode(fact["crds"]))) if fact.get("crds") else {}
+        return cls(set(fact["namespaces"]), crds)
+
+    def as_fact(self) -> dict[str, Any]:
+        """Small enough to travel with every task: 15 CRDs without their descriptions take some 15 KB."""
+        packed = base64.b64encode(zlib.compress(json.dumps(self.crds).encode())).decode() if self.crds else ""
+        return {"namespaces": sorted(self.namespaces), "crds": packed}
+
+    def including(self, objects: Iterable[Object]) -> Planned:
+        """This world with the namespaces and CRDs among some objects added."""
+        world = Planned(set(self.namespaces), dict(self.crds))
+        for content in objects:
+            if content["kind"] == "Namespace":
+                world.namespaces.add(content["metadata"]["name"])
+            elif content["kind"] == "CustomResourceDefinition":
+                world.crds[f"{content['spec']['names']['kind']}.{content['spec']['group']}"] = _essence(content)
+        return world
+
+    def resource(self, api_version: str, kind: str) -> Resource | None:
+        """Where objects of a planned kind will live."""
+        crd = self.crds.get(f"{kind}.{api_version.rpartition('/')[0]}")
+        if crd is None:
+            return None
+        return Resource(api_version, kind, crd["spec"]["names"]["plural"], crd["spec"]["scope"] == "Namespaced")
+
+    def schema(self, api_version: str, kind: str) -> Object | None:
+        """The structural schema of a planned kind in one version, or None when that version is not served."""
+        group, _, version = api_version.rpartition("/")
+        crd = self.crds.get(f"{kind}.{group}")
+        for entry in crd["spec"]["versions"] if crd else []:
+            if entry["name"] == version and entry["served"]:
+                return dict(entry["schema"]["openAPIV3Schema"])
+        return None
+
+
+def _essence(crd: Object) -> Object:
+    """A CRD without its prose, which is nine tenths of it."""
+    spec = crd["spec"]
+    versions = [
+        {
+            "name": version["name"],
+            "served": version["served"],
+            "schema": {"openAPIV3Schema": _without_descriptions(version["schema"]["openAPIV3Schema"])},
+        }
+        for version in spec["versions"]
+    ]
+    return {"spec": {"group": spec["group"], "names": spec["names"], "scope": spec["scope"], "versions": versions}}
+
+
+def _without_descriptions(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_without_descriptions(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    # A property may itself be called "description"; then its value is a schema, not a text.
+    return {
+        key: _without_descriptions(value)
+        for key, value in schema.items()
+        if not (key == "description" and isinstance(value, str))
+    }

@@ -1,0 +1,67 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Validating an object against the structural schema of a CRD that does not exist yet.
+
+Once the CRD exists the API server answers, and answers more (CEL rules,
+admission); until then this finds wrong types, missing and misspelt fields.
+Source of the dialect: Kubernetes, "CustomResourceDefinitions", structural schemas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..kube.client import Object
+from ..kube.text import did_you_mean
+
+MISSING_LIBRARY: str | None = None
+try:
+    from jsonschema import Draft202012Validator
+except ImportError as error:
+    MISSING_LIBRARY = error.name or str(error)
+
+_ROOT = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}}
+
+
+def violations(content: Object, schema: Object) -> list[str]:
+    """What the schema holds against an object, a sentence each, with the field's path."""
+    if MISSING_LIBRARY:
+        return [f"the Python library '{MISSING_LIBRARY}' is missing: install the collection's requirements.txt"]
+    strict = _strict({**schema, "properties": {**schema.get("properties", {}), **_ROOT}})
+    found = sorted(Draft202012Validator(strict).iter_errors(content), key=lambda error: list(map(str, error.path)))
+    return list(dict.fromkeys(text for error in found for text in _sentences(error)))
+
+
+def _strict(schema: Any) -> Any:
+    """The same schema as JSON Schema, with unknown fields refused as `fieldValidation=Strict` does."""
+    if isinstance(schema, list):
+        return [_strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    known = {key: value for key, value in schema.items() if not key.startswith("x-kubernetes-") and key != "nullable"}
+    if schema.get("x-kubernetes-int-or-string"):
+        known = {**known, "type": ["integer", "string"]}
+    if schema.get("nullable") and "type" in known:
+        known["type"] = [known["type"], "null"]
+    translated = {
+        key: {name: _strict(inner) for name, inner in value.items()} if key == "properties" else _strict(value)
+        for key, value in known.items()
+    }
+    closed = "properties" in schema and schema.get("type") == "object" and "additionalProperties" not in schema
+    if closed and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        translated["additionalProperties"] = False
+    return translated
+
+
+def _sentences(error: Any) -> Iterator[str]:
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path).lstrip(".")
+    if error.validator != "additionalProperties":
+        yield f"{path or 'the object'}: {error.message}"
+        return
+    known = list(error.schema.get("properties") or {})
+    for key in sorted(set(error.instance) - set(known)):
+        where = f"{path}.{key}" if path else key
+        yield f"unknown field '{where}'{did_you_mean(key, known)}"

@@ -1,0 +1,140 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Argument specs: an option stands once, with its rules, and every module composes them.
+
+Each constant here has a documentation fragment of the same name in
+plugins/doc_fragments; ansible-test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible.module_utils.basic import env_fallback
+
+from ..istio import injection, modes
+from ..istio.charts import CHARTS
+from ..istio.kinds import KINDS, Kind, SpecOption
+from ..kube.connection import ConnectionOptions
+
+Options = Mapping[str, Any]
+_RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if")
+
+
+@dataclass(frozen=True)
+class ArgumentSpec:
+    """Options and the rules between them, as Ansible's own validator takes them."""
+
+    options: Options
+    rules: Mapping[str, list[Any]] = field(default_factory=dict)
+
+    def __add__(self, other: ArgumentSpec) -> ArgumentSpec:
+        rules = {name: [*self.rules.get(name, []), *other.rules.get(name, [])] for name in _RULES}
+        return ArgumentSpec({**self.options, **other.options}, {name: rule for name, rule in rules.items() if rule})
+
+
+def _from_environment(*names: str, **option: Any) -> dict[str, Any]:
+    return {**option, "fallback": (env_fallback, list(names))}
+
+
+# Names, environment variables and meaning are those of kubernetes.core, so that
+# AWX's credential "OpenShift or Kubernetes API Bearer Token" works.
+CONNECTION = ArgumentSpec(
+    {
+        "host": _from_environment("K8S_AUTH_HOST", type="str"),
+        "api_key": _from_environment("K8S_AUTH_API_KEY", type="str", no_log=True),
+        "kubeconfig": _from_environment("K8S_AUTH_KUBECONFIG", "KUBECONFIG", type="raw", no_log=False),
+        "context": _from_environment("K8S_AUTH_CONTEXT", type="str"),
+        "username": _from_environment("K8S_AUTH_USERNAME", type="str"),
+        "password": _from_environment("K8S_AUTH_PASSWORD", type="str", no_log=True),
+        "client_cert": _from_environment("K8S_AUTH_CERT_FILE", type="path", aliases=["cert_file"]),
+        "client_key": _from_environment("K8S_AUTH_KEY_FILE", type="path", no_log=False, aliases=["key_file"]),
+        "ca_cert": _from_environment("K8S_AUTH_SSL_CA_CERT", type="path", aliases=["ssl_ca_cert"]),
+        "validate_certs": _from_environment("K8S_AUTH_VERIFY_SSL", type="bool", aliases=["verify_ssl"]),
+        "proxy": _from_environment("K8S_AUTH_PROXY", type="str"),
+        "no_proxy": _from_environment("K8S_AUTH_NO_PROXY", type="str"),
+        "proxy_headers": {"type": "dict", "no_log": True},
+        "persist_config": _from_environment("K8S_AUTH_PERSIST_CONFIG", type="bool"),
+        "impersonate_user": _from_environment("K8S_AUTH_IMPERSONATE_USER", type="str"),
+        "impersonate_groups": _from_environment("K8S_AUTH_IMPERSONATE_GROUPS", type="list", elements="str"),
+        "use_current_context": {"type": "bool", "default": False},
+        "require_tls_verify": {"type": "bool", "default": False},
+        "request_timeout": {"type": "float", "default": 30.0},
+    }
+)
+
+STATE = ArgumentSpec({"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}})
+OWNERSHIP = ArgumentSpec({"take_ownership_from": {"type": "list", "elements": "str", "default": []}})
+MODE = ArgumentSpec({"mode": {"type": "str", "choices": list(modes.MODES), "default": modes.DEDICATED}})
+WAIT = ArgumentSpec({"wait_timeout": {"type": "float", "default": 300.0}})
+
+_ARCHIVE = {
+    "chart": {"type": "str", "required": True, "choices": list(CHARTS)},
+    "path": {"type": "path", "required": True},
+    "sha256": {"type": "str", "required": True},
+}
+CHART_SOURCE = ArgumentSpec(
+    {
+        "version": {"type": "str", "required": True},
+        "charts": {
+            "type": "dict",
+            "options": {
+                "repository": {"type": "str"},
+                "directory": {"type": "path"},
+                "archives": {"type": "list", "elements": "dict", "options": _ARCHIVE},
+            },
+            "mutually_exclusive": [("repository", "directory", "archives")],
+        },
+        "helm_binary": {"type": "str", "default": "helm"},
+    }
+)
+
+METADATA = ArgumentSpec(
+    {
+        "name": {"type": "str", "required": True},
+        "namespace": {"type": "str", "required": True},
+        "labels": {"type": "dict"},
+        "annotations": {"type": "dict"},
+    }
+)
+
+NAMESPACE_INJECTION = {
+    "name": {"type": "str", "required": True},
+    "mode": {"type": "str", "choices": list(injection.NAMESPACE_MODES)},
+    "revision": {"type": "str"},
+    "create": {"type": "bool", "default": False},
+}
+
+
+def spec_of_kind(kind: Kind) -> ArgumentSpec:
+    """The options of a kind: its metadata and the first level of its spec."""
+    return METADATA + ArgumentSpec({name: _option(option) for name, option in kind.options.items()})
+
+
+def spec_of_lists() -> ArgumentSpec:
+    """One list option for each kind; each entry takes what the kind's own module takes."""
+    state = {"state": {"type": "str", "choices": ["present", "absent"]}}
+    return ArgumentSpec(
+        {
+            kind.plural_name: {"type": "list", "elements": "dict", "options": {**spec_of_kind(kind).options, **state}}
+            for kind in KINDS
+        }
+    )
+
+
+def _option(option: SpecOption) -> dict[str, Any]:
+    spec: dict[str, Any] = {"type": option.type}
+    if option.elements:
+        spec["elements"] = option.elements
+    if option.choices:
+        spec["choices"] = list(option.choices)
+    return spec
+
+
+def connection_options(params: Mapping[str, Any]) -> ConnectionOptions:
+    """The connection options among a task's parameters."""
+    return ConnectionOptions(**{name: params[name] for name in CONNECTION.options if params.get(name) is not None})

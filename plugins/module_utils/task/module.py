@@ -1,0 +1,39 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Running an OPERATION as an ordinary module."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..kube.errors import Failure
+from .operation import PLANNED_VARIABLE, Operation, Surroundings, perform
+
+
+def run_module(operation: Operation[Any]) -> None:
+    """The main() of every module."""
+    module = AnsibleModule(argument_spec=dict(operation.spec.options), supports_check_mode=True, **operation.spec.rules)
+    surroundings = Surroundings(module.check_mode, _silent, _planned())
+    try:
+        result = perform(operation, module.params, surroundings)
+    except Failure as error:
+        module.fail_json(msg=str(error), failure=error.as_dict())
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(**result)
+
+
+def _planned() -> Mapping[str, Any] | None:
+    text = os.environ.get(PLANNED_VARIABLE)
+    return json.loads(text) if text else None
+
+
+def _silent(line: str) -> None:
+    """A module cannot show anything before it ends."""

@@ -1,0 +1,95 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An OPERATION: what a module does, as a value that a module or an action plugin can run.
+
+`prepare` is pure: it turns parameters into a request and raises for what can
+never be right, before anything is asked of a cluster. `run` does the work.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from ..istio.kinds import RESOURCES
+from ..kube.client import Client
+from ..kube.connection import connect
+from ..kube.errors import Interrupted
+from ..reconcile.engine import Outcome
+from ..reconcile.planned import FACT, Planned
+from ..reconcile.run import Run
+from .arguments import CONNECTION, ArgumentSpec, connection_options
+
+Request = TypeVar("Request")
+Params = Mapping[str, Any]
+# The controller hands the planned world to a module on another host through its environment.
+PLANNED_VARIABLE = "SERVICE_MESH_ISTIO_PLANNED"
+
+
+@dataclass(frozen=True)
+class Operation(Generic[Request]):
+    """One module's work: its options, its request, what it does with a cluster."""
+
+    name: str
+    options: ArgumentSpec
+    prepare: Callable[[Params], Request]
+    run: Callable[[Run, Request], Outcome]
+
+    @property
+    def spec(self) -> ArgumentSpec:
+        """The options of the task: those of the operation, and the connection."""
+        return CONNECTION + self.options
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What differs between a module and an action plugin."""
+
+    check_mode: bool
+    progress: Callable[[str], None]
+    planned: Mapping[str, Any] | None = None
+
+
+def perform(operation: Operation[Any], params: Params, surroundings: Surroundings) -> dict[str, Any]:
+    """Run an operation and return the task's result. Raises Failure."""
+    request = operation.prepare(params)
+    client = Client(connect(connection_options(params)), RESOURCES)
+    run = Run(
+        client,
+        surroundings.check_mode,
+        _guard(os.getppid()),
+        surroundings.progress,
+        Planned.from_fact(surroundings.planned),
+    )
+    before = run.planned.as_fact()
+    outcome = operation.run(run, request)
+    result = _result(client, outcome)
+    if surroundings.check_mode and run.planned.as_fact() != before:
+        result["ansible_facts"] = {FACT: run.planned.as_fact()}
+    return result
+
+
+def _result(client: Client, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "changed": outcome.changed,
+        "plan": outcome.plan(),
+        "summary": outcome.summary(),
+        "diff": outcome.diff(),
+        "requests": dict(client.requests),
+        "warnings": [*client.warnings, *outcome.warnings],
+        **outcome.extra,
+    }
+
+
+def _guard(parent: int) -> Callable[[], None]:
+    """A check that the process which started us still lives: a worker outlives a killed playbook."""
+
+    def before_write() -> None:
+        if os.getppid() != parent:
+            raise Interrupted("The playbook behind this task has gone", reason="its process does not exist any more")
+
+    return before_write

@@ -1,0 +1,162 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The operations, one for each module: which options, which request, which function of the layer below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..istio import releases
+from ..istio.charts import Archive, ChartSource
+from ..istio.config import Config, config_of_kind, config_of_many, run_config
+from ..istio.control_plane import COMPONENTS, ControlPlane, run_control_plane
+from ..istio.gateways import GatewayDeployment, run_gateway_deployment
+from ..istio.injection import NamespaceInjection, namespace_injection, run_injection
+from ..istio.kinds import Kind
+from ..istio.status import mesh_status
+from ..reconcile.engine import Outcome
+from ..reconcile.run import Run
+from .arguments import (
+    CHART_SOURCE,
+    MODE,
+    NAMESPACE_INJECTION,
+    OWNERSHIP,
+    STATE,
+    WAIT,
+    ArgumentSpec,
+    spec_of_kind,
+    spec_of_lists,
+)
+from .operation import Operation, Params
+
+
+def kind_operation(kind: Kind) -> Operation[Config]:
+    """The operation of a module that applies objects of one kind."""
+
+    def prepare(params: Params) -> Config:
+        return config_of_kind(kind, params)
+
+    return Operation(kind.name, spec_of_kind(kind) + STATE + OWNERSHIP, prepare, run_config)
+
+
+CONFIG: Operation[Config] = Operation(
+    "config",
+    ArgumentSpec({"objects": {"type": "list", "elements": "dict"}}) + spec_of_lists() + STATE + OWNERSHIP,
+    config_of_many,
+    run_config,
+)
+
+
+def _chart_source(params: Params) -> ChartSource:
+    charts: Mapping[str, Any] = params.get("charts") or {}
+    if charts.get("directory"):
+        return ChartSource(directory=charts["directory"])
+    if charts.get("archives"):
+        return ChartSource(archives=tuple(Archive(**archive) for archive in charts["archives"]))
+    return ChartSource(repository=charts.get("repository") or releases.chart_repository(params["version"]))
+
+
+def _control_plane(params: Params) -> ControlPlane:
+    return ControlPlane(
+        version=releases.checked_version(params["version"]),
+        charts=_chart_source(params),
+        mode=params["mode"],
+        namespace=params["namespace"],
+        profile=params.get("profile"),
+        image_hub=params["image_hub"],
+        mesh_id=params.get("mesh_id"),
+        cluster_name=params.get("cluster_name"),
+        network=params.get("network"),
+        values=params.get("values") or {},
+        helm=params["helm_binary"],
+        wait_timeout=params["wait_timeout"],
+    )
+
+
+CONTROL_PLANE: Operation[ControlPlane] = Operation(
+    "control_plane",
+    ArgumentSpec(
+        {
+            "state": {"type": "str", "choices": ["present"], "default": "present"},
+            "namespace": {"type": "str", "default": "istio-system"},
+            "profile": {"type": "str"},
+            "image_hub": {"type": "str", "default": "docker.io/istio"},
+            "mesh_id": {"type": "str"},
+            "cluster_name": {"type": "str"},
+            "network": {"type": "str"},
+            "values": {"type": "dict", "options": {component: {"type": "dict"} for component in COMPONENTS}},
+        }
+    )
+    + CHART_SOURCE
+    + MODE
+    + WAIT,
+    _control_plane,
+    run_control_plane,
+)
+
+
+def _gateway_deployment(params: Params) -> GatewayDeployment:
+    return GatewayDeployment(
+        name=params["name"],
+        namespace=params["namespace"],
+        version=releases.checked_version(params["version"]),
+        charts=_chart_source(params),
+        mode=params["mode"],
+        revision=params.get("revision"),
+        service_type=params.get("service_type"),
+        values=params.get("values") or {},
+        helm=params["helm_binary"],
+        wait_timeout=params["wait_timeout"],
+    )
+
+
+GATEWAY_DEPLOYMENT: Operation[GatewayDeployment] = Operation(
+    "gateway_deployment",
+    ArgumentSpec(
+        {
+            "state": {"type": "str", "choices": ["present"], "default": "present"},
+            "name": {"type": "str", "required": True},
+            "namespace": {"type": "str", "required": True},
+            "type": {"type": "str", "choices": ["ingress"], "default": "ingress"},
+            "revision": {"type": "str"},
+            "service_type": {"type": "str", "choices": ["LoadBalancer", "NodePort", "ClusterIP", "None"]},
+            "values": {"type": "dict"},
+        }
+    )
+    + CHART_SOURCE
+    + MODE
+    + WAIT,
+    _gateway_deployment,
+    run_gateway_deployment,
+)
+
+
+def _injection(params: Params) -> tuple[list[NamespaceInjection], list[str]]:
+    return [namespace_injection(**entry) for entry in params["namespaces"]], params["take_ownership_from"]
+
+
+def _run_injection(run: Run, request: tuple[list[NamespaceInjection], list[str]]) -> Outcome:
+    return run_injection(run, *request)
+
+
+INJECTION: Operation[tuple[list[NamespaceInjection], list[str]]] = Operation(
+    "injection",
+    ArgumentSpec({"namespaces": {"type": "list", "elements": "dict", "required": True, "options": NAMESPACE_INJECTION}})
+    + OWNERSHIP,
+    _injection,
+    _run_injection,
+)
+
+
+def _run_mesh_info(run: Run, _request: None) -> Outcome:
+    return Outcome(extra={"mesh": mesh_status(run.client)})
+
+
+def _nothing(_params: Params) -> None:
+    return None
+
+
+MESH_INFO: Operation[None] = Operation("mesh_info", ArgumentSpec({}), _nothing, _run_mesh_info)

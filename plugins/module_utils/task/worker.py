@@ -1,0 +1,96 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Running an OPERATION inside the controller's worker.
+
+Nothing of the task's arguments ever gets into the result: `no_log` masks
+nothing in what an action plugin returns.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ..kube.errors import Failure
+from ..kube.text import did_you_mean
+from ..reconcile.planned import FACT
+from .operation import Operation, Surroundings, perform
+
+
+class InvalidArguments(Failure):
+    """The task's options are not right."""
+
+    code = "invalid_arguments"
+
+
+def run_in_worker(
+    operation: Operation[Any],
+    arguments: Mapping[str, Any],
+    *,
+    check_mode: bool,
+    environment: Mapping[str, str],
+    facts: Mapping[str, Any],
+    progress: Callable[[str], None],
+) -> dict[str, Any]:
+    """The result of a task, failed ones included."""
+    with _environment(environment):
+        try:
+            params = validated(operation, plain(arguments))
+            return perform(operation, params, Surroundings(check_mode, progress, plain(facts.get(FACT))))
+        except Failure as error:
+            return {"failed": True, "changed": False, "msg": str(error), "failure": error.as_dict()}
+
+
+def validated(operation: Operation[Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    """The parameters, checked by the same code as a module's. Raises InvalidArguments."""
+    spec = operation.spec
+    result = ArgumentSpecValidator(dict(spec.options), **spec.rules).validate(arguments)
+    if result.error_messages:
+        unknown = sorted(key for key in arguments if key not in _names(spec.options))
+        meant = "".join(f"{key}{did_you_mean(key, spec.options)}. " for key in unknown)
+        raise InvalidArguments(
+            f"The options of {operation.name} are not right",
+            subject=operation.name,
+            reason="; ".join(result.error_messages),
+            hint=f"Unknown: {meant}"
+            if unknown
+            else f"ansible-doc service_mesh.istio.{operation.name} lists the options",
+        )
+    return dict(result.validated_parameters)
+
+
+def _names(options: Mapping[str, Any]) -> set[str]:
+    return {*options, *(alias for option in options.values() for alias in option.get("aliases", []))}
+
+
+def plain(value: Any) -> Any:
+    """A task's argument without Ansible's tags: subclasses with a pickle, a comparison and a text of their own."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(item) for item in value]
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    return str.__str__(value) if isinstance(value, str) else str(value)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """The task's `environment:`, which a worker does not get by itself."""
+    before = dict(os.environ)
+    os.environ.update({str(name): str(value) for name, value in variables.items()})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

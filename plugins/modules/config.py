@@ -1,0 +1,498 @@
+#!/usr/bin/python
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Apply many objects of a mesh at once."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: config
+short_description: Apply many objects of a mesh at once
+version_added: 0.1.0
+author:
+  - Contributors to the service_mesh.istio collection (@service-mesh-istio)
+description:
+  - Brings any number of objects to what is described, in one task and in the order in which they need each other.
+  - Takes manifests as they are, of any kind that the API server knows, and lists of Istio's kinds with typed options.
+  - Every object is validated by the API server, with all admission, before the first one is written.
+options:
+  objects:
+    description:
+      - Manifests, as Kubernetes knows them. A C(List) stands for its items.
+    type: list
+    elements: dict
+  virtual_services:
+    description:
+      - Objects of the kind C(VirtualService), each with the options of M(service_mesh.istio.virtual_service).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - Name of the object.
+        type: str
+        required: true
+      namespace:
+        description:
+          - Namespace of the object.
+        type: str
+        required: true
+      labels:
+        description:
+          - Labels of the object.
+        type: dict
+      annotations:
+        description:
+          - Annotations of the object.
+        type: dict
+      state:
+        description:
+          - Whether this object shall be there; O(state) unless given.
+        type: str
+        choices: [present, absent]
+      hosts:
+        description:
+          - Hosts that the routes are for.
+        type: list
+        elements: str
+      gateways:
+        description:
+          - >-
+            Gateways that the routes apply to, as V(namespace/name); V(mesh) stands for all sidecars. Without
+            it, all sidecars.
+        type: list
+        elements: str
+      http:
+        description:
+          - Routes for HTTP, in order; the first match decides.
+        type: list
+        elements: dict
+      tls:
+        description:
+          - Routes for TLS that is passed through, by SNI.
+        type: list
+        elements: dict
+      tcp:
+        description:
+          - Routes for plain TCP.
+        type: list
+        elements: dict
+      export_to:
+        description:
+          - Namespaces that see it; V(.) is its own, V(*) are all.
+        type: list
+        elements: str
+  destination_rules:
+    description:
+      - Objects of the kind C(DestinationRule), each with the options of M(service_mesh.istio.destination_rule).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - Name of the object.
+        type: str
+        required: true
+      namespace:
+        description:
+          - Namespace of the object.
+        type: str
+        required: true
+      labels:
+        description:
+          - Labels of the object.
+        type: dict
+      annotations:
+        description:
+          - Annotations of the object.
+        type: dict
+      state:
+        description:
+          - Whether this object shall be there; O(state) unless given.
+        type: str
+        choices: [present, absent]
+      host:
+        description:
+          - The service that the rule is for.
+        type: str
+      traffic_policy:
+        description:
+          - Policy towards all of its subsets.
+        type: dict
+      subsets:
+        description:
+          - Named groups of its endpoints.
+        type: list
+        elements: dict
+      export_to:
+        description:
+          - Namespaces that see it; V(.) is its own, V(*) are all.
+        type: list
+        elements: str
+      workload_selector:
+        description:
+          - Restricts the rule to clients with these labels.
+        type: dict
+  gateways:
+    description:
+      - Objects of the kind C(Gateway), each with the options of M(service_mesh.istio.gateway).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - Name of the object.
+        type: str
+        required: true
+      namespace:
+        description:
+          - Namespace of the object.
+        type: str
+        required: true
+      labels:
+        description:
+          - Labels of the object.
+        type: dict
+      annotations:
+        description:
+          - Annotations of the object.
+        type: dict
+      state:
+        description:
+          - Whether this object shall be there; O(state) unless given.
+        type: str
+        choices: [present, absent]
+      servers:
+        description:
+          - Ports with their hosts and TLS settings.
+        type: list
+        elements: dict
+      selector:
+        description:
+          - Labels of the gateway Pods that it is for.
+        type: dict
+  service_entries:
+    description:
+      - Objects of the kind C(ServiceEntry), each with the options of M(service_mesh.istio.service_entry).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - Name of the object.
+        type: str
+        required: true
+      namespace:
+        description:
+          - Namespace of the object.
+        type: str
+        required: true
+      labels:
+        description:
+          - Labels of the object.
+        type: dict
+      annotations:
+        description:
+          - Annotations of the object.
+        type: dict
+      state:
+        description:
+          - Whether this object shall be there; O(state) unless given.
+        type: str
+        choices: [present, absent]
+      hosts:
+        description:
+          - Hosts of the service.
+        type: list
+        elements: str
+      addresses:
+        description:
+          - Virtual IP addresses or CIDR blocks of the service.
+        type: list
+        elements: str
+      ports:
+        description:
+          - Ports of the service.
+        type: list
+        elements: dict
+      location:
+        description:
+          - Whether the service is part of the mesh.
+        type: str
+        choices: [MESH_EXTERNAL, MESH_INTERNAL]
+      resolution:
+        description:
+          - How its endpoints are found. V(DYNAMIC_DNS) needs an Istio that knows it.
+        type: str
+        choices: [NONE, STATIC, DNS, DNS_ROUND_ROBIN, DYNAMIC_DNS]
+      endpoints:
+        description:
+          - Its endpoints.
+        type: list
+        elements: dict
+      workload_selector:
+        description:
+          - Labels of the Pods and WorkloadEntries that are its endpoints.
+        type: dict
+      export_to:
+        description:
+          - Namespaces that see it; V(.) is its own, V(*) are all.
+        type: list
+        elements: str
+      subject_alt_names:
+        description:
+          - Names that the service's certificate may have.
+        type: list
+        elements: str
+  peer_authentications:
+    description:
+      - Objects of the kind C(PeerAuthentication), each with the options of M(service_mesh.istio.peer_authentication).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - Name of the object.
+        type: str
+        required: true
+      namespace:
+        description:
+          - Namespace of the object.
+        type: str
+        required: true
+      labels:
+        description:
+          - Labels of the object.
+        type: dict
+      annotations:
+        description:
+          - Annotations of the object.
+        type: dict
+      state:
+        description:
+          - Whether this object shall be there; O(state) unless given.
+        type: str
+        choices: [present, absent]
+      selector:
+        description:
+          - Labels of the workloads that it is for. Without it, all of the namespace.
+        type: dict
+      mtls:
+        description:
+          - The mode of mutual TLS.
+        type: dict
+      port_level_mtls:
+        description:
+          - The mode for single ports; needs the selector.
+        type: dict
+  request_authentications:
+    description:
+      - >-
+        Objects of the kind C(RequestAuthentication), each with the options of
+        M(service_mesh.istio.request_authentication).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - Name of the object.
+        type: str
+        required: true
+      namespace:
+        description:
+          - Namespace of the object.
+        type: str
+        required: true
+      labels:
+        description:
+          - Labels of the object.
+        type: dict
+      annotations:
+        description:
+          - Annotations of the object.
+        type: dict
+      state:
+        description:
+          - Whether this object shall be there; O(state) unless given.
+        type: str
+        choices: [present, absent]
+      selector:
+        description:
+          - Labels of the workloads that it is for. Without it, all of the namespace.
+        type: dict
+      target_ref:
+        description:
+          - The Gateway API object that it is for.
+        type: dict
+      target_refs:
+        description:
+          - The Gateway API objects that it is for.
+        type: list
+        elements: dict
+      jwt_rules:
+        description:
+          - Issuers and their keys.
+        type: list
+        elements: dict
+  authorization_policies:
+    description:
+      - >-
+        Objects of the kind C(AuthorizationPolicy), each with the options of
+        M(service_mesh.istio.authorization_policy).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - Name of the object.
+        type: str
+        required: true
+      namespace:
+        description:
+          - Namespace of the object.
+        type: str
+        required: true
+      labels:
+        description:
+          - Labels of the object.
+        type: dict
+      annotations:
+        description:
+          - Annotations of the object.
+        type: dict
+      state:
+        description:
+          - Whether this object shall be there; O(state) unless given.
+        type: str
+        choices: [present, absent]
+      selector:
+        description:
+          - Labels of the workloads that it is for. Without it, all of the namespace.
+        type: dict
+      target_ref:
+        description:
+          - The Gateway API object that it is for.
+        type: dict
+      target_refs:
+        description:
+          - The Gateway API objects that it is for.
+        type: list
+        elements: dict
+      rules:
+        description:
+          - Rules; a request matches the policy when it matches one of them.
+        type: list
+        elements: dict
+      action:
+        description:
+          - What happens to a matching request. Istio's own default is V(ALLOW).
+        type: str
+        choices: [ALLOW, DENY, AUDIT, CUSTOM]
+      provider:
+        description:
+          - Who decides when the action is V(CUSTOM).
+        type: dict
+extends_documentation_fragment:
+  - service_mesh.istio.attributes
+  - service_mesh.istio.connection
+  - service_mesh.istio.state
+  - service_mesh.istio.ownership
+"""
+
+EXAMPLES = r"""
+- name: The routes of the shop
+  service_mesh.istio.config:
+    context: east
+    destination_rules:
+      - name: reviews
+        namespace: shop
+        host: reviews
+        subsets:
+          - {name: v1, labels: {version: v1}}
+          - {name: v2, labels: {version: v2}}
+    virtual_services:
+      - name: reviews
+        namespace: shop
+        hosts: [reviews]
+        http:
+          - route:
+              - destination: {host: reviews, subset: v1}
+      - name: reviews-old
+        namespace: shop
+        state: absent
+
+- name: Manifests from a file
+  service_mesh.istio.config:
+    context: east
+    objects: "{{ lookup('ansible.builtin.file', 'shop.yaml') | ansible.builtin.from_yaml_all | list }}"
+"""
+
+RETURN = r"""
+plan:
+  description: What was done, or in check mode would be done, in order. Objects that need no change are not in it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    action:
+      description: V(create), V(update) or V(delete).
+      type: str
+    kind:
+      description: Kind of the object.
+      type: str
+    namespace:
+      description: Its namespace; empty for objects of the cluster.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    fields:
+      description: Paths of the fields that change.
+      type: list
+      elements: str
+    reason:
+      description: Why, where that is not plain; for example that the server could not be asked yet.
+      type: str
+summary:
+  description: Number of objects by action.
+  returned: success
+  type: dict
+  sample: {create: 1, update: 0, delete: 0, unchanged: 3}
+requests:
+  description: Number of requests by verb. Dry runs are counted apart; they persist nothing.
+  returned: success
+  type: dict
+  sample: {get: 1, "apply (dry run)": 1, apply: 1}
+failure:
+  description: What went wrong, for playbooks.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A word for the kind of failure.
+      type: str
+    object:
+      description: The object concerned.
+      type: str
+    reason:
+      description: Why, often in the words of the API server.
+      type: str
+    hint:
+      description: What to do next.
+      type: str
+"""
+
+from ..module_utils.task.module import run_module
+from ..module_utils.task.operations import CONFIG
+
+OPERATION = CONFIG
+
+
+def main() -> None:
+    """Run the operation as a module."""
+    run_module(OPERATION)
+
+
+if __name__ == "__main__":
+    main()
