@@ -16,8 +16,8 @@ NAME = "service_mesh.istio"
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
 ROLES = sorted(path.parent.parent for path in ROOT.glob("roles/*/meta/main.yml"))
 # Written in two parts, so that this file does not find itself.
-MACHINE_PATH = re.compile(r"(?<![\w.}\-])/(?:wo" r"rk|ro" r"ot)/")
-UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME)\b")
+MACHINE_PATH = re.compile(r"(?<![\w.}\-])/(?:wo" + "rk|ro" + "ot)/")
+UNFINISHED = re.compile(r"\b(?:TO" + "DO|FIX" + r"ME)\b")
 
 
 def load(path: str) -> dict[str, Any]:
