@@ -1,4 +1,4 @@
-"""The address plan: every cluster's networks follow from its place in the row, so that clusters can be told apart and routed."""
+"""The address plan: a cluster's networks follow from its place in the row, so that all can be told apart and routed."""
 
 from __future__ import annotations
 

@@ -30,7 +30,9 @@ def up(bed: Bed) -> None:
     ]
     api = Api(cluster, LOOPBACK, settings.port)
     api.wait_ready(children)
-    children.append(control_plane.start(cluster, "kube-controller-manager", components.controller_manager(bin, settings)))
+    children.append(
+        control_plane.start(cluster, "kube-controller-manager", components.controller_manager(bin, settings))
+    )
     api.wait_controllers(children)
     say(f"lane api is up at {server}")
 

@@ -58,7 +58,7 @@ def one(bed: Bed, part: Part) -> None:
 
 @contextmanager
 def locked(path: Path, waiting: str) -> Iterator[None]:
-    """Only one at a time, over all processes of the user; says so when it has to wait. The kernel frees it when we die."""
+    """Only one at a time, over all processes of the user; says so when it waits. The kernel frees it when we die."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
@@ -74,7 +74,10 @@ def locked(path: Path, waiting: str) -> Iterator[None]:
 
 def table(bed: Bed, names: list[str], took: dict[str, float]) -> str:
     """What was asked for, what it cost and where it is."""
-    rows = [(part.name, span(took[part.name]) if part.name in took else "there already", built(bed, part.name)) for part in with_all(names)]
+    rows = [
+        (part.name, span(took[part.name]) if part.name in took else "there already", built(bed, part.name))
+        for part in with_all(names)
+    ]
     width = max(len(name) for name, _, _ in rows)
     lines = [f"{name:<{width}}  {cost:>13}  {folder}" for name, cost, folder in rows]
     return "\n".join([*lines, f"{'all':<{width}}  {span(sum(took.values())):>13}"])

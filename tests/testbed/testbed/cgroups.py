@@ -15,7 +15,7 @@ INHERITED = ("cpuset.cpus", "cpuset.mems")
 
 
 def hierarchies() -> dict[Path, str]:
-    """Where control groups are mounted, and whether as "cgroup" (version 1) or "cgroup2" (which may be there beside version 1)."""
+    """Where control groups are mounted, as "cgroup" (version 1) or "cgroup2" (which may be there beside version 1)."""
     fields = [line.split() for line in MOUNTS.read_text().splitlines()]
     return {Path(field[1]): field[2] for field in fields if field[2] in ("cgroup", "cgroup2")}
 

@@ -18,21 +18,29 @@ BUSY = "another command works on this bed: waiting for it"
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="bed", description="A real Kubernetes cluster and the parts of Istio on this machine.")
+    top = argparse.ArgumentParser(
+        prog="bed", description="A real Kubernetes cluster and the parts of Istio on this machine."
+    )
     commands = top.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="build what is missing and start a lane")
     down = commands.add_parser("down", help="take down a lane, or all of this bed")
     show = commands.add_parser("status", help="say what runs and where its files lie")
     make = commands.add_parser("build", help="build parts (without names: what a default cluster needs)")
     logs = commands.add_parser("logs", help="show the end of a component's log (without a name: which there are)")
-    port = commands.add_parser("forward", help="make a port of a cluster's node reachable on 127.0.0.1; prints the local port")
+    port = commands.add_parser(
+        "forward", help="make a port of a cluster's node reachable on 127.0.0.1; prints the local port"
+    )
     again = commands.add_parser("reset", help="throw everything away and start the same lanes afresh")
     env = commands.add_parser("env", help='print shell lines: eval "$(bed env)"')
     for command in (up, down, env, logs, again):
         command.add_argument("--lane", choices=LANES, default="api" if command is up else None)
     up.add_argument("--clusters", type=int, default=1, help="how many (lane cluster)")
-    up.add_argument("--network", choices=(network.FLAT, network.SEPARATE), default=network.FLAT, help="between clusters")
-    up.add_argument("--istio", default=parts.DEFAULT_ISTIO, help="versions whose images are wanted, with commas between")
+    up.add_argument(
+        "--network", choices=(network.FLAT, network.SEPARATE), default=network.FLAT, help="between clusters"
+    )
+    up.add_argument(
+        "--istio", default=parts.DEFAULT_ISTIO, help="versions whose images are wanted, with commas between"
+    )
     for command in (env, logs):
         command.add_argument("--cluster", help="which cluster of the lane")
     logs.add_argument("component", nargs="?")
@@ -87,14 +95,19 @@ def check_shape(running: dict[str, Any], shape: cluster_lane.Shape) -> None:
     """Another shape is never put in place of one that runs: somebody may be working on it."""
     has = (len(running["order"]), running["network"])
     if has != (shape.clusters, shape.network):
-        raise BedError(f"lane cluster is up with {has[0]} cluster(s), network {has[1]}; take it down first: bed down --lane cluster")
+        raise BedError(
+            f"lane cluster is up with {has[0]} cluster(s), network {has[1]}; "
+            "take it down first: bed down --lane cluster"
+        )
 
 
 def versions(text: str) -> tuple[str, ...]:
     found = tuple(text.split(","))
     for version in found:
         if version not in parts.ISTIO_VERSIONS:
-            raise BedError(f"there is no recipe for Istio {version!r}; there is one for {', '.join(parts.ISTIO_VERSIONS)}")
+            raise BedError(
+                f"there is no recipe for Istio {version!r}; there is one for {', '.join(parts.ISTIO_VERSIONS)}"
+            )
     return found
 
 
@@ -123,7 +136,11 @@ def logs(found: Bed, arguments: argparse.Namespace) -> None:
     elif arguments.component not in known:
         raise BedError(f"there is no log of {arguments.component!r}; there are logs of {', '.join(known)}")
     else:
-        print("\n".join((folder / f"{arguments.component}.log").read_text(errors="replace").splitlines()[-arguments.lines :]))
+        print(
+            "\n".join(
+                (folder / f"{arguments.component}.log").read_text(errors="replace").splitlines()[-arguments.lines :]
+            )
+        )
 
 
 def port(found: Bed, arguments: argparse.Namespace) -> None:
@@ -147,7 +164,14 @@ def env(found: Bed, arguments: argparse.Namespace) -> None:
 
 
 COMMANDS: dict[str, Callable[[Bed, argparse.Namespace], None]] = {
-    "up": up, "down": down, "status": show, "build": make, "logs": logs, "forward": port, "reset": again, "env": env,
+    "up": up,
+    "down": down,
+    "status": show,
+    "build": make,
+    "logs": logs,
+    "forward": port,
+    "reset": again,
+    "env": env,
 }
 
 

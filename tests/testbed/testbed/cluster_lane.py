@@ -18,7 +18,7 @@ from .control_plane import READY_WITHIN, Api
 from .errors import BedError
 from .layout import SOURCE, Bed, Cluster
 from .parts import DEFAULT_ISTIO, cluster_images
-from .processes import Child
+from .processes import Argv, Child
 from .progress import say
 from .recipes import built
 
@@ -73,7 +73,7 @@ def cluster_up(bed: Bed, shape: Shape, wanted: Sequence[Plan], plan: Plan) -> No
     api.wait_ready(children)
     children += start_workers(cluster, settings, plan)
     install_dns(cluster, plan)
-    wait_node(cluster, api, plan, children)
+    wait_node(api, plan, children)
     finish(imports)
     wait_dns(cluster, plan)
     say(f"cluster {plan.name} is up at https://127.0.0.1:{port}")
@@ -93,7 +93,9 @@ def expose(cluster: Cluster, plan: Plan) -> int:
     kubeconfig.write(cluster.kubeconfig, cluster.name, server, cluster.pki, pki.ADMIN.file)
     addresses = {name: getattr(plan, name) for name in ("gateway", "pods", "services", "dns", "node_name")}
     node_server = f"https://{plan.node}:{API_PORT}"
-    control_plane.record(cluster, {"server": server, "node_server": node_server, "node_address": plan.node, **addresses})
+    control_plane.record(
+        cluster, {"server": server, "node_server": node_server, "node_address": plan.node, **addresses}
+    )
     return port
 
 
@@ -112,7 +114,15 @@ def start_stores(cluster: Cluster, settings: Settings, istio: tuple[str, ...]) -
 
 
 def import_images(cluster: Cluster, images: Sequence[str]) -> list[Child]:
-    ctr = [host.find("ctr"), "--address", cluster.folder / "containerd" / "c.sock", "--namespace", "k8s.io", "images", "import"]
+    ctr: Argv = [
+        host.find("ctr"),
+        "--address",
+        cluster.folder / "containerd" / "c.sock",
+        "--namespace",
+        "k8s.io",
+        "images",
+        "import",
+    ]
     archives = {image: built(cluster.bed, image) / "image.tar" for image in images}
     return [control_plane.start(cluster, f"import-{image}", [*ctr, archive]) for image, archive in archives.items()]
 
@@ -142,7 +152,7 @@ def install_dns(cluster: Cluster, plan: Plan) -> None:
         raise BedError(f"CoreDNS could not be installed in {cluster.name}:\n{result.stderr}")
 
 
-def wait_node(cluster: Cluster, api: Api, plan: Plan, children: Sequence[Child]) -> None:
+def wait_node(api: Api, plan: Plan, children: Sequence[Child]) -> None:
     def ready() -> bool:
         status, body = api.get(f"/api/v1/nodes/{plan.node_name}")
         conditions = json.loads(body).get("status", {}).get("conditions", []) if status == 200 else []
@@ -156,7 +166,10 @@ def wait_dns(cluster: Cluster, plan: Plan) -> None:
     space = namespaces.of(cluster.bed, cluster.name)
     argv = [*space.network, sys.executable, str(SOURCE / "testbed" / "dns.py"), plan.dns, DNS_NAME, str(NODE_WITHIN)]
     if subprocess.run(argv, check=False).returncode:
-        raise BedError(f"DNS of {cluster.name} at {plan.dns} does not know {DNS_NAME} after {NODE_WITHIN:.0f} s; see: bed logs kubelet")
+        raise BedError(
+            f"DNS of {cluster.name} at {plan.dns} does not know {DNS_NAME} after {NODE_WITHIN:.0f} s; "
+            "its Pod's troubles are in: bed logs --lane cluster kubelet"
+        )
 
 
 def add_images(bed: Bed, istio: tuple[str, ...]) -> None:

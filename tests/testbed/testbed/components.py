@@ -10,8 +10,12 @@ from .pki import CONTROLLERS, PROXY, SCHEDULER
 
 # The controllers that have work where there is no node.
 NODELESS_CONTROLLERS = (
-    "namespace-controller", "garbage-collector-controller", "serviceaccount-controller", "serviceaccount-token-controller",
-    "resourcequota-controller", "clusterrole-aggregation-controller",
+    "namespace-controller",
+    "garbage-collector-controller",
+    "serviceaccount-controller",
+    "serviceaccount-token-controller",
+    "resourcequota-controller",
+    "clusterrole-aggregation-controller",
 )
 # A node's Pod range comes from its CNI configuration.
 ALL_CONTROLLERS = ("*", "-node-ipam-controller")
@@ -41,10 +45,16 @@ ETCD, ETCD_PEER = "unix://etcd.sock:0", "unix://peer.sock:0"
 
 
 def etcd(bin: Path) -> list[str]:
-    """Listens on sockets in its folder, so that only its owner reaches it, and forgets durability: the data is thrown away."""
+    """Listens on sockets in its folder, so that only its owner reaches it; not durable, the data is thrown away."""
     return [
-        f"{bin}/etcd", "--name=default", "--data-dir=etcd", "--unsafe-no-fsync",
-        f"--listen-client-urls={ETCD}", f"--advertise-client-urls={ETCD}", f"--listen-peer-urls={ETCD_PEER}", "--log-level=warn",
+        f"{bin}/etcd",
+        "--name=default",
+        "--data-dir=etcd",
+        "--unsafe-no-fsync",
+        f"--listen-client-urls={ETCD}",
+        f"--advertise-client-urls={ETCD}",
+        f"--listen-peer-urls={ETCD_PEER}",
+        "--log-level=warn",
     ]
 
 
@@ -64,7 +74,7 @@ def apiserver(bin: Path, settings: Settings) -> list[str]:
         "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
         "authorization-mode": "Node,RBAC",
         "allow-privileged": "true",
-        # Webhooks are called at Pod addresses: the API server is a process of the host, no Pod, and has no service routes.
+        # Webhooks are called at Pod addresses: the API server is a process beside the Pods, without service routes.
         "enable-aggregator-routing": "true",
         "endpoint-reconciler-type": settings.reconciler,
         "kubelet-preferred-address-types": "InternalIP",
@@ -78,14 +88,24 @@ def apiserver(bin: Path, settings: Settings) -> list[str]:
 
 def controller_manager(bin: Path, settings: Settings) -> list[str]:
     return [
-        f"{bin}/kube-controller-manager", f"--kubeconfig={CONTROLLERS.file}.kubeconfig", f"--controllers={','.join(settings.controllers)}",
-        "--service-account-private-key-file=pki/sa.key", "--root-ca-file=pki/ca.crt", "--use-service-account-credentials=true",
-        "--leader-elect=false", "--secure-port=0",
+        f"{bin}/kube-controller-manager",
+        f"--kubeconfig={CONTROLLERS.file}.kubeconfig",
+        f"--controllers={','.join(settings.controllers)}",
+        "--service-account-private-key-file=pki/sa.key",
+        "--root-ca-file=pki/ca.crt",
+        "--use-service-account-credentials=true",
+        "--leader-elect=false",
+        "--secure-port=0",
     ]
 
 
 def scheduler(bin: Path) -> list[str]:
-    return [f"{bin}/kube-scheduler", f"--kubeconfig={SCHEDULER.file}.kubeconfig", "--leader-elect=false", "--secure-port=0"]
+    return [
+        f"{bin}/kube-scheduler",
+        f"--kubeconfig={SCHEDULER.file}.kubeconfig",
+        "--leader-elect=false",
+        "--secure-port=0",
+    ]
 
 
 def containerd(program: Path) -> list[str]:
@@ -95,8 +115,13 @@ def containerd(program: Path) -> list[str]:
 def kubelet(bin: Path, root: Path, plan: Plan) -> list[str]:
     labels = {"region": plan.name, "zone": plan.node_name}
     return [
-        f"{bin}/kubelet", "--config=kubelet.yaml", "--kubeconfig=kubelet.kubeconfig", f"--root-dir={root}", f"--cert-dir={root}/pki",
-        f"--hostname-override={plan.node_name}", f"--node-ip={plan.node}",
+        f"{bin}/kubelet",
+        "--config=kubelet.yaml",
+        "--kubeconfig=kubelet.kubeconfig",
+        f"--root-dir={root}",
+        f"--cert-dir={root}/pki",
+        f"--hostname-override={plan.node_name}",
+        f"--node-ip={plan.node}",
         f"--node-labels={','.join(f'topology.kubernetes.io/{name}={value}' for name, value in labels.items())}",
     ]
 
@@ -104,7 +129,12 @@ def kubelet(bin: Path, root: Path, plan: Plan) -> list[str]:
 def proxy(bin: Path, plan: Plan) -> list[str]:
     """Its conntrack limits are zero ("leave as it is"), because they are settings of the whole machine."""
     return [
-        f"{bin}/kube-proxy", f"--kubeconfig={PROXY.file}.kubeconfig", "--proxy-mode=iptables", f"--cluster-cidr={plan.pods}",
-        f"--hostname-override={plan.node_name}", "--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=0",
+        f"{bin}/kube-proxy",
+        f"--kubeconfig={PROXY.file}.kubeconfig",
+        "--proxy-mode=iptables",
+        f"--cluster-cidr={plan.pods}",
+        f"--hostname-override={plan.node_name}",
+        "--conntrack-max-per-core=0",
+        "--conntrack-tcp-timeout-established=0",
         "--conntrack-tcp-timeout-close-wait=0",
     ]

@@ -13,7 +13,7 @@ import yaml
 from . import components, kubeconfig, namespaces, pki, processes
 from .components import Settings
 from .layout import Cluster
-from .processes import Child
+from .processes import Argv, Child
 
 READY_WITHIN = 60.0
 
@@ -26,12 +26,16 @@ def prepare(cluster: Cluster, settings: Settings, addresses: Sequence[str], iden
     server = f"https://{settings.advertise}:{settings.port}"
     kubeconfig.write(cluster.kubeconfig_node, cluster.name, server, cluster.pki, pki.ADMIN.file)
     for identity in identities:
-        kubeconfig.write(cluster.folder / f"{identity.file}.kubeconfig", cluster.name, server, cluster.pki, identity.file)
+        kubeconfig.write(
+            cluster.folder / f"{identity.file}.kubeconfig", cluster.name, server, cluster.pki, identity.file
+        )
 
 
 def start(cluster: Cluster, name: str, argv: Sequence[str | Path]) -> Child:
     """One component of a cluster, in the cluster's folder and, where it has them, its namespaces."""
-    inside = [*namespaces.of(cluster.bed, cluster.name).inside, cluster.folder] if cluster.lane == "cluster" else []
+    inside: Argv = (
+        [*namespaces.of(cluster.bed, cluster.name).inside, cluster.folder] if cluster.lane == "cluster" else []
+    )
     return processes.start(name, [*inside, *argv], mark=cluster.mark, log=cluster.log(name), folder=cluster.folder)
 
 

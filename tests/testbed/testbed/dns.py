@@ -1,4 +1,4 @@
-"""A program: asks a name server for a name's address until it answers or time is up. Arguments: server, name, seconds."""
+"""A program: asks a name server for an address until it answers or time is up. Arguments: server, name, seconds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ ANSWER_COUNT = slice(6, 8)
 def question(name: str) -> bytes:
     """RFC 1035, 4.1: a header with one question, and the question."""
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.rstrip(".").split("."))
-    return struct.pack("!6H", 1, RECURSION_DESIRED, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", ADDRESS_RECORD, INTERNET)
+    return (
+        struct.pack("!6H", 1, RECURSION_DESIRED, 1, 0, 0, 0)
+        + labels
+        + b"\0"
+        + struct.pack("!2H", ADDRESS_RECORD, INTERNET)
+    )
 
 
 def answered(server: str, name: str) -> bool:

@@ -7,6 +7,7 @@ import sys
 
 from . import namespaces, processes
 from .layout import SOURCE, Cluster
+from .processes import Argv
 
 PROGRAM = SOURCE / "testbed" / "forwarder.py"
 BACKLOG = 256
@@ -22,8 +23,17 @@ def ensure(cluster: Cluster, node: str, port: int) -> int:
         listener.bind(("127.0.0.1", 0))
         listener.listen(BACKLOG)
         local = int(listener.getsockname()[1])
-        argv = [*namespaces.of(cluster.bed, cluster.name).network, sys.executable, PROGRAM, str(listener.fileno()), node, str(port)]
-        processes.start(name, argv, mark=cluster.mark, log=cluster.log(name), folder=cluster.folder, pass_fds=[listener.fileno()])
+        argv: Argv = [
+            *namespaces.of(cluster.bed, cluster.name).network,
+            sys.executable,
+            PROGRAM,
+            str(listener.fileno()),
+            node,
+            str(port),
+        ]
+        processes.start(
+            name, argv, mark=cluster.mark, log=cluster.log(name), folder=cluster.folder, pass_fds=[listener.fileno()]
+        )
     record.parent.mkdir(exist_ok=True)
     record.write_text(str(local))
     return local

@@ -1,7 +1,8 @@
 """A program: passes connections that arrive on an inherited socket on to an address.
 
-The socket was bound on the host's loopback and is inherited; the program itself runs in a cluster's network namespace. So the host
-reaches the cluster without an interface, a route or a rule of its own. Arguments: the socket's descriptor, host, port.
+The socket was bound on the host's loopback and is inherited; the program itself runs in a cluster's network namespace.
+So the host reaches the cluster without an interface, a route or a rule of its own. Arguments: the socket's descriptor,
+host, port.
 """
 
 from __future__ import annotations

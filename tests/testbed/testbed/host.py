@@ -1,7 +1,7 @@
 """What the machine itself must bring: root, Debian's container programs, a kernel that filters bridged traffic.
 
-Everything is looked at before anything is started, and what is missing is said in one sentence. Where apt and root are there, the
-packages are installed, their services not started.
+Everything is looked at before anything is started, and what is missing is said in one sentence. Where apt and root are
+there, the packages are installed, their services not started.
 """
 
 from __future__ import annotations
@@ -68,12 +68,18 @@ def cni_folder() -> Path:
 
 def iptables_plugins() -> list[Path]:
     """The matches and targets that iptables loads."""
-    return sorted(path for pattern in ("lib/*/xtables", "lib64/xtables", "lib/xtables") for path in Path("/usr").glob(f"{pattern}/*.so"))
+    return sorted(
+        path
+        for pattern in ("lib/*/xtables", "lib64/xtables", "lib/xtables")
+        for path in Path("/usr").glob(f"{pattern}/*.so")
+    )
 
 
 def require_root() -> None:
     if os.geteuid() != 0:
-        raise BedError("lane cluster makes network namespaces and mounts and so needs root: run it with sudo (lane api needs no root)")
+        raise BedError(
+            "lane cluster makes namespaces and mounts and so needs root: run it with sudo (lane api needs no root)"
+        )
 
 
 def require(needs: Iterable[Need]) -> None:
@@ -85,12 +91,14 @@ def require(needs: Iterable[Need]) -> None:
     programs = ", ".join(need.program for need in lacking)
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         how = "run this once as root" if shutil.which("apt-get") else "install your distribution's packages for them"
-        raise BedError(f"this machine lacks {programs} (Debian: apt-get install {' '.join(packages)}): {how}, then try again")
+        raise BedError(
+            f"this machine lacks {programs} (Debian: apt-get install {' '.join(packages)}): {how}, then try again"
+        )
     install(packages)
 
 
 def install(packages: list[str]) -> None:
-    """apt, without recommended packages and without starting a service; the package lists are fetched only when they lack one."""
+    """apt, without recommended packages and without starting services; lists are fetched only when they lack one."""
     say(f"installing Debian packages: {' '.join(packages)}")
     argv = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
     with services_kept_down(), heartbeat("apt-get"):
@@ -103,7 +111,9 @@ def install(packages: list[str]) -> None:
 
 def apt(argv: list[str]) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    return subprocess.run(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return subprocess.run(
+        argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Container images without a container engine: an archive with one layer, written so that the same files give the same image."""
+"""Container images without a container engine: an archive with one layer; the same files give the same image."""
 
 from __future__ import annotations
 
@@ -60,7 +60,12 @@ def describe(image: Image, layer: str) -> dict[str, object]:
     return {
         "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
         "os": "linux",
-        "config": {"Entrypoint": list(image.entrypoint), "Env": [f"PATH={PATH}"], "User": image.user, "WorkingDir": "/"},
+        "config": {
+            "Entrypoint": list(image.entrypoint),
+            "Env": [f"PATH={PATH}"],
+            "User": image.user,
+            "WorkingDir": "/",
+        },
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer}"]},
     }
 
@@ -132,7 +137,14 @@ def iptables(root: Path, tables: Path, plugins: Sequence[Path]) -> None:
     """The nftables variant of iptables under all its names: istio-init and the agent call it."""
     program(root, tables, "usr/sbin/xtables-nft-multi")
     for family in ("iptables", "ip6tables"):
-        for name in (family, f"{family}-save", f"{family}-restore", f"{family}-nft", f"{family}-nft-save", f"{family}-nft-restore"):
+        for name in (
+            family,
+            f"{family}-save",
+            f"{family}-restore",
+            f"{family}-nft",
+            f"{family}-nft-save",
+            f"{family}-nft-restore",
+        ):
             (root / "usr/sbin" / name).symlink_to("xtables-nft-multi")
     for plugin in plugins:
         copy(plugin, place(root, str(plugin)))

@@ -16,9 +16,15 @@ def write(path: Path, name: str, server: str, pki: Path, user: str) -> None:
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": name, "cluster": {"server": server, "certificate-authority-data": data(pki / "ca.crt")}}],
-        "users": [{"name": name, "user": {
-            "client-certificate-data": data(pki / f"{user}.crt"), "client-key-data": data(pki / f"{user}.key"),
-        }}],
+        "users": [
+            {
+                "name": name,
+                "user": {
+                    "client-certificate-data": data(pki / f"{user}.crt"),
+                    "client-key-data": data(pki / f"{user}.key"),
+                },
+            }
+        ],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
         "current-context": name,
     }

@@ -114,5 +114,8 @@ def bed() -> Bed:
     name = hashlib.sha256(f"{os.getuid()}:{CHECKOUT}".encode()).hexdigest()[:8]
     found = Bed(cache, name)
     if len(str(found.run / LONGEST_SOCKET)) > SOCKET_PATH:
-        raise BedError(f"the cache folder's path {cache} is too long for Unix sockets: set SERVICE_MESH_ISTIO_CACHE to a shorter one")
+        raise BedError(
+            f"the cache folder's path {cache} is too long for Unix sockets: "
+            "set SERVICE_MESH_ISTIO_CACHE to a shorter one"
+        )
     return found

@@ -1,8 +1,8 @@
 """The namespaces in which a lane's clusters live.
 
-A namespace is held by a process of the bed and not bound to a file: when the bed's processes end, however they end, the kernel takes
-the namespaces, their interfaces, routes, rules and mounts with them, and nothing can be left on the host. The mount namespace keeps
-what a node writes to fixed places (/run, /var/lib, /var/log) away from the host.
+A namespace is held by a process of the bed and not bound to a file: when the bed's processes end, however they end, the
+kernel takes the namespaces, their interfaces, routes, rules and mounts with them, and nothing can be left on the host.
+The mount namespace keeps what a node writes to fixed places (/run, /var/lib, /var/log) away from the host.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from . import processes
 from .errors import BedError
 from .layout import Bed
-from .processes import Child
+from .processes import Argv, Child
 
 # The folder of the bed stays visible where it lies below one of the covered ones.
 HOLD = """
@@ -56,9 +56,25 @@ def hold(bed: Bed, name: str) -> Namespaces:
     made = of(bed, name)
     made.net.parent.mkdir(parents=True, exist_ok=True)
     ready = made.net.parent / f"{name}.ready"
-    argv = ["unshare", "--net", "--mount", "--propagation", "slave", "--", "sh", "-e", "-c", HOLD, "hold", bed.cache, ready]
+    argv: Argv = [
+        "unshare",
+        "--net",
+        "--mount",
+        "--propagation",
+        "slave",
+        "--",
+        "sh",
+        "-e",
+        "-c",
+        HOLD,
+        "hold",
+        bed.cache,
+        ready,
+    ]
     mark = f"{bed.id}/cluster/{name}"
-    child = processes.start("holder", argv, mark=mark, log=bed.lane("cluster") / "netns" / f"{name}.log", folder=bed.cache)
+    child = processes.start(
+        "holder", argv, mark=mark, log=bed.lane("cluster") / "netns" / f"{name}.log", folder=bed.cache
+    )
     processes.wait_until(ready.exists, f"the namespaces of {name} are ready", 10, [child])
     link(made, child)
     return made
@@ -73,4 +89,6 @@ def run(space: Namespaces, argv: Sequence[str], stdin: str = "") -> None:
     """A command in the network namespace that must succeed."""
     result = subprocess.run([*space.network, *argv], input=stdin, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise BedError(f"`{' '.join(argv)}` in network namespace {space.net}: {result.stderr.strip() or result.stdout.strip()}\n{stdin}")
+        raise BedError(
+            f"`{' '.join(argv)}` in network namespace {space.net} failed:\n{result.stderr}{result.stdout}{stdin}"
+        )

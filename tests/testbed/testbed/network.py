@@ -1,6 +1,7 @@
 """How the clusters of a lane are wired: each node by one pair of interfaces to the switch, a namespace with a bridge.
 
-flat: Pods of all clusters reach each other. separate: only nodes do, and Pods leave their cluster under the node's address.
+flat: Pods of all clusters reach each other. separate: only nodes do, and Pods leave their cluster under the node's
+address.
 """
 
 from __future__ import annotations
@@ -20,17 +21,29 @@ def make_switch(space: Namespaces) -> None:
 
 def join(space: Namespaces, switch: Namespaces, plan: Plan) -> None:
     """The pair is made in the two namespaces at once: the host's own never sees it."""
-    configure(switch, [
-        f"link add {plan.name} type veth peer name lan0 netns {space.net}",
-        f"link set {plan.name} master br0 up",
-    ])
-    configure(space, [
-        "link set lo up",
-        f"addr add {plan.node}/24 dev lan0", f"addr add {plan.gateway}/32 dev lan0", "link set lan0 up",
-        "link add cni0 type bridge", f"addr add {plan.bridge}/24 dev cni0", "link set cni0 up",
-        f"route add default via {SWITCH} dev lan0",
-    ])
-    namespaces.run(space, ["sh", "-ec", "cd /proc/sys/net; echo 1 > ipv4/ip_forward; echo 1 > bridge/bridge-nf-call-iptables"])
+    configure(
+        switch,
+        [
+            f"link add {plan.name} type veth peer name lan0 netns {space.net}",
+            f"link set {plan.name} master br0 up",
+        ],
+    )
+    configure(
+        space,
+        [
+            "link set lo up",
+            f"addr add {plan.node}/24 dev lan0",
+            f"addr add {plan.gateway}/32 dev lan0",
+            "link set lan0 up",
+            "link add cni0 type bridge",
+            f"addr add {plan.bridge}/24 dev cni0",
+            "link set cni0 up",
+            f"route add default via {SWITCH} dev lan0",
+        ],
+    )
+    namespaces.run(
+        space, ["sh", "-ec", "cd /proc/sys/net; echo 1 > ipv4/ip_forward; echo 1 > bridge/bridge-nf-call-iptables"]
+    )
 
 
 def connect(space: Namespaces, plan: Plan, others: Sequence[Plan], network: str) -> None:

@@ -15,7 +15,13 @@ from .layout import Cluster
 PAUSE = "registry.k8s.io/pause:3.10"
 MAX_PODS = 200
 # Not needed, and the last one makes a folder in /opt.
-DISABLED = ("snapshotter.v1.aufs", "snapshotter.v1.btrfs", "snapshotter.v1.devmapper", "snapshotter.v1.zfs", "internal.v1.opt")
+DISABLED = (
+    "snapshotter.v1.aufs",
+    "snapshotter.v1.btrfs",
+    "snapshotter.v1.devmapper",
+    "snapshotter.v1.zfs",
+    "internal.v1.opt",
+)
 CRI = "io.containerd.grpc.v1.cri"
 
 
@@ -34,7 +40,9 @@ def containerd(cluster: Cluster) -> dict[str, Any]:
     folder = cluster.folder / "containerd"
     return {
         "": {
-            "version": 2, "root": str(folder / "root"), "state": str(folder / "state"),
+            "version": 2,
+            "root": str(folder / "root"),
+            "state": str(folder / "state"),
             "disabled_plugins": [f"io.containerd.{name}" for name in DISABLED],
         },
         "grpc": {"address": str(folder / "c.sock")},
@@ -62,8 +70,19 @@ def cni(cluster: Cluster, plan: Plan) -> dict[str, Any]:
         "routes": [{"dst": "0.0.0.0/0"}],
         "dataDir": str(cluster.folder / "cni" / "addresses"),
     }
-    bridge = {"type": "bridge", "bridge": "cni0", "isGateway": True, "ipMasq": False, "hairpinMode": True, "ipam": addresses}
-    return {"cniVersion": "0.4.0", "name": "pods", "plugins": [bridge, {"type": "portmap", "capabilities": {"portMappings": True}}]}
+    bridge = {
+        "type": "bridge",
+        "bridge": "cni0",
+        "isGateway": True,
+        "ipMasq": False,
+        "hairpinMode": True,
+        "ipam": addresses,
+    }
+    return {
+        "cniVersion": "0.4.0",
+        "name": "pods",
+        "plugins": [bridge, {"type": "portmap", "capabilities": {"portMappings": True}}],
+    }
 
 
 def kubelet(cluster: Cluster, plan: Plan) -> dict[str, Any]:

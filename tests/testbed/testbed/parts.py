@@ -45,7 +45,9 @@ class Part:
         if not self.module:
             return []
         folder = SOURCE / "go" / self.module
-        return sorted(str(path.relative_to(SOURCE)) for path in folder.iterdir() if path.suffix in (".go", ".mod", ".sum"))
+        return sorted(
+            str(path.relative_to(SOURCE)) for path in folder.iterdir() if path.suffix in (".go", ".mod", ".sum")
+        )
 
 
 def kubernetes_flags() -> str:
@@ -55,15 +57,27 @@ def kubernetes_flags() -> str:
 
 
 def istio_parts(version: str) -> list[Part]:
-    stamp = f"{STRIP} -X istio.io/istio/pkg/version.buildVersion={version} -X istio.io/istio/pkg/version.buildHub=docker.io/istio"
-    server = GoBuild(("istio.io/istio/pilot/cmd/pilot-discovery", "istio.io/istio/istioctl/cmd/istioctl"), "vtprotobuf,disable_pgv", stamp)
+    package = "istio.io/istio/pkg/version"
+    stamp = f"{STRIP} -X {package}.buildVersion={version} -X {package}.buildHub=docker.io/istio"
+    server = GoBuild(
+        ("istio.io/istio/pilot/cmd/pilot-discovery", "istio.io/istio/istioctl/cmd/istioctl"),
+        "vtprotobuf,disable_pgv",
+        stamp,
+    )
     agent = GoBuild(("istio.io/istio/pilot/cmd/pilot-agent",), "agent,disable_pgv", stamp)
     built = f"istio-{version}"
     return [
         Part(built, "istio", f"istio/{version}", (server, agent)),
         Part(f"charts-{version}", "istio_charts", f"istio/{version}", facts=(version,), needs=("helm",)),
-        Part(f"image-pilot-{version}", "pilot_image", facts=(f"docker.io/istio/pilot:{version}", built), needs=(built,)),
-        Part(f"image-proxyv2-{version}", "proxy_image", facts=(f"docker.io/istio/proxyv2:{version}", built), needs=(built, "envoy")),
+        Part(
+            f"image-pilot-{version}", "pilot_image", facts=(f"docker.io/istio/pilot:{version}", built), needs=(built,)
+        ),
+        Part(
+            f"image-proxyv2-{version}",
+            "proxy_image",
+            facts=(f"docker.io/istio/proxyv2:{version}", built),
+            needs=(built, "envoy"),
+        ),
     ]
 
 
@@ -75,9 +89,13 @@ def all_parts() -> list[Part]:
         Part("helm", "go_module", "helm", (GoBuild(("helm.sh/helm/v3/cmd/helm",)),)),
         Part("coredns", "go_module", "coredns", (here,)),
         Part("envoy", "envoy", facts=(ENVOY,)),
-        Part("image-pause", "program_image", facts=("registry.k8s.io/pause:3.10", "httpapp", "pause"), needs=("httpapp",)),
+        Part(
+            "image-pause", "program_image", facts=("registry.k8s.io/pause:3.10", "httpapp", "pause"), needs=("httpapp",)
+        ),
         Part("image-httpapp", "program_image", facts=("docker.io/library/httpapp:1", "httpapp"), needs=("httpapp",)),
-        Part("image-coredns", "program_image", facts=("docker.io/coredns/coredns:1.15.0", "coredns"), needs=("coredns",)),
+        Part(
+            "image-coredns", "program_image", facts=("docker.io/coredns/coredns:1.15.0", "coredns"), needs=("coredns",)
+        ),
         *(part for version in ISTIO_VERSIONS for part in istio_parts(version)),
     ]
 

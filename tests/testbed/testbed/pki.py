@@ -1,7 +1,8 @@
 """One certificate authority per cluster, and an identity for each component and for the admin.
 
-Each component is known to the API server by its own name, as in a real cluster, so that the audit log tells who did what. The CA's key
-stays in the folder (0600): tests make expired and unknown certificates with it. Elliptic curves, because RSA keys take seconds.
+Each component is known to the API server by its own name, as in a real cluster, so that the audit log tells who did
+what. The CA's key stays in the folder (0600): tests make expired and unknown certificates with it. Elliptic curves,
+because RSA keys take seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 LIFE = datetime.timedelta(days=365)
 SKEW = datetime.timedelta(minutes=5)
 SERVER_NAMES = (
-    "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local",
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
 )
 
 
@@ -104,8 +109,15 @@ def template(name: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
 
 def usage(*, sign_certificates: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
-        digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False,
-        key_cert_sign=sign_certificates, crl_sign=sign_certificates, encipher_only=False, decipher_only=False,
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=sign_certificates,
+        crl_sign=sign_certificates,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 

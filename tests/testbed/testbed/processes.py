@@ -1,8 +1,8 @@
 """Starting and ending the bed's processes.
 
-A process belongs to the bed when its *environment* says so: the mark is there from its first instruction, its children inherit it
-(containerd's shims too), and it cannot be lost with a file or confused with a recycled process id. Signals go through a pidfd that
-was opened before the mark was read, so that they can only reach what was looked at.
+A process belongs to the bed when its *environment* says so: the mark is there from its first instruction, its children
+inherit it (containerd's shims too), and it cannot be lost with a file or confused with a recycled process id. Signals
+go through a pidfd that was opened before the mark was read, so that they can only reach what was looked at.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .errors import BedError, tail
 
 MARK = "SERVICE_MESH_ISTIO_BED"
 PATIENCE = 10.0
+Argv = list[str | Path]
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,32 @@ class Child:
     def check(self) -> None:
         code = self.process.poll()
         if code is not None:
-            raise BedError(f"{self.name} ended with {code} right after its start; the end of {self.log}:\n{tail(self.log)}")
+            raise BedError(
+                f"{self.name} ended with {code} right after its start; the end of {self.log}:\n{tail(self.log)}"
+            )
 
 
 def start(
-    name: str, argv: Sequence[str | Path], *, mark: str, log: Path, folder: Path,
+    name: str,
+    argv: Sequence[str | Path],
+    *,
+    mark: str,
+    log: Path,
+    folder: Path,
     pass_fds: Sequence[int] = (),
 ) -> Child:
     """Starts a component in a session of its own."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            list(map(str, argv)), cwd=folder, env={**os.environ, MARK: f"{mark}/{name}"}, stdin=subprocess.DEVNULL,
-            stdout=output, stderr=output, start_new_session=True, pass_fds=pass_fds,
+            list(map(str, argv)),
+            cwd=folder,
+            env={**os.environ, MARK: f"{mark}/{name}"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=pass_fds,
         )
     return Child(name, process, log)
 
@@ -54,13 +68,17 @@ def start(
 def marked(mark: str) -> Iterator[tuple[int, str]]:
     """Process ids of this mark (or below it) with their whole mark."""
     for entry in os.scandir("/proc"):
-        if entry.name.isdigit() and (found := mark_of(int(entry.name))):
-            if found == mark or found.startswith(f"{mark}/"):
-                yield int(entry.name), found
+        found = mark_of(int(entry.name)) if entry.name.isdigit() else None
+        if found and below(found, mark):
+            yield int(entry.name), found
+
+
+def below(found: str, mark: str) -> bool:
+    return found == mark or found.startswith(f"{mark}/")
 
 
 def mark_of(pid: int) -> str | None:
-    """The mark in a process' environment; None without one, and for processes of others, whose environment is theirs."""
+    """The mark in a process' environment; None without one, and for processes of others, who keep theirs private."""
     try:
         environment = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
@@ -93,13 +111,15 @@ def kill(pids: Callable[[], Iterable[int]], belongs: Callable[[int], bool]) -> N
     deadline = time.monotonic() + PATIENCE
     while found := list(pids()):
         if time.monotonic() > deadline:
-            raise BedError(f"processes {found} do not die; look at them with `ps -o pid,stat,wchan,args -p {','.join(map(str, found))}`")
+            raise BedError(
+                f"processes do not die; look at them: ps -o pid,stat,wchan,args -p {','.join(map(str, found))}"
+            )
         for pid in found:
             kill_one(pid, belongs)
 
 
 def kill_one(pid: int, belongs: Callable[[int], bool]) -> None:
-    """SIGKILL, because the bed's data is thrown away anyway and a polite API server takes ten seconds; then wait for the end."""
+    """SIGKILL, because the data is thrown away anyway and a polite API server takes ten seconds; waits for the end."""
     with grip(pid) as handle:
         if handle is None or not belongs(pid):
             return
@@ -121,7 +141,7 @@ def kill_marked(mark: str) -> None:
 
     def ours(pid: int) -> bool:
         found = mark_of(pid)
-        return found is not None and (found == mark or found.startswith(f"{mark}/"))
+        return found is not None and below(found, mark)
 
     kill(lambda: [pid for pid, _ in marked(mark)], ours)
 

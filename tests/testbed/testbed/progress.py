@@ -1,4 +1,4 @@
-"""Progress for people and CI logs: a line when something starts or ends, a heartbeat while it takes long, nothing else."""
+"""Progress for people and CI logs: a line when something starts or ends, a heartbeat while it takes long."""
 
 from __future__ import annotations
 

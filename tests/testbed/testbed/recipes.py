@@ -1,4 +1,4 @@
-"""How each part is made. A recipe writes into the workshop's `out` folder, which becomes the build when all went well."""
+"""How each part is made. A recipe writes into the workshop's `out` folder, which becomes the build if all went well."""
 
 from __future__ import annotations
 
@@ -17,9 +17,16 @@ from . import host, images, toolchain
 from .errors import BedError, tail
 from .layout import SOURCE, Bed
 from .parts import Part, key
+from .processes import Argv
 
 COMPONENTS = (
-    "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl",
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "kubelet",
+    "kubectl",
 )
 
 
@@ -36,11 +43,19 @@ class Workshop:
         """Runs a command; its output goes to the log, whose end is shown when it fails."""
         with self.log.open("ab") as output:
             code = subprocess.run(
-                list(map(str, argv)), cwd=folder, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
-                stdout=output, stderr=output, check=False,
+                list(map(str, argv)),
+                cwd=folder,
+                env={**os.environ, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                check=False,
             ).returncode
         if code:
-            raise BedError(f"{self.part.name}: `{' '.join(map(str, argv))[:200]}` ended with {code}; {self.log} ends with\n{tail(self.log)}")
+            raise BedError(
+                f"{self.part.name}: `{' '.join(map(str, argv))[:200]}` ended with {code}; "
+                f"{self.log} ends with\n{tail(self.log)}"
+            )
 
     def made(self, name: str) -> Path:
         """The folder of a part that this one needs."""
@@ -53,23 +68,37 @@ class Workshop:
     def ask_go(self, *arguments: str) -> str:
         """What a go command answers."""
         argv = [str(toolchain.go(self.bed)), *arguments]
-        result = subprocess.run(argv, cwd=self.module, env={**os.environ, **GO_ENVIRONMENT}, capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            argv, cwd=self.module, env={**os.environ, **GO_ENVIRONMENT}, capture_output=True, text=True, check=False
+        )
         if result.returncode:
-            raise BedError(f"{self.part.name}: `{' '.join(argv)}` ended with {result.returncode}:\n{result.stdout}{result.stderr}")
+            raise BedError(
+                f"{self.part.name}: `{' '.join(argv)}` ended with {result.returncode}:\n{result.stdout}{result.stderr}"
+            )
         return result.stdout
 
     @property
     def module(self) -> Path:
         return SOURCE / "go" / self.part.module
 
+
 ISTIO_USER = "1337:1337"
 # The charts' names in a release, and their folders in the source.
 CHARTS = {
-    "base": "base", "istiod": "istio-control/istio-discovery", "cni": "istio-cni", "ztunnel": "ztunnel", "gateway": "gateway",
+    "base": "base",
+    "istiod": "istio-control/istio-discovery",
+    "cni": "istio-cni",
+    "ztunnel": "ztunnel",
+    "gateway": "gateway",
 }
 
 # Static, because the programs go into images without a C library; local, so that no other toolchain is downloaded.
-GO_ENVIRONMENT = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false", "GOWORK": "off"}
+GO_ENVIRONMENT = {
+    "CGO_ENABLED": "0",
+    "GOTOOLCHAIN": "local",
+    "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false",
+    "GOWORK": "off",
+}
 
 
 def built(bed: Bed, name: str) -> Path:
@@ -104,7 +133,9 @@ def envoy(shop: Workshop) -> None:
 def istio(shop: Workshop) -> None:
     """istiod, the agent, istioctl, and the template from which the agent makes Envoy's configuration."""
     go_module(shop)
-    shutil.copyfile(istio_source(shop) / "tools/packaging/common/envoy_bootstrap.json", shop.out / "envoy_bootstrap_tmpl.json")
+    shutil.copyfile(
+        istio_source(shop) / "tools/packaging/common/envoy_bootstrap.json", shop.out / "envoy_bootstrap_tmpl.json"
+    )
 
 
 def istio_charts(shop: Workshop) -> None:
@@ -125,7 +156,15 @@ def package(shop: Workshop, chart: Path, version: str, archives: Path) -> None:
         shutil.copytree(chart, copy)
         values = copy / "values.yaml"
         values.write_text(released(values.read_text(), version))
-        helm = [shop.made("helm") / "bin" / "helm", "package", copy, "--version", version, "--app-version", version]
+        helm: Argv = [
+            shop.made("helm") / "bin" / "helm",
+            "package",
+            copy,
+            "--version",
+            version,
+            "--app-version",
+            version,
+        ]
         shop.run([*helm, "--destination", archives], shop.out)
 
 
@@ -147,7 +186,7 @@ def istio_source(shop: Workshop) -> Path:
 
 
 def program_image(shop: Workshop) -> None:
-    """An image with one static program: facts are the image's name, the part with the program, and its first arguments."""
+    """An image with one static program; facts: the image's name, the part with the program, its first arguments."""
     name, program, *arguments = shop.part.facts
     with root_folder(shop) as root:
         images.program(root, shop.made(program) / "bin" / program, f"usr/local/bin/{program}")

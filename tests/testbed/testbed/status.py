@@ -15,7 +15,16 @@ EXTERNAL = "TESTBED_KUBECONFIG"
 # Without these a cluster does not count as up.
 VITAL = {
     "api": ("etcd", "kube-apiserver", "kube-controller-manager"),
-    "cluster": ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "containerd", "forward-6443"),
+    "cluster": (
+        "etcd",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kubelet",
+        "kube-proxy",
+        "containerd",
+        "forward-6443",
+    ),
 }
 
 
@@ -86,11 +95,15 @@ def exports(bed: Bed, lane: str | None, cluster: str | None) -> str:
 
 def pick(state: dict[str, Any], lane: str | None, cluster: str | None) -> dict[str, Any]:
     """The cluster that is meant: the named one, else the first of lane cluster when that is up, else lane api's."""
-    lanes = [lane] if lane else sorted((name for name, found in state["lanes"].items() if found["clusters"]), reverse=True)
+    lanes = (
+        [lane] if lane else sorted((name for name, found in state["lanes"].items() if found["clusters"]), reverse=True)
+    )
     for name in lanes:
         clusters = state["lanes"][name]["clusters"]
         first = next(iter(state["lanes"][name].get("order", clusters)), None)
         if (wanted := cluster or first) in clusters:
             found: dict[str, Any] = clusters[wanted]
             return found
-    raise BedError(f"no cluster {cluster or ''} runs in lane {lane or 'api or cluster'}; start one: bed up --lane {lane or 'api'}")
+    raise BedError(
+        f"no cluster {cluster or ''} runs in lane {lane or 'api or cluster'}; start one: bed up --lane {lane or 'api'}"
+    )

@@ -10,7 +10,7 @@ from .processes import kill_marked
 
 
 def down(bed: Bed, lane: str) -> None:
-    """The bed's processes first, or the kubelet would start its containers anew; namespaces and mounts end with them."""
+    """The bed's processes first, or the kubelet would start containers anew; namespaces and mounts end with them."""
     kill_marked(f"{bed.id}/{lane}")
     if lane == "cluster":
         cgroups.remove(cgroups.root(bed.id))

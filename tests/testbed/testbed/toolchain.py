@@ -63,8 +63,19 @@ def download(requirement: str, folder: Path) -> Path:
     wanted = folder / "requirements.txt"
     wanted.write_text(f"{requirement}\n")
     hashes = ["--require-hashes"] if "--hash" in requirement else []
-    argv = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
-    result = subprocess.run([*argv, *hashes, "-d", str(folder), "-r", str(wanted)], capture_output=True, text=True, check=False)
+    argv = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary=:all:",
+    ]
+    result = subprocess.run(
+        [*argv, *hashes, "-d", str(folder), "-r", str(wanted)], capture_output=True, text=True, check=False
+    )
     if result.returncode:
         raise BedError(f"pip could not download {requirement.split()[0]}:\n{result.stderr.strip()}")
     return next(folder.glob("*.whl"))
