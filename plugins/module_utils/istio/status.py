@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..kube.client import Client, Object
-from ..kube.resources import DEPLOYMENT, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS
+from ..kube.resources import DEPLOYMENT, MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS
 from ..kube.wait import Verdict, deployment_available
 from .facts import REVISION_LABEL, TAG_LABEL
 from .owners import owner_of
 from .readiness import validator_fails_closed, webhook_has_ca
 
+_PROXY = "istio-proxy"
 _GATEWAY_TEMPLATES = "inject.istio.io/templates"
 
 
@@ -35,7 +36,7 @@ def mesh_status(client: Client) -> dict[str, Any]:
             for found in client.list_objects(VALIDATING_WEBHOOKS, labels=REVISION_LABEL)
         ),
     ]
-    gateways = [_component(found) for found in client.list_objects(DEPLOYMENT) if _is_gateway(found)]
+    gateways = [_gateway(client, found) for found in client.list_objects(DEPLOYMENT) if _is_gateway(found)]
     components: list[Mapping[str, Any]] = [*control_planes, *webhooks, *gateways]
     return {
         "cluster": client.name,
@@ -50,7 +51,17 @@ def mesh_status(client: Client) -> dict[str, Any]:
 
 def _control_plane(found: Object) -> dict[str, Any]:
     labels = found["metadata"].get("labels") or {}
-    return {**_component(found), "revision": labels.get(REVISION_LABEL, "default"), "owner": owner_of(found).name}
+    version = _tag(found["spec"]["template"]["spec"]["containers"][0])
+    revision = labels.get(REVISION_LABEL, "default")
+    return {**_component(found), "version": version, "revision": revision, "owner": owner_of(found).name}
+
+
+def _gateway(client: Client, found: Object) -> dict[str, Any]:
+    """A gateway's version is that of its Pods: the Deployment leaves the image to the injector."""
+    selector = ",".join(f"{key}={value}" for key, value in found["spec"]["selector"]["matchLabels"].items())
+    pods = client.list_objects(POD, found["metadata"]["namespace"], labels=selector)
+    proxies = [container for pod in pods for container in pod["spec"]["containers"] if container["name"] == _PROXY]
+    return {**_component(found), "versions": sorted({_tag(proxy) for proxy in proxies}), "owner": owner_of(found).name}
 
 
 def _component(found: Object) -> dict[str, Any]:
@@ -58,7 +69,6 @@ def _component(found: Object) -> dict[str, Any]:
     return {
         "name": found["metadata"]["name"],
         "namespace": found["metadata"]["namespace"],
-        "version": _version(found),
         "ready": verdict.ready,
         "state": verdict.state,
         "replicas": found["spec"].get("replicas", 1),
@@ -66,11 +76,10 @@ def _component(found: Object) -> dict[str, Any]:
     }
 
 
-def _version(found: Object) -> str:
-    """The tag of the first container's image; an injected gateway's image has none."""
-    image = str(found["spec"]["template"]["spec"]["containers"][0].get("image") or "")
-    name = image.split("@")[0].rpartition("/")[2]
-    return name.partition(":")[2] if ":" in name else ""
+def _tag(container: Mapping[str, Any]) -> str:
+    """The tag of a container's image, which is the version of Istio in it."""
+    name = str(container.get("image") or "").split("@")[0].rpartition("/")[2]
+    return name.partition(":")[2]
 
 
 def _is_gateway(found: Object) -> bool:

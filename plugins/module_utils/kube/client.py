@@ -188,7 +188,7 @@ class Client:
         text = answer.data
         if answer.status < 300:
             return _object(text, subject)
-        raise error_from_status(f"{verb}", f"{subject} on {self.name}", answer.status, _status(text))
+        raise error_from_status(verb, subject, self.name, answer.status, _status(text))
 
     def _exchange(
         self,

@@ -100,7 +100,10 @@ class UnknownKind(ApiError):
     """The API server does not serve this kind: its CRD is not installed."""
 
     code = "unknown_kind"
-    default_hint = "Check apiVersion and kind; for a kind of Istio, install the control plane first: its base chart brings the CRDs"
+    default_hint = (
+        "Check apiVersion and kind; for a kind of Istio, install the control plane first "
+        "(its base chart brings the CRDs)"
+    )
 
 
 class Conflict(ApiError):
@@ -151,12 +154,12 @@ _DENIED = "denied the request"
 _WEBHOOK_DOWN = "failed calling webhook"
 
 
-def error_from_status(verb: str, subject: str, code: int, status: Mapping[str, Any]) -> ApiError:
+def error_from_status(verb: str, subject: str, cluster: str, code: int, status: Mapping[str, Any]) -> ApiError:
     """The typed error of an API server's Status object (or of what a proxy in between answered)."""
     message = str(status.get("message") or "").strip() or f"HTTP {code}"
     kind = _error_type(code, message, status)
     return kind(
-        f"Could not {verb} {subject}",
+        f"Could not {verb} {subject} on {cluster}",
         subject=subject,
         reason=message,
         status=code,

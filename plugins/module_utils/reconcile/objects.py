@@ -53,9 +53,31 @@ class Desired:
     source: str = ""
     drop_labels: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "content", _tidy(self.content))
+
     @property
     def key(self) -> Key:
         return Key.of(self.content)
+
+
+def _tidy(content: Any) -> Any:
+    """Without empty labels and annotations, which charts like to render.
+
+    The server drops an empty mapping on creation and counts it as ours at the next
+    apply: the second run would change who manages a field that says nothing.
+    """
+    if isinstance(content, list):
+        return [_tidy(item) for item in content]
+    if not isinstance(content, dict):
+        return content
+    tidied = {key: _tidy(value) for key, value in content.items()}
+    metadata = tidied.get("metadata")
+    if isinstance(metadata, dict):
+        tidied["metadata"] = {
+            key: value for key, value in metadata.items() if key not in ("labels", "annotations") or value
+        }
+    return tidied
 
 
 def comparable(found: Object | None) -> Object:
