@@ -13,6 +13,7 @@ REPORTS = ROOT / ".venv" / "report"
 BED = "tests/testbed/bed"
 TOOLS = Path(sys.executable).parent
 OLDEST = ROOT / ".venv-2.16" / "bin"
+DOCS = ("lint-collection-docs", "--plugin-docs", "--validate-collection-refs=self", ".")
 AWX = ("--file", "examples/awx/execution-environment.yml", "--context", str(REPORTS / "execution-environment"))
 
 
@@ -50,7 +51,7 @@ def lint() -> list[Check]:
         Check("sanity", (python, "tests/lint/sanity.py"), minutes=20),
         Check("ansible-lint", ("ansible-lint", "--offline", "--strict")),
         Check("artifact", (python, "tests/lint/artifact.py")),
-        Check("docs", ("antsibull-docs", "lint-collection-docs", "--plugin-docs", ".")),
+        Check("docs", ("antsibull-docs", "--config-file=tests/lint/antsibull.yml", *DOCS)),
         Check("mypy", ("mypy",)),
         Check("mypy-tests", ("mypy", "--config-file=tests/mypy.ini")),
         Check("yamllint", ("yamllint", "--strict", ".")),
