@@ -211,7 +211,7 @@ def _in_directory(directory: Path, chart: str) -> Path:
     raise ChartError(
         f"The directory {directory} has no chart '{chart}'",
         subject=chart,
-        reason="none of the folders " + ", ".join(_LOCATIONS[chart]) + " is in it",
+        reason=f"there is no folder {' or '.join(_LOCATIONS[chart])} in it",
         hint="'charts.directory' is the folder that holds the folders base, istiod and gateway",
     )
 

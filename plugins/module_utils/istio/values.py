@@ -50,6 +50,7 @@ _PASSED_ON = frozenset(
         "volumes",
     }
 )
+_SHOWN = 12
 _MENTION = re.compile(r"\.Values((?:\.[A-Za-z_][A-Za-z0-9_]*)+)")
 
 Tree = dict[str, Any]
@@ -78,8 +79,14 @@ def refuse_unknown(chart: str, path: Path, values: Mapping[str, Any]) -> None:
             f"The chart '{chart}' knows no value '{'.'.join(place)}'{did_you_mean(place[-1], siblings)}",
             subject=".".join((chart, *place)),
             reason="nothing in the chart reads it, so it would do nothing",
-            hint=f"Correct it; at this place the chart knows: {', '.join(sorted(siblings))}",
+            hint=_known_here(siblings),
         )
+
+
+def _known_here(siblings: list[str]) -> str:
+    known = sorted(key for key in siblings if not key.startswith("_"))
+    shown, more = known[:_SHOWN], len(known) - _SHOWN
+    return f"Correct it; at this place the chart knows {', '.join(shown)}" + (f" and {more} more" if more > 0 else "")
 
 
 def known_values(path: Path) -> Tree:

@@ -36,7 +36,10 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _PAGE = 500
 _WARNING = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
-_RETRIED_STATUS = (429, 500, 502, 503, 504)
+# By method. What is not idempotent is repeated only after an answer that says nothing was done;
+# a 500 to an apply is as a rule the verdict on the object, not a moment of weakness.
+_RETRIED_STATUS = {"GET": (429, 500, 502, 503, 504), "POST": (429, 503)}
+_RETRIED_STATUS_OF_WRITES = (429, 502, 503, 504)
 
 
 class Client:
@@ -254,7 +257,7 @@ def _retries(method: str) -> urllib3.Retry:
         read=0 if method == "POST" else 2,
         other=0,
         redirect=0,
-        status_forcelist=_RETRIED_STATUS if method != "POST" else (429, 503),
+        status_forcelist=_RETRIED_STATUS.get(method, _RETRIED_STATUS_OF_WRITES),
         allowed_methods=None,
         backoff_factor=0.2,
         backoff_max=2.0,

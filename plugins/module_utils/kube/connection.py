@@ -294,6 +294,7 @@ def _ssl_context(configuration: Configuration) -> ssl.SSLContext:
             hint="Check 'ca_cert', 'client_cert' and 'client_key' (or the entries in the kubeconfig)",
         ) from error
     if not configuration.verify_ssl:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the task warns, once
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

@@ -151,6 +151,8 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
 }
 
 _DENIED = "denied the request"
+# Strict field validation of server-side apply answers so, and with status 500.
+_NOT_IN_SCHEMA = "failed to create typed patch object"
 _WEBHOOK_DOWN = "failed calling webhook"
 
 
@@ -172,6 +174,8 @@ def _error_type(code: int, message: str, status: Mapping[str, Any]) -> type[ApiE
         return WebhookUnavailable
     if message.startswith("admission webhook") and _DENIED in message:
         return DeniedByWebhook
+    if message.startswith(_NOT_IN_SCHEMA):
+        return Invalid
     if code == 404 and status.get("kind") != "Status":
         return UnknownKind
     return BY_STATUS.get(code, ServerError)

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
 
 from ..kube.errors import Failure
 from ..kube.text import did_you_mean
@@ -52,21 +53,26 @@ def validated(operation: Operation[Any], arguments: dict[str, Any]) -> dict[str,
     spec = operation.spec
     result = ArgumentSpecValidator(dict(spec.options), **spec.rules).validate(arguments)
     if result.error_messages:
-        unknown = sorted(key for key in arguments if key not in _names(spec.options))
-        meant = "".join(f"{key}{did_you_mean(key, spec.options)}. " for key in unknown)
+        unknown = [_unknown(spec.options, name) for name in sorted(map(_path, result.unsupported_parameters))]
+        others = [error.msg for error in result.errors if not isinstance(error, UnsupportedError)]
         raise InvalidArguments(
             f"The options of {operation.name} are not right",
             subject=operation.name,
-            reason="; ".join(result.error_messages),
-            hint=f"Unknown: {meant}"
-            if unknown
-            else f"ansible-doc service_mesh.istio.{operation.name} lists the options",
+            reason="; ".join([*unknown, *others]),
+            hint=f"'ansible-doc service_mesh.istio.{operation.name}' lists the options",
         )
     return dict(result.validated_parameters)
 
 
-def _names(options: Mapping[str, Any]) -> set[str]:
-    return {*options, *(alias for option in options.values() for alias in option.get("aliases", []))}
+def _path(name: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Ansible names an unknown option by its path, as a tuple or with dots."""
+    return tuple(name.split(".")) if isinstance(name, str) else name
+
+
+def _unknown(options: Mapping[str, Any], path: tuple[str, ...]) -> str:
+    for step in path[:-1]:
+        options = options.get(step, {}).get("options") or {}
+    return f"unknown option '{'.'.join(path)}'{did_you_mean(path[-1], options)}"
 
 
 def plain(value: Any) -> Any:
