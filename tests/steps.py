@@ -51,7 +51,7 @@ def lint() -> list[Check]:
         Check("sanity", (python, "tests/lint/sanity.py"), minutes=20),
         Check("ansible-lint", ("ansible-lint", "--offline", "--strict")),
         Check("artifact", (python, "tests/lint/artifact.py")),
-        Check("docs", ("antsibull-docs", "--config-file=tests/lint/antsibull.yml", *DOCS)),
+        Check("docs", ("antsibull-docs", "--config-file=tests/lint/antsibull.cfg", *DOCS)),
         Check("mypy", ("mypy",)),
         Check("mypy-tests", ("mypy", "--config-file=tests/mypy.ini")),
         Check("yamllint", ("yamllint", "--strict", ".")),
