@@ -86,7 +86,7 @@ class Client:
         """The objects of a kind, page by page."""
         query = {"limit": str(_PAGE), "labelSelector": labels, "fieldSelector": fields}
         while True:
-            page = self._send("list", resource.path(namespace), described(resource, "", namespace), query=query)
+            page = self._send("list", resource.path(namespace), resource.plural, query=query)
             for item in page["items"]:  # items of a list carry no kind of their own
                 yield {"apiVersion": resource.api_version, "kind": resource.kind, **item}
             query["continue"] = page["metadata"].get("continue") or ""
@@ -143,7 +143,7 @@ class Client:
         """Events of a collection until the time is up or the server ends the stream."""
         query = {"watch": "true", "fieldSelector": fields, "resourceVersion": since, "allowWatchBookmarks": "true"}
         query["timeoutSeconds"] = str(max(1, int(seconds)))
-        subject = described(resource, "", namespace)
+        subject = resource.plural
         answer = self._exchange(
             "watch", "GET", resource.path(namespace), subject, query, None, "", seconds, stream=True
         )
@@ -228,7 +228,8 @@ class Client:
 
     def _unreachable(self, error: Exception, subject: str) -> Exception:
         cause = getattr(error, "reason", None) or error
-        what = f"Could not reach {self.name} ({self.connection.url}) for {subject}"
+        url = self.connection.url
+        what = f"Could not reach {self.name if self.name == url else f'{self.name} ({url})'} for {subject}"
         verification = _find_cause(cause, ssl.SSLError)
         if verification is not None:
             return CertificateRejected(what, subject=subject, reason=_tls_reason(verification))
