@@ -4,26 +4,24 @@
 
 """Requests to one API server, as plain dictionaries.
 
-Every request has a timeout and is counted by verb. What is safe to repeat
-(reads, server-side apply, deletes: all idempotent) is repeated after 429 and
-503 as the server asks, and after gateway errors and resets; nothing else is.
+Every request is counted by verb, dry runs apart. How a request travels, and what
+of it is repeated, is the business of transport.py.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import ssl
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from .connection import Connection
-from .errors import CertificateRejected, NotFound, TimedOut, UnknownKind, Unreachable, error_from_status
+from .errors import NotFound, UnknownKind, Unreachable, error_from_status
 from .resources import KUBERNETES, Resource, ResourceTable, api_root, resources_of_group
+from .transport import exchange
 
 try:
     import urllib3
@@ -36,10 +34,6 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _PAGE = 500
 _WARNING = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
-# By method. What is not idempotent is repeated only after an answer that says nothing was done;
-# a 500 to an apply is as a rule the verdict on the object, not a moment of weakness.
-_RETRIED_STATUS = {"GET": (429, 500, 502, 503, 504), "POST": (429, 503)}
-_RETRIED_STATUS_OF_WRITES = (429, 502, 503, 504)
 
 
 class Client:
@@ -143,9 +137,9 @@ class Client:
         """Events of a collection until the time is up or the server ends the stream."""
         query = {"watch": "true", "fieldSelector": fields, "resourceVersion": since, "allowWatchBookmarks": "true"}
         query["timeoutSeconds"] = str(max(1, int(seconds)))
-        subject = resource.plural
-        answer = self._exchange(
-            "watch", "GET", resource.path(namespace), subject, query, None, "", seconds, stream=True
+        self._count("watch")
+        answer = exchange(
+            self.connection, "GET", resource.path(namespace), resource.plural, query=query, timeout=seconds, stream=True
         )
         try:
             yield from _events(answer)
@@ -185,58 +179,26 @@ class Client:
         content: str = "application/json",
         counted: str = "",
     ) -> Object:
-        timeout = self.connection.options.request_timeout
-        answer = self._exchange(counted or verb, method, path, subject, query or {}, body, content, timeout)
+        self._count(counted or verb)
+        answer = exchange(
+            self.connection,
+            method,
+            path,
+            subject,
+            query=query or {},
+            body=body,
+            content=content,
+            timeout=self.connection.options.request_timeout,
+        )
         self._keep_warnings(answer.headers.getlist("Warning"))
         text = answer.data
         if answer.status < 300:
             return _object(text, subject)
         raise error_from_status(verb, subject, self.name, answer.status, _status(text))
 
-    def _exchange(
-        self,
-        counted: str,
-        method: str,
-        path: str,
-        subject: str,
-        query: Mapping[str, str],
-        body: Object | None,
-        content: str,
-        timeout: float,
-        stream: bool = False,
-    ) -> urllib3.BaseHTTPResponse:
+    def _count(self, verb: str) -> None:
         with self._lock:
-            self.requests[counted] += 1
-        asked = urlencode({key: value for key, value in query.items() if value})
-        headers = urllib3.HTTPHeaderDict({"Accept": "application/json", **self.connection.headers()})
-        for name, value in self.connection.repeated_headers():
-            headers.add(name, value)
-        if body is not None:
-            headers["Content-Type"] = content
-        try:
-            return self.connection.pool.request(
-                method,
-                f"{self.connection.url}{path}" + (f"?{asked}" if asked else ""),
-                headers=headers,
-                body=None if body is None else json.dumps(body).encode(),
-                timeout=urllib3.Timeout(connect=min(timeout, 10.0), read=timeout),
-                retries=_retries(method),
-                preload_content=not stream,
-            )
-        except urllib3.exceptions.HTTPError as error:
-            raise self._unreachable(error, subject) from error
-
-    def _unreachable(self, error: Exception, subject: str) -> Exception:
-        cause = getattr(error, "reason", None) or error
-        url = self.connection.url
-        what = f"Could not reach {self.name if self.name == url else f'{self.name} ({url})'} for {subject}"
-        verification = _find_cause(cause, ssl.SSLError)
-        if verification is not None:
-            return CertificateRejected(what, subject=subject, reason=_tls_reason(verification))
-        if isinstance(cause, urllib3.exceptions.ReadTimeoutError):
-            seconds = self.connection.options.request_timeout
-            return TimedOut(what, subject=subject, reason=f"no answer within {seconds:g} s")
-        return Unreachable(what, subject=subject, reason=_short(cause))
+            self.requests[verb] += 1
 
     def _keep_warnings(self, values: Sequence[str]) -> None:
         for text in _WARNING.findall(", ".join(values)):
@@ -248,23 +210,6 @@ def described(resource: Resource, name: str, namespace: str | None) -> str:
     """`VirtualService web/shop`: how every message names an object."""
     place = "/".join(part for part in (namespace, name) if part)
     return f"{resource.kind} {place}".strip()
-
-
-def _retries(method: str) -> urllib3.Retry:
-    # A POST is never repeated after a reset: nobody knows whether it took effect.
-    return urllib3.Retry(
-        total=4,
-        connect=2,
-        read=0 if method == "POST" else 2,
-        other=0,
-        redirect=0,
-        status_forcelist=_RETRIED_STATUS.get(method, _RETRIED_STATUS_OF_WRITES),
-        allowed_methods=None,
-        backoff_factor=0.2,
-        backoff_max=2.0,
-        respect_retry_after_header=True,
-        raise_on_status=False,
-    )
 
 
 def _events(answer: urllib3.BaseHTTPResponse) -> Iterator[tuple[str, Object]]:
@@ -297,30 +242,6 @@ def _status(text: bytes) -> Mapping[str, Any]:
 
 def _excerpt(text: bytes) -> str:
     return " ".join(text[:200].decode(errors="replace").split())
-
-
-def _find_cause(error: object, kind: type[BaseException]) -> BaseException | None:
-    seen = 0
-    while isinstance(error, BaseException) and seen < 8:
-        if isinstance(error, kind):
-            return error
-        error = (
-            error.args[0]
-            if error.args and isinstance(error.args[0], BaseException)
-            else error.__cause__ or error.__context__
-        )
-        seen += 1
-    return None
-
-
-def _tls_reason(error: BaseException) -> str:
-    message = getattr(error, "verify_message", "") or str(error)
-    return f"its certificate is not accepted: {message}"
-
-
-def _short(cause: object) -> str:
-    text = str(cause)
-    return text.rpartition(": ")[2] if "HTTPConnection" in text or "HTTPSConnection" in text else text
 
 
 def remaining(deadline: float) -> float:

@@ -19,7 +19,7 @@ from ansible.module_utils.basic import env_fallback
 from ..istio import injection, modes
 from ..istio.charts import CHARTS
 from ..istio.kinds import KINDS, Kind, SpecOption
-from ..kube.connection import ConnectionOptions
+from ..kube.kubeconfig import ConnectionOptions
 
 Options = Mapping[str, Any]
 _RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if")

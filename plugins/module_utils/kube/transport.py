@@ -1,0 +1,124 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One HTTP exchange with an API server: credentials, timeouts, safe repetition, typed failure.
+
+What is safe to repeat (reads, server-side apply, deletes: all idempotent) is
+repeated after 429 and 503 as the server asks, and after gateway errors and
+resets; nothing else is.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from .connection import Connection
+from .errors import CertificateRejected, TimedOut, Unreachable
+
+try:
+    import urllib3
+except ImportError:  # connect() says which library is missing
+    pass
+
+# By method. What is not idempotent is repeated only after an answer that says nothing was done;
+# a 500 to an apply is as a rule the verdict on the object, not a moment of weakness.
+_RETRIED_STATUS = {"GET": (429, 500, 502, 503, 504), "POST": (429, 503)}
+_RETRIED_STATUS_OF_WRITES = (429, 502, 503, 504)
+_CONNECT_SECONDS = 10.0
+
+
+def exchange(
+    connection: Connection,
+    method: str,
+    path: str,
+    subject: str,
+    *,
+    query: Mapping[str, str],
+    body: Mapping[str, Any] | None = None,
+    content: str = "",
+    timeout: float,
+    stream: bool = False,
+) -> urllib3.BaseHTTPResponse:
+    """The server's answer, whatever its status. Raises Unreachable, CertificateRejected or TimedOut."""
+    asked = urlencode({key: value for key, value in query.items() if value})
+    try:
+        return connection.pool.request(
+            method,
+            f"{connection.url}{path}" + (f"?{asked}" if asked else ""),
+            headers=_headers(connection, content if body is not None else ""),
+            body=None if body is None else json.dumps(body).encode(),
+            timeout=urllib3.Timeout(connect=min(timeout, _CONNECT_SECONDS), read=timeout),
+            retries=_retries(method),
+            preload_content=not stream,
+        )
+    except urllib3.exceptions.HTTPError as error:
+        raise _unreachable(connection, error, subject, timeout) from error
+
+
+def _headers(connection: Connection, content: str) -> urllib3.HTTPHeaderDict:
+    headers = urllib3.HTTPHeaderDict({"Accept": "application/json", **connection.headers()})
+    if content:
+        headers["Content-Type"] = content
+    for name, value in connection.repeated_headers():
+        headers.add(name, value)
+    return headers
+
+
+def _retries(method: str) -> urllib3.Retry:
+    # A POST is never repeated after a reset: nobody knows whether it took effect.
+    return urllib3.Retry(
+        total=4,
+        connect=2,
+        read=0 if method == "POST" else 2,
+        other=0,
+        redirect=0,
+        status_forcelist=_RETRIED_STATUS.get(method, _RETRIED_STATUS_OF_WRITES),
+        allowed_methods=None,
+        backoff_factor=0.2,
+        backoff_max=2.0,
+        respect_retry_after_header=True,
+        raise_on_status=False,
+    )
+
+
+def _unreachable(
+    connection: Connection, error: Exception, subject: str, timeout: float
+) -> Unreachable | TimedOut | CertificateRejected:
+    cause = getattr(error, "reason", None) or error
+    name, url = connection.name, connection.url
+    what = f"Could not reach {name if name == url else f'{name} ({url})'} for {subject}"
+    verification = _find_cause(cause, ssl.SSLError)
+    if verification is not None:
+        return CertificateRejected(what, subject=subject, reason=_tls_reason(verification))
+    if isinstance(cause, urllib3.exceptions.ReadTimeoutError):
+        return TimedOut(what, subject=subject, reason=f"no answer within {timeout:g} s")
+    return Unreachable(what, subject=subject, reason=_short(cause))
+
+
+def _find_cause(error: object, kind: type[BaseException]) -> BaseException | None:
+    seen = 0
+    while isinstance(error, BaseException) and seen < 8:
+        if isinstance(error, kind):
+            return error
+        error = (
+            error.args[0]
+            if error.args and isinstance(error.args[0], BaseException)
+            else error.__cause__ or error.__context__
+        )
+        seen += 1
+    return None
+
+
+def _tls_reason(error: BaseException) -> str:
+    message = getattr(error, "verify_message", "") or str(error)
+    return f"its certificate is not accepted: {message}"
+
+
+def _short(cause: object) -> str:
+    text = str(cause)
+    return text.rpartition(": ")[2] if "HTTPConnection" in text or "HTTPSConnection" in text else text
