@@ -52,24 +52,28 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def relay(log: IO[str], prefix: str) -> None:
-    """Print what the check has written since the last time."""
-    for line in log:
+def relay(log: IO[str], prefix: str, rest: str) -> str:
+    """Print the lines that the check has finished since the last time; return the one that it has begun."""
+    *lines, rest = (rest + log.read()).split("\n")
+    for line in lines:
         say(f"{prefix} | {line.rstrip()}")
+    return rest
 
 
 def watch(process: subprocess.Popen[bytes], log: IO[str], check: Check) -> str:
     """Relay output until the check ends, from a file: a pipe stays open as long as a daemon of the bed holds it."""
     deadline = time.monotonic() + 60 * check.minutes
+    rest = ""
     while process.poll() is None:
-        relay(log, check.name)
+        rest = relay(log, check.name, rest)
         if interrupted.wait(POLL_SECONDS):
             stop(process)
             return "interrupted"
         if time.monotonic() > deadline:
             stop(process)
             return f"stopped after {check.minutes} minutes"
-    relay(log, check.name)
+    if rest := relay(log, check.name, rest):
+        say(f"{check.name} | {rest}")
     return "" if process.returncode == 0 else f"exit code {process.returncode}"
 
 

@@ -33,6 +33,14 @@ def test_a_check_counts_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert "check | hello\n" in capsys.readouterr().out
 
 
+def test_a_line_is_shown_whole_however_slowly_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    """pytest writes a dot at a time, and a check may end without ending its line."""
+    slow = "import time; [(print(c, end='', flush=True), time.sleep(0.15)) for c in 'a.b\\nend']"
+    run.run_check("unit", python(slow))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:3] == ["check | a.b", "check | end"]
+
+
 def test_a_failing_check_says_its_exit_code() -> None:
     """The table has to say why."""
     outcome = run.run_check("lint", python("raise SystemExit(3)"))
