@@ -20,7 +20,8 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "testbed"
 MARK = b"SERVICE_MESH_ISTIO_BED="
-# Places outside its cache where a node's programs write on an ordinary machine.
+# Settings of the machine that a kubelet changes, and places outside its cache where a node's programs write.
+SETTINGS = ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys")
 HOST_FOLDERS = ("/run/netns", "/run/containerd", "/var/lib/cni", "/var/lib/kubelet", "/var/log/pods", "/opt/containerd")
 
 
@@ -97,12 +98,14 @@ class Traces:
     interfaces: frozenset[str]
     routes: str
     folders: frozenset[str]
+    settings: tuple[str, ...]
 
 
 def traces() -> Traces:
     interfaces = frozenset(path.name for path in Path("/sys/class/net").iterdir())
     folders = frozenset(name for name in HOST_FOLDERS if Path(name).exists())
-    return Traces(interfaces, Path("/proc/net/route").read_text(), folders)
+    settings = tuple(Path("/proc/sys", name).read_text() for name in SETTINGS)
+    return Traces(interfaces, Path("/proc/net/route").read_text(), folders, settings)
 
 
 def leftovers(bed: str) -> list[str]:

@@ -32,10 +32,6 @@ class Plan:
         return f"10.{240 + self.place}.0.0/24"
 
     @property
-    def bridge(self) -> str:
-        return f"10.{240 + self.place}.0.1"
-
-    @property
     def first_pod(self) -> str:
         return f"10.{240 + self.place}.0.10"
 

@@ -69,10 +69,10 @@ def start(found: Bed, arguments: argparse.Namespace) -> None:
 
 
 def start_api(found: Bed) -> None:
+    tools.provide(found, parts.API_PARTS)
     if status.lane_status(found, "api")["up"]:
         say("lane api is up already")
         return
-    tools.provide(found, list(parts.API_PARTS), ())
     teardown.down(found, "api")
     api_lane.up(found)
 
@@ -82,7 +82,7 @@ def start_cluster(found: Bed, shape: cluster_lane.Shape) -> None:
     if running["up"]:
         check_shape(running, shape)
     cluster_lane.require()
-    tools.provide(found, parts.cluster_parts(shape.istio), shape.istio)
+    tools.provide(found, parts.cluster_parts(shape.istio))
     if running["up"]:
         cluster_lane.add_images(found, shape.istio)
         say("lane cluster is up already")

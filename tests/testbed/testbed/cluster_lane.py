@@ -40,7 +40,6 @@ def require() -> None:
     """Everything that the machine must bring, looked at before anything starts."""
     host.require_root()
     host.require(host.NODE)
-    host.require_bridge_filter()
 
 
 def up(bed: Bed, shape: Shape) -> None:

@@ -1,4 +1,4 @@
-"""What the machine itself must bring: root, Debian's container programs, a kernel that filters bridged traffic.
+"""What the machine itself must bring: root, and Debian's container programs.
 
 Everything is looked at before anything is started, and what is missing is said in one sentence. Where apt and root are
 there, the packages are installed, their services not started.
@@ -19,7 +19,7 @@ from .progress import heartbeat, say
 
 SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 CNI_FOLDERS = ("/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni")
-CNI_PLUGINS = ("bridge", "host-local", "portmap")
+CNI_PLUGINS = ("ptp", "host-local", "portmap")
 POLICY = Path("/usr/sbin/policy-rc.d")
 DO_NOT_START = "#!/bin/sh\nexit 101\n"
 
@@ -49,7 +49,6 @@ NODE = (
 
 def look(program: str) -> Path | None:
     """A program by name: on PATH, where administrators' programs are, or among the CNI plugins."""
-    # iproute2 has a program called bridge, too.
     folders = CNI_FOLDERS if program in CNI_PLUGINS else (os.environ.get("PATH", ""), *SEARCH)
     found = shutil.which(program, path=os.pathsep.join(folders))
     return Path(found) if found else None
@@ -128,11 +127,3 @@ def services_kept_down() -> Iterator[None]:
         yield
     finally:
         POLICY.unlink()
-
-
-def require_bridge_filter() -> None:
-    """Without it a Pod's answer to a Pod of the same node bypasses the service's address translation."""
-    if not Path("/proc/sys/net/bridge").exists():
-        subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
-    if not Path("/proc/sys/net/bridge").exists():
-        raise BedError("the kernel module br_netfilter is not there: load it with `modprobe br_netfilter`")

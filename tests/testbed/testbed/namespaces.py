@@ -17,10 +17,24 @@ from .errors import BedError
 from .layout import Bed
 from .processes import Argv, Child
 
+# Settings of the whole machine that a kubelet insists on changing; here it changes copies.
+SETTINGS = (
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+)
 # The folder of the bed stays visible where it lies below one of the covered ones.
 HOLD = """
 exec 3< "$1"
 for covered in /run /var/lib /var/log; do mount -t tmpfs -o mode=755 tmpfs "$covered"; done
+cd /proc/sys
+for setting in $3; do
+    mkdir -p "/run/sys/${setting%/*}"; cat "$setting" > "/run/sys/$setting"; mount --bind "/run/sys/$setting" "$setting"
+done
+cd /
 mkdir -p "$1" && [ "$1" -ef /proc/self/fd/3 ] || mount --rbind /proc/self/fd/3 "$1"
 exec 3<&-
 : > "$2"
@@ -56,21 +70,8 @@ def hold(bed: Bed, name: str) -> Namespaces:
     made = of(bed, name)
     made.net.parent.mkdir(parents=True, exist_ok=True)
     ready = made.net.parent / f"{name}.ready"
-    argv: Argv = [
-        "unshare",
-        "--net",
-        "--mount",
-        "--propagation",
-        "slave",
-        "--",
-        "sh",
-        "-e",
-        "-c",
-        HOLD,
-        "hold",
-        bed.cache,
-        ready,
-    ]
+    script: Argv = ["sh", "-e", "-c", HOLD, "hold", bed.cache, ready, " ".join(SETTINGS)]
+    argv: Argv = ["unshare", "--net", "--mount", "--propagation", "slave", "--", *script]
     mark = f"{bed.id}/cluster/{name}"
     child = processes.start(
         "holder", argv, mark=mark, log=bed.lane("cluster") / "netns" / f"{name}.log", folder=bed.cache

@@ -35,15 +35,11 @@ def join(space: Namespaces, switch: Namespaces, plan: Plan) -> None:
             f"addr add {plan.node}/24 dev lan0",
             f"addr add {plan.gateway}/32 dev lan0",
             "link set lan0 up",
-            "link add cni0 type bridge",
-            f"addr add {plan.bridge}/24 dev cni0",
-            "link set cni0 up",
+            f"route add unreachable {plan.pods}",
             f"route add default via {SWITCH} dev lan0",
         ],
     )
-    namespaces.run(
-        space, ["sh", "-ec", "cd /proc/sys/net; echo 1 > ipv4/ip_forward; echo 1 > bridge/bridge-nf-call-iptables"]
-    )
+    namespaces.run(space, ["sh", "-ec", "echo 1 > /proc/sys/net/ipv4/ip_forward"])
 
 
 def connect(space: Namespaces, plan: Plan, others: Sequence[Plan], network: str) -> None:

@@ -30,7 +30,7 @@ def prepare(cluster: Cluster, plan: Plan) -> None:
     for folder in ("containerd", "cni", "kubelet"):
         (cluster.folder / folder).mkdir()
     (cluster.folder / "containerd" / "config.toml").write_text(toml(containerd(cluster)))
-    (cluster.folder / "cni" / "10-bridge.conflist").write_text(json.dumps(cni(cluster, plan), indent=2))
+    (cluster.folder / "cni" / "10-pods.conflist").write_text(json.dumps(cni(cluster, plan), indent=2))
     (cluster.folder / "kubelet.yaml").write_text(yaml.safe_dump(kubelet(cluster, plan)))
     cgroups.make(cgroups.root(cluster.bed.id, cluster.name))
 
@@ -70,18 +70,12 @@ def cni(cluster: Cluster, plan: Plan) -> dict[str, Any]:
         "routes": [{"dst": "0.0.0.0/0"}],
         "dataDir": str(cluster.folder / "cni" / "addresses"),
     }
-    bridge = {
-        "type": "bridge",
-        "bridge": "cni0",
-        "isGateway": True,
-        "ipMasq": False,
-        "hairpinMode": True,
-        "ipam": addresses,
-    }
+    # A pair of interfaces and a route for each Pod. A bridge would need the machine to filter bridged traffic.
+    pair = {"type": "ptp", "ipMasq": False, "ipam": addresses}
     return {
         "cniVersion": "0.4.0",
         "name": "pods",
-        "plugins": [bridge, {"type": "portmap", "capabilities": {"portMappings": True}}],
+        "plugins": [pair, {"type": "portmap", "capabilities": {"portMappings": True}}],
     }
 
 

@@ -101,7 +101,8 @@ def all_parts() -> list[Part]:
 
 
 PARTS = {part.name: part for part in all_parts()}
-API_PARTS = ("kube",)
+# Charts, too: what they render is a good part of what is applied to a bare API server.
+API_PARTS = ["kube", "helm", f"charts-{DEFAULT_ISTIO}"]
 
 
 def cluster_images(istio: tuple[str, ...]) -> list[str]:

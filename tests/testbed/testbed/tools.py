@@ -7,30 +7,29 @@ from pathlib import Path
 
 from . import build
 from .layout import Bed
-from .parts import DEFAULT_ISTIO
+from .parts import DEFAULT_ISTIO, ISTIO_VERSIONS
 from .recipes import built
 
 
-def provide(bed: Bed, names: list[str], istio: tuple[str, ...]) -> None:
+def provide(bed: Bed, names: list[str]) -> None:
     """Builds what is missing and links it."""
     build.ensure(bed, names)
     bed.bin.mkdir(parents=True, exist_ok=True)
-    for name, target in links(bed, istio).items():
+    for name, target in links(bed).items():
         link(bed.run / name, target)
 
 
-def links(bed: Bed, istio: tuple[str, ...]) -> dict[str, Path]:
+def links(bed: Bed) -> dict[str, Path]:
     """Which name leads where; what is not built is not linked."""
     wanted = {
         "bin/kubectl": built(bed, "kube") / "bin" / "kubectl",
         "bin/helm": built(bed, "helm") / "bin" / "helm",
         "bin/httpapp": built(bed, "httpapp") / "bin" / "httpapp",
     }
-    for version in istio:
+    for version in ISTIO_VERSIONS:
         wanted[f"bin/istioctl-{version}"] = built(bed, f"istio-{version}") / "bin" / "istioctl"
         wanted[f"charts/{version}"] = built(bed, f"charts-{version}")
-    if istio:
-        wanted["bin/istioctl"] = wanted[f"bin/istioctl-{DEFAULT_ISTIO if DEFAULT_ISTIO in istio else istio[0]}"]
+    wanted["bin/istioctl"] = wanted[f"bin/istioctl-{DEFAULT_ISTIO}"]
     return {name: target for name, target in wanted.items() if target.exists()}
 
 
