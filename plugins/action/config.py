@@ -50,6 +50,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
                 self._operation(),
                 self._task.args,
                 check_mode=bool(self._task.check_mode),
+                diff_mode=bool(self._task.diff),
                 environment=self._task_environment(),
                 facts=facts,
                 progress=Display().display,

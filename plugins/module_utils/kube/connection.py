@@ -125,9 +125,10 @@ def _pool(configuration: Configuration) -> urllib3.PoolManager | urllib3.ProxyMa
     arguments: dict[str, Any] = {"maxsize": 8, "retries": False}
     if configuration.host.startswith("https"):
         arguments["ssl_context"] = _ssl_context(configuration)
-        if configuration.tls_server_name:
-            arguments["server_hostname"] = configuration.tls_server_name
-            arguments["assert_hostname"] = configuration.tls_server_name if configuration.verify_ssl else False
+        name = getattr(configuration, "tls_server_name", None)  # older libraries do not know it
+        if name:
+            arguments["server_hostname"] = name
+            arguments["assert_hostname"] = name if configuration.verify_ssl else False
     if configuration.proxy and not _bypasses_proxy(configuration):
         return urllib3.ProxyManager(configuration.proxy, proxy_headers=configuration.proxy_headers, **arguments)
     return urllib3.PoolManager(**arguments)

@@ -10,8 +10,11 @@ A Failure says what happened, to which object, why, and what to do next.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
+
+_HIDDEN = "(hidden)"
+_SHORTEST_SECRET = 3  # a shorter text stands everywhere, and hiding it would hide the message
 
 
 class Failure(Exception):
@@ -19,6 +22,7 @@ class Failure(Exception):
 
     code: ClassVar[str] = "failure"
     default_hint: ClassVar[str] = ""
+    changed = False  # whether something had been written when it happened
 
     def __init__(self, what: str, *, subject: str = "", reason: str = "", hint: str = "") -> None:
         super().__init__(what)
@@ -32,6 +36,13 @@ class Failure(Exception):
         if self.hint:
             parts.append(self.hint.rstrip("."))
         return ". ".join(parts) + "."
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Take secrets out of every text: servers and libraries quote what they were given."""
+        for secret in sorted((text for text in secrets if len(text) >= _SHORTEST_SECRET), key=len, reverse=True):
+            self.what = self.what.replace(secret, _HIDDEN)
+            self.reason = self.reason.replace(secret, _HIDDEN)
+            self.hint = self.hint.replace(secret, _HIDDEN)
 
     def as_dict(self) -> dict[str, str]:
         """The `failure` of a task's result."""
@@ -151,8 +162,8 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
 }
 
 _DENIED = "denied the request"
-# Strict field validation of server-side apply answers so, and with status 500.
-_NOT_IN_SCHEMA = "failed to create typed patch object"
+# Server-side apply says so, with status 500, of fields and types that the schema does not have.
+_NOT_IN_SCHEMA = ("failed to create typed patch object", "failed to convert new object")
 _WEBHOOK_DOWN = "failed calling webhook"
 
 

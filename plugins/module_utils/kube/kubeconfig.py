@@ -25,6 +25,9 @@ except ImportError:  # connect() says which library is missing
     pass
 
 
+_SECRET_KEYS = ("token", "password", "client-key-data")
+
+
 @dataclass(frozen=True)
 class ConnectionOptions:
     """The connection options of every module; names and meaning are those of kubernetes.core."""
@@ -48,6 +51,14 @@ class ConnectionOptions:
     use_current_context: bool = False
     require_tls_verify: bool = False
     request_timeout: float = 30.0
+
+    def secrets(self) -> set[str]:
+        """Every text among the options that must never be shown."""
+        given = {self.api_key or "", self.password or "", *map(str, (self.proxy_headers or {}).values())}
+        users = self.kubeconfig.get("users") or [] if isinstance(self.kubeconfig, Mapping) else []
+        entries = [entry.get("user") or {} for entry in users]
+        given |= {str(entry[key]) for entry in entries for key in _SECRET_KEYS if entry.get(key)}
+        return given - {""}
 
     @property
     def has_explicit_credentials(self) -> bool:

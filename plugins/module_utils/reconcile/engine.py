@@ -15,15 +15,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..kube.client import Object
 from ..kube.errors import Failure
 from ..kube.resources import CRD
 from ..kube.wait import crd_established
-from .objects import Desired, Key, shown
+from .objects import Desired, Key, secrets_of, shown
 from .order import is_foundation
 from .plan import Action, Owner, Plan, make_plan
 from .run import Run
 
 _CRD_SECONDS = 60.0
+_SHOWN = 10
 VERBS = ("create", "update", "delete", "unchanged")
 
 
@@ -50,10 +52,10 @@ class Outcome:
     def diff(self) -> list[dict[str, Any]]:
         return [
             {
-                "before_header": _header(action, "before"),
-                "after_header": _header(action, "after"),
+                "before_header": _header(action, action.before),
+                "after_header": _header(action, action.after),
                 "before": shown(action.before),
-                "after": {} if action.verb == "delete" else shown(action.after),
+                "after": shown(action.after),
             }
             for action in self.actions
             if action.writes
@@ -64,9 +66,11 @@ class PartlyDone(Failure):
     """A run that stopped in the middle: what was done and what was not."""
 
     code = "partly_done"
+    changed = True
 
     def __init__(self, error: Failure, done: Sequence[Action], left: Sequence[Action]) -> None:
-        made = ", ".join(f"{action.verb} {action.key}" for action in done)
+        made = ", ".join(f"{action.verb} {action.key}" for action in done[-_SHOWN:])
+        made = f"{len(done) - _SHOWN} and {made}" if len(done) > _SHOWN else made
         onwards = error.hint or "Run the task again: it goes on from here"
         hint = f"Done before it: {made}. Not done: {len(left)} more. {onwards}"
         super().__init__(error.what, subject=error.subject, reason=error.reason, hint=hint)
@@ -78,10 +82,19 @@ class PartlyDone(Failure):
 
 def reconcile(run: Run, owner: Owner, present: Sequence[Desired], absent: Iterable[Key] = ()) -> Outcome:
     """Plan, and unless in check mode carry out; the one way in which this collection writes."""
+    try:
+        return _reconcile(run, owner, present, absent)
+    except Failure as error:
+        error.hide(secrets_of(desired.content for desired in present))
+        raise
+
+
+def _reconcile(run: Run, owner: Owner, present: Sequence[Desired], absent: Iterable[Key]) -> Outcome:
     plan = make_plan(run.client, owner, present, absent, run.planned)
     if run.check_mode:
         created = [action.desired.content for action in plan.writes if action.verb == "create" and action.desired]
-        run.planned = run.planned.including(created)
+        foundations = [content for content in created if is_foundation(Key.of(content))]
+        run.planned = run.planned.including(foundations) if foundations else run.planned
         return Outcome(plan.actions)
     return Outcome(_carry_out(run, plan))
 
@@ -158,5 +171,5 @@ def _row(action: Action) -> dict[str, Any]:
     }
 
 
-def _header(action: Action, side: str) -> str:
-    return f"{action.key} ({side}: {action.verb})"
+def _header(action: Action, found: Object | None) -> str:
+    return str(action.key) if found else f"{action.key} (does not exist)"

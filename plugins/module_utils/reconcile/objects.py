@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +98,25 @@ def shown(found: Object | None) -> Object:
             if isinstance(content.get(part), dict):
                 content[part] = {key: _hashed(value) for key, value in content[part].items()}
     return content
+
+
+def secrets_of(contents: Iterable[Object]) -> set[str]:
+    """Every value of Secrets among some objects, encoded and decoded."""
+    values = {
+        str(value)
+        for content in contents
+        if content.get("kind") == "Secret"
+        for part in ("data", "stringData")
+        for value in (content.get(part) or {}).values()
+    }
+    return values | {_decoded(value) for value in values}
+
+
+def _decoded(value: str) -> str:
+    try:
+        return base64.b64decode(value, validate=True).decode()
+    except ValueError:
+        return ""
 
 
 def _hashed(value: object) -> str:

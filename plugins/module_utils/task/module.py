@@ -14,17 +14,19 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..kube.errors import Failure
+from .arguments import connection_options
 from .operation import PLANNED_VARIABLE, Operation, Surroundings, perform
 
 
 def run_module(operation: Operation[Any]) -> None:
     """The main() of every module."""
     module = AnsibleModule(argument_spec=dict(operation.spec.options), supports_check_mode=True, **operation.spec.rules)
-    surroundings = Surroundings(module.check_mode, _silent, _planned())
+    surroundings = Surroundings(module.check_mode, bool(module._diff), _silent, _planned())
+    module.no_log_values.update(connection_options(module.params).secrets())
     try:
         result = perform(operation, module.params, surroundings)
     except Failure as error:
-        module.fail_json(msg=str(error), failure=error.as_dict())
+        module.fail_json(msg=str(error), changed=error.changed, failure=error.as_dict())
     for warning in result.pop("warnings"):
         module.warn(warning)
     module.exit_json(**result)

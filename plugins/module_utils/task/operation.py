@@ -10,15 +10,22 @@ never be right, before anything is asked of a cluster. `run` does the work.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+try:
+    import yaml
+except ImportError:  # connect() says which library is missing
+    pass
+
 from ..istio.kinds import RESOURCES
 from ..kube.client import Client
 from ..kube.connection import connect
-from ..kube.errors import Interrupted
+from ..kube.errors import Failure, Interrupted
+from ..kube.kubeconfig import ConnectionOptions
 from ..reconcile.engine import Outcome
 from ..reconcile.planned import FACT, Planned
 from ..reconcile.run import Run
@@ -50,39 +57,56 @@ class Surroundings:
     """What differs between a module and an action plugin."""
 
     check_mode: bool
+    diff_mode: bool
     progress: Callable[[str], None]
     planned: Mapping[str, Any] | None = None
 
 
 def perform(operation: Operation[Any], params: Params, surroundings: Surroundings) -> dict[str, Any]:
     """Run an operation and return the task's result. Raises Failure."""
-    request = operation.prepare(params)
-    client = Client(connect(connection_options(params)), RESOURCES)
-    run = Run(
-        client,
-        surroundings.check_mode,
-        _guard(os.getppid()),
-        surroundings.progress,
-        Planned.from_fact(surroundings.planned),
-    )
-    before = run.planned.as_fact()
+    options = connection_options(params)
+    try:
+        return _perform(operation, operation.prepare(params), options, surroundings)
+    except Failure as error:
+        error.hide(options.secrets())
+        raise
+
+
+def _perform(
+    operation: Operation[Any], request: Any, options: ConnectionOptions, surroundings: Surroundings
+) -> dict[str, Any]:
+    client = Client(connect(options), RESOURCES)
+    planned = Planned.from_fact(surroundings.planned)
+    run = Run(client, surroundings.check_mode, _guard(_parent()), surroundings.progress, planned)
     outcome = operation.run(run, request)
-    result = _result(client, outcome)
-    if surroundings.check_mode and run.planned.as_fact() != before:
+    result = _result(client, outcome, surroundings.diff_mode)
+    if run.planned is not planned:
         result["ansible_facts"] = {FACT: run.planned.as_fact()}
     return result
 
 
-def _result(client: Client, outcome: Outcome) -> dict[str, Any]:
+def _result(client: Client, outcome: Outcome, diff_mode: bool) -> dict[str, Any]:
     return {
         "changed": outcome.changed,
         "plan": outcome.plan(),
         "summary": outcome.summary(),
-        "diff": outcome.diff(),
+        **({"diff": [_as_text(entry) for entry in outcome.diff()]} if diff_mode else {}),
         "requests": dict(client.requests),
         "warnings": [*client.warnings, *outcome.warnings],
         **outcome.extra,
     }
+
+
+def _as_text(entry: Mapping[str, Any]) -> dict[str, str]:
+    """A diff of objects as people write them."""
+    texts = {side: yaml.safe_dump(entry[side], sort_keys=False) if entry[side] else "" for side in ("before", "after")}
+    return {**entry, **texts}
+
+
+def _parent() -> int:
+    """The process that started this one: a worker knows it from its fork, a module has to look."""
+    parent = multiprocessing.parent_process()
+    return parent.pid or os.getppid() if parent else os.getppid()
 
 
 def _guard(parent: int) -> Callable[[], None]:

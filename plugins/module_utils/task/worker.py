@@ -35,6 +35,7 @@ def run_in_worker(
     arguments: Mapping[str, Any],
     *,
     check_mode: bool,
+    diff_mode: bool,
     environment: Mapping[str, str],
     facts: Mapping[str, Any],
     progress: Callable[[str], None],
@@ -43,9 +44,9 @@ def run_in_worker(
     with _environment(environment):
         try:
             params = validated(operation, plain(arguments))
-            return perform(operation, params, Surroundings(check_mode, progress, plain(facts.get(FACT))))
+            return perform(operation, params, Surroundings(check_mode, diff_mode, progress, plain(facts.get(FACT))))
         except Failure as error:
-            return {"failed": True, "changed": False, "msg": str(error), "failure": error.as_dict()}
+            return {"failed": True, "changed": error.changed, "msg": str(error), "failure": error.as_dict()}
 
 
 def validated(operation: Operation[Any], arguments: dict[str, Any]) -> dict[str, Any]:
