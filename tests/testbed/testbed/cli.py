@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
 def up(found: Bed, arguments: argparse.Namespace) -> None:
     if kubeconfig := status.external():
         say(f"{status.EXTERNAL} is set: {kubeconfig} is used, nothing is started")
+        tools.provide(found, parts.API_PARTS)
         return
     with build.locked(found.lock, BUSY):
         start(found, arguments)
