@@ -10,7 +10,8 @@ from pathlib import Path
 from .processes import kill
 
 MOUNTS = Path("/proc/self/mounts")
-CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids")
+# What a kubelet wants to find in its group, as far as the machine has it, and io.
+CONTROLLERS = ("cpu", "cpuset", "hugetlb", "io", "memory", "pids")
 INHERITED = ("cpuset.cpus", "cpuset.mems")
 
 
@@ -20,6 +21,12 @@ def hierarchies() -> dict[Path, str]:
     return {Path(field[1]): field[2] for field in fields if field[2] in ("cgroup", "cgroup2")}
 
 
+def working() -> dict[Path, str]:
+    """Those in which containers are managed: version 1's where there are any."""
+    everywhere = hierarchies()
+    return {mount: kind for mount, kind in everywhere.items() if kind == "cgroup"} or everywhere
+
+
 def root(bed_id: str, name: str = "") -> str:
     """The name of a cluster's group, as the kubelet wants it."""
     return f"/testbed-{bed_id}/{name}".rstrip("/")
@@ -27,7 +34,7 @@ def root(bed_id: str, name: str = "") -> str:
 
 def make(path: str) -> None:
     """The group in every hierarchy, able to hold groups of its own."""
-    for mount, kind in hierarchies().items():
+    for mount, kind in working().items():
         group = mount
         for part in path.strip("/").split("/"):
             if kind == "cgroup2":

@@ -157,7 +157,10 @@ def again(found: Bed, arguments: argparse.Namespace) -> None:
             if found.lane(lane).exists():
                 shape = cluster_lane.recorded(found)
                 teardown.down(found, lane)
-                start_api(found) if lane == "api" else start_cluster(found, shape)
+                if lane == "api":
+                    start_api(found)
+                else:
+                    start_cluster(found, shape)
 
 
 def env(found: Bed, arguments: argparse.Namespace) -> None:

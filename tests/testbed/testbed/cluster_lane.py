@@ -24,6 +24,7 @@ from .recipes import built
 
 SWITCH = "switch"
 NODE_WITHIN = 90.0
+IMPORTED_WITHIN = 180.0
 DNS_NAME = "kubernetes.default.svc.cluster.local"
 
 
@@ -34,6 +35,10 @@ class Shape:
     clusters: int = 1
     network: str = network.FLAT
     istio: tuple[str, ...] = (DEFAULT_ISTIO,)
+
+    def __post_init__(self) -> None:
+        """Refuses a number without addresses before anything is built for it."""
+        plans(self.clusters)
 
 
 def require() -> None:
@@ -73,7 +78,7 @@ def cluster_up(bed: Bed, shape: Shape, wanted: Sequence[Plan], plan: Plan) -> No
     children += start_workers(cluster, settings, plan)
     install_dns(cluster, plan)
     wait_node(api, plan, children)
-    finish(imports)
+    processes.wait_until(partial(finished, imports), "the images are imported", IMPORTED_WITHIN)
     wait_dns(cluster, plan)
     say(f"cluster {plan.name} is up at https://127.0.0.1:{port}")
 
@@ -126,10 +131,13 @@ def import_images(cluster: Cluster, images: Sequence[str]) -> list[Child]:
     return [control_plane.start(cluster, f"import-{image}", [*ctr, archive]) for image, archive in archives.items()]
 
 
-def finish(imports: Sequence[Child]) -> None:
-    for child in imports:
-        if child.process.wait(timeout=READY_WITHIN):
+def finished(imports: Sequence[Child]) -> bool:
+    """Whether all have ended well; one that did not is an error."""
+    codes = [child.process.poll() for child in imports]
+    for child, code in zip(imports, codes, strict=True):
+        if code:
             child.check()
+    return None not in codes
 
 
 def start_workers(cluster: Cluster, settings: Settings, plan: Plan) -> list[Child]:
@@ -145,7 +153,8 @@ def start_workers(cluster: Cluster, settings: Settings, plan: Plan) -> list[Chil
 def install_dns(cluster: Cluster, plan: Plan) -> None:
     manifest = (SOURCE / "manifests" / "coredns.yaml").read_text().replace("${DNS}", plan.dns)
     kubectl = [str(built(cluster.bed, "kube") / "bin" / "kubectl"), "--kubeconfig", str(cluster.kubeconfig)]
-    argv = [*kubectl, "apply", "--server-side", "--field-manager=testbed", "-f", "-"]
+    cache = ["--cache-dir", str(cluster.kubectl_cache)]
+    argv = [*kubectl, *cache, "apply", "--server-side", "--field-manager=testbed", "-f", "-"]
     result = subprocess.run(argv, input=manifest, capture_output=True, text=True, check=False)
     if result.returncode:
         raise BedError(f"CoreDNS could not be installed in {cluster.name}:\n{result.stderr}")
@@ -176,7 +185,8 @@ def add_images(bed: Bed, istio: tuple[str, ...]) -> None:
     fresh = [version for version in istio if version not in recorded(bed).istio]
     images = [image for image in cluster_images(tuple(fresh)) if image.endswith(tuple(fresh))]
     for cluster in bed.clusters("cluster"):
-        finish(import_images(cluster, images))
+        imports = import_images(cluster, images)
+        processes.wait_until(partial(finished, imports), "the images are imported", IMPORTED_WITHIN)
     record = json.loads(shape_file(bed).read_text())
     write_shape(bed, {**record, "istio": [*record["istio"], *fresh]})
 

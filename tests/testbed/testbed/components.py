@@ -82,6 +82,8 @@ def apiserver(bin: Path, settings: Settings) -> list[str]:
         "audit-log-path": "audit.log",
         # Blocking: when a request is answered its line is in the file.
         "audit-log-mode": "blocking",
+        # Megabytes: tests count in one file, so it must not be rotated away.
+        "audit-log-maxsize": 4000,
     }
     return [f"{bin}/kube-apiserver", *(f"--{name}={value}" for name, value in flags.items())]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from .errors import BedError
 from .progress import heartbeat, say
 
-SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+ADMINISTRATORS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 CNI_FOLDERS = ("/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni")
 CNI_PLUGINS = ("ptp", "host-local", "portmap")
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -47,10 +47,15 @@ NODE = (
 )
 
 
+def search_path() -> str:
+    """PATH and the folders that people's PATH often lacks."""
+    return os.pathsep.join([os.environ.get("PATH", ""), *ADMINISTRATORS])
+
+
 def look(program: str) -> Path | None:
     """A program by name: on PATH, where administrators' programs are, or among the CNI plugins."""
-    folders = CNI_FOLDERS if program in CNI_PLUGINS else (os.environ.get("PATH", ""), *SEARCH)
-    found = shutil.which(program, path=os.pathsep.join(folders))
+    path = os.pathsep.join(CNI_FOLDERS) if program in CNI_PLUGINS else search_path()
+    found = shutil.which(program, path=path)
     return Path(found) if found else None
 
 

@@ -95,6 +95,11 @@ class Cluster:
         return self.folder / "audit.log"
 
     @property
+    def kubectl_cache(self) -> Path:
+        """What kubectl remembers of a server: ports come again, servers do not."""
+        return self.folder / "kubectl-cache"
+
+    @property
     def token_file(self) -> Path:
         return self.pki / "admin.token"
 

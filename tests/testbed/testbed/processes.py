@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import host
 from .errors import BedError, tail
 
 MARK = "SERVICE_MESH_ISTIO_BED"
@@ -49,13 +50,13 @@ def start(
     folder: Path,
     pass_fds: Sequence[int] = (),
 ) -> Child:
-    """Starts a component in a session of its own."""
+    """Starts a component in a session of its own, without the caller's environment: a proxy, say, is not for it."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
             list(map(str, argv)),
             cwd=folder,
-            env={**os.environ, MARK: f"{mark}/{name}"},
+            env={"PATH": host.search_path(), MARK: f"{mark}/{name}"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

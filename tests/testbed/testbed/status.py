@@ -63,6 +63,7 @@ def cluster_status(cluster: Cluster) -> dict[str, Any]:
         "client_key_file": str(cluster.pki / "admin.key"),
         "token_file": str(cluster.token_file),
         "audit_log": str(cluster.audit_log),
+        "kubectl_cache": str(cluster.kubectl_cache),
         "logs": str(cluster.folder / "logs"),
         "netns": str(cluster.netns) if cluster.netns.exists() else "",
         "bin": str(cluster.bed.bin),
@@ -87,10 +88,17 @@ def text(state: dict[str, Any]) -> str:
 
 def exports(bed: Bed, lane: str | None, cluster: str | None) -> str:
     """Lines for `eval "$(bed env)"`."""
-    kubeconfig = external() or pick(collect(bed), lane, cluster)["kubeconfig"]
-    values = {"KUBECONFIG": kubeconfig, "TESTBED_BIN": str(bed.bin), "TESTBED_CHARTS": str(bed.charts)}
+    values = {"TESTBED_BIN": str(bed.bin), "TESTBED_CHARTS": str(bed.charts), **reach(bed, lane, cluster)}
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
     return "\n".join([*lines, f'export PATH={shlex.quote(str(bed.bin))}:"$PATH"'])
+
+
+def reach(bed: Bed, lane: str | None, cluster: str | None) -> dict[str, str]:
+    """What leads kubectl and others to the cluster."""
+    if kubeconfig := external():
+        return {"KUBECONFIG": kubeconfig}
+    found = pick(collect(bed), lane, cluster)
+    return {"KUBECONFIG": found["kubeconfig"], "KUBECACHEDIR": found["kubectl_cache"]}
 
 
 def pick(state: dict[str, Any], lane: str | None, cluster: str | None) -> dict[str, Any]:
