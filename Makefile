@@ -43,7 +43,7 @@ test: venv oldest ## lint, unit, integration and molecule, with one summary
 	@$(RUN)
 
 .PHONY: lint
-lint: venv ## everything that reads the code without running it
+lint: venv oldest ## everything that reads the code without running it
 	@$(RUN) lint
 
 .PHONY: format

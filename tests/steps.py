@@ -49,6 +49,7 @@ def lint() -> list[Check]:
     python = sys.executable
     return [
         Check("sanity", (python, "tests/lint/sanity.py"), minutes=20),
+        Check("sanity-core-2.16", (str(OLDEST / "python"), "tests/lint/sanity.py"), minutes=20),
         Check("ansible-lint", ("ansible-lint", "--offline", "--strict")),
         Check("artifact", (python, "tests/lint/artifact.py")),
         Check("docs", ("antsibull-docs", "--config-file=tests/lint/antsibull.cfg", *DOCS)),

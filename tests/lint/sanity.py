@@ -13,13 +13,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ansible.release import __version__
 from ansible_test._internal.host_configs import NativePythonConfig  # type: ignore[import-untyped]
 from ansible_test._internal.python_requirements import get_venv_packages  # type: ignore[import-untyped]
-from tree import CACHE, ROOT, copy
+from tree import CACHE, copy
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 # ansible-test keeps a virtual environment for each test below the home folder. Fresh clones find them in the cache.
-HOME = CACHE / "ansible-test"
+HOME = CACHE / "ansible-test" / __version__
 BOOTSTRAP = "import ensurepip\n\nensurepip.bootstrap(upgrade=True)\n"
 
 
@@ -40,9 +41,10 @@ def provide_pip_settings() -> None:
     settings.symlink_to(Path.home() / ".config" / "pip")
 
 
-def main() -> int:
-    """Run every sanity test that this machine can run."""
-    collection = copy(ROOT / ".venv" / "sanity")
+def main(arguments: list[str]) -> int:
+    """Run every sanity test that this machine can run, or those that the arguments choose: --test pylint."""
+    tools = Path(sys.prefix)
+    collection = copy(tools / "sanity")
     subprocess.run(["git", "init", "--quiet"], cwd=collection, check=True)
     subprocess.run(["git", "add", "--all"], cwd=collection, check=True)
     environment = {**os.environ, "HOME": str(HOME)}
@@ -51,9 +53,10 @@ def main() -> int:
     # Two checkouts that make the same virtual environment at once would break it for both.
     with (HOME / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        command = ["ansible-test", "sanity", "--python", VERSION, "--requirements", "--color", "no", "--truncate", "0"]
+        options = ["--python", VERSION, "--requirements", "--color", "no", "--truncate", "0"]
+        command = [str(tools / "bin" / "ansible-test"), "sanity", *options, *arguments]
         return subprocess.run(command, cwd=collection, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
