@@ -85,11 +85,16 @@ def test_a_cache_too_deep_for_sockets_is_refused(monkeypatch: pytest.MonkeyPatch
         layout.bed()
 
 
-def test_a_python_without_the_libraries_is_told_how_to_get_them(tmp_path: Path) -> None:
-    """An isolated Python, and a copy of the command beside which there is no virtual environment."""
-    copy = tmp_path / "tests" / "testbed" / "bed"
-    copy.parent.mkdir(parents=True)
-    copy.write_text((SOURCE / "bed").read_text())
-    result = subprocess.run([sys.executable, "-I", "-S", copy], capture_output=True, text=True, check=False)
+def test_a_python_without_the_libraries_is_told_how_to_get_them() -> None:
+    """An isolated Python has none but its own."""
+    argv = [sys.executable, "-I", "-S", str(SOURCE / "__main__.py")]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert result.returncode != 0
     assert "make venv" in result.stderr
+
+
+def test_the_command_works_through_a_link_from_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "bed").symlink_to(SOURCE / "bed")
+    text = subprocess.run(["./bed", "--help"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    for name in ("up", "down", "status", "build", "logs", "env", "reset", "forward"):
+        assert name in text

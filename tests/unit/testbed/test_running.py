@@ -7,7 +7,6 @@ import os
 import socket
 import ssl
 import stat
-import subprocess
 import sys
 import threading
 import time
@@ -21,7 +20,7 @@ from testbed import addresses, api_lane, components, dns, forward, network, node
 from testbed.addresses import NAMES, Plan, plans
 from testbed.components import Settings
 from testbed.errors import BedError
-from testbed.layout import SOURCE, Bed
+from testbed.layout import Bed
 from testbed.processes import Child
 
 SETTINGS = Settings("127.0.0.1", 6443, "127.0.0.1", "10.96.0.0/16")
@@ -199,10 +198,3 @@ def test_a_bed_has_its_files_below_its_own_folder(tmp_path: Path) -> None:
     for path in (cluster.kubeconfig, cluster.audit_log, cluster.token_file, cluster.netns, cluster.log("etcd")):
         assert path.is_relative_to(tmp_path / "run" / "one")
     assert cluster.mark == "one/cluster/east"
-
-
-def test_the_command_says_what_it_can_do() -> None:
-    command = [str(SOURCE / "bed"), "--help"]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    for name in ("up", "down", "status", "build", "logs", "env", "reset", "forward"):
-        assert name in text
