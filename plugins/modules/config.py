@@ -85,7 +85,9 @@ options:
         elements: str
   destination_rules:
     description:
-      - Objects of the kind C(DestinationRule), each with the options of M(service_mesh.istio.destination_rule).
+      - >-
+          Objects of the kind C(DestinationRule), each with the options of M(service_mesh.istio.destination_rule);
+          its C(service_host) is called C(host) here.
     type: list
     elements: dict
     suboptions:

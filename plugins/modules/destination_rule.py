@@ -20,9 +20,9 @@ description:
     The first level of its spec are options; what stands deeper is written as Istio documents it, in camelCase,
     and is never converted.
 options:
-  host:
+  service_host:
     description:
-      - The service that the rule is for.
+      - The service that the rule is for (C(host) of its spec; O(host) is the API server's).
     type: str
   traffic_policy:
     description:
@@ -56,7 +56,7 @@ EXAMPLES = r"""
     context: east
     name: reviews
     namespace: shop
-    host: reviews
+    service_host: reviews
     subsets:
       - {name: v1, labels: {version: v1}}
       - {name: v2, labels: {version: v2}}

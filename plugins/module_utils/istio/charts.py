@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -107,10 +108,11 @@ class Charts:
         path = Path(archive.path).expanduser()
         _verify(path, archive.sha256)
         target = self.scratch / chart
+        target.mkdir()
         try:
             with tarfile.open(path) as packed:
                 packed.extractall(target, filter="data")
-        except (tarfile.TarError, OSError) as error:
+        except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
             raise ChartError(f"The archive {path} cannot be unpacked", subject=str(path), reason=str(error)) from error
         return _only_folder(target, path)
 
@@ -220,7 +222,7 @@ def _checked(path: Path, chart: str) -> Path:
     try:
         metadata = yaml.safe_load((path / "Chart.yaml").read_text(encoding="utf-8"))
         name = metadata["name"]
-    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
+    except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError) as error:
         raise ChartError(
             f"{path} is not a Helm chart", subject=str(path), reason="it has no valid Chart.yaml"
         ) from error

@@ -67,10 +67,13 @@ def _manifests(params: Mapping[str, Any]) -> Iterator[tuple[Object, str, str]]:
             yield item, source, params["state"]
 
 
-def _checked(content: Mapping[str, Any], source: str) -> list[Object]:
+def _checked(content: object, source: str) -> list[Object]:
     """A manifest's objects: itself, or what its `List` holds. Raises InvalidManifest."""
+    if not isinstance(content, Mapping):
+        raise InvalidManifest(f"{source} is not an object of Kubernetes", subject=source, reason="it is no mapping")
     if str(content.get("kind", "")).endswith("List") and isinstance(content.get("items"), list):
-        return [item for entry in content["items"] for item in _checked(entry, f"{source}.items")]
+        entries = enumerate(content["items"])
+        return [item for number, entry in entries for item in _checked(entry, f"{source}.items[{number}]")]
     metadata = content.get("metadata")
     given = {
         "apiVersion": content.get("apiVersion"),

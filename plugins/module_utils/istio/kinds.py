@@ -14,7 +14,7 @@ traffic management best practices for the order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -159,6 +159,11 @@ KINDS: tuple[Kind, ...] = (
 )
 RESOURCES: ResourceTable = {(kind.resource.api_version, kind.resource.kind): kind.resource for kind in KINDS}
 RANKS: Mapping[str, int] = {kind.resource.group_kind: kind.rank for kind in KINDS}
+
+
+def module_options(kind: Kind, taken: Container[str]) -> dict[str, str]:
+    """The module's name of each option: Istio's own, unless the connection has an option of that name."""
+    return {name: f"service_{name}" if name in taken else name for name in kind.options}
 
 
 def manifest(kind: Kind, values: Mapping[str, Any]) -> dict[str, Any]:

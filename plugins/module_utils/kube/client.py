@@ -113,7 +113,9 @@ class Client:
 
     def delete(self, resource: Resource, name: str, namespace: str | None, *, uid: str, dry_run: bool) -> None:
         """Delete exactly the object that was seen; one that is gone already is fine."""
-        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        # A DELETE with a body takes its options from the body alone: the query's dryRun only shows in the audit log.
+        options = {"dryRun": ["All"]} if dry_run else {}
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}, **options}
         try:
             self._write("delete", resource, name, namespace, body, method="DELETE", dry_run=dry_run)
         except NotFound:

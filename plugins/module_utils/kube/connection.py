@@ -41,7 +41,7 @@ class Connection:
     def headers(self) -> dict[str, str]:
         """Credentials for one request; the library refreshes what has expired (exec plugins, token files)."""
         headers = {"User-Agent": "service_mesh.istio"}
-        token = self.configuration.get_api_key_with_prefix("authorization")
+        token = self.configuration.auth_settings().get("BearerToken", {}).get("value")
         if not token and self.configuration.username and self.configuration.password:
             token = self.configuration.get_basic_auth_token()
         if token:
@@ -68,18 +68,23 @@ def connect(options: ConnectionOptions) -> Connection:
             hint="Install the collection's requirements.txt for the Python that runs Ansible "
             "(with a local connection that is the controller's, not ansible_python_interpreter)",
         )
-    configuration = Configuration()
-    context = load(options, configuration)
-    _override(options, configuration)
-    _refuse_unverified(options, configuration)
     try:
-        pool = _pool(configuration)
+        return _connected(options)
     finally:
         # The library writes key data of a kubeconfig to files that only its atexit
         # hook removes, and a forked worker never runs that. The pool has read them.
         kube_config_files._cleanup_temp_files()
+
+
+def _connected(options: ConnectionOptions) -> Connection:
+    configuration = Configuration()
+    context = load(options, configuration)
+    _override(options, configuration)
+    _refuse_unclear(configuration)
+    _refuse_unverified(options, configuration)
     name = options.context or context or configuration.host
-    return Connection(name, configuration.host.rstrip("/"), pool, configuration, options, _warnings(configuration))
+    url = configuration.host.rstrip("/")
+    return Connection(name, url, _pool(configuration), configuration, options, _warnings(configuration))
 
 
 def _override(options: ConnectionOptions, configuration: Configuration) -> None:
@@ -98,10 +103,18 @@ def _override(options: ConnectionOptions, configuration: Configuration) -> None:
         "verify_ssl": options.validate_certs,
         "proxy": options.proxy,
         "no_proxy": options.no_proxy,
+        "proxy_headers": options.proxy_headers,
     }
     for name, value in plain.items():
         if value is not None:
             setattr(configuration, name, value)
+
+
+def _refuse_unclear(configuration: Configuration) -> None:
+    if not configuration.host.startswith(("https://", "http://")):
+        raise ConnectionOptionsError(
+            f"'{configuration.host}' is not the URL of an API server", hint="Write 'host' like https://203.0.113.7:6443"
+        )
 
 
 def _refuse_unverified(options: ConnectionOptions, configuration: Configuration) -> None:
@@ -114,11 +127,11 @@ def _refuse_unverified(options: ConnectionOptions, configuration: Configuration)
 
 
 def _warnings(configuration: Configuration) -> list[str]:
-    if configuration.verify_ssl:
-        return []
-    return [
-        f"The certificate of {configuration.host} is not verified: anyone in between can read and change what is sent."
-    ]
+    if not configuration.host.startswith("https"):
+        return [f"The connection to {configuration.host} is not encrypted: anyone in between can read what is sent."]
+    if not configuration.verify_ssl:
+        return [f"The certificate of {configuration.host} is not verified: anyone in between can read what is sent."]
+    return []
 
 
 def _pool(configuration: Configuration) -> urllib3.PoolManager | urllib3.ProxyManager:
@@ -138,18 +151,24 @@ def _ssl_context(configuration: Configuration) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
         if configuration.cert_file:
-            context.load_cert_chain(configuration.cert_file, configuration.key_file or None)
+            context.load_cert_chain(configuration.cert_file, configuration.key_file or None, _no_pass_phrase)
     except (OSError, ssl.SSLError) as error:
         raise ConnectionOptionsError(
             f"A certificate file for {configuration.host} cannot be read",
             reason=str(error),
-            hint="Check 'ca_cert', 'client_cert' and 'client_key' (or the entries in the kubeconfig)",
+            hint="Check 'ca_cert', 'client_cert' and 'client_key' (or the entries in the kubeconfig); "
+            "a key must not have a pass phrase",
         ) from error
     if not configuration.verify_ssl:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the task warns, once
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _no_pass_phrase() -> str:
+    """Without this OpenSSL would ask on the terminal, and the worker would wait for ever."""
+    return ""
 
 
 def _bypasses_proxy(configuration: Configuration) -> bool:

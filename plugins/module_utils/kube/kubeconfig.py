@@ -82,17 +82,29 @@ def load(options: ConnectionOptions, configuration: Configuration) -> str:
     if options.has_explicit_credentials or (options.host and not (options.kubeconfig or options.context)):
         return ""
     if options.use_current_context and not options.kubeconfig and not options.context and _runs_in_cluster():
-        kube_config.load_incluster_config(client_configuration=configuration)
-        return "in-cluster"
+        return _load_in_cluster(configuration)
     source = _kubeconfig_source(options)
     try:
         return _load_kubeconfig(source, options, configuration)
-    except ConfigException as error:
+    # The library does not check shapes and encodings before it uses them.
+    except (ConfigException, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConnectionOptionsError(
             f"The kubeconfig {_described(source)} cannot be used",
             reason=str(error),
             hint="Check 'kubeconfig' and 'context'",
         ) from error
+
+
+def _load_in_cluster(configuration: Configuration) -> str:
+    try:
+        kube_config.load_incluster_config(client_configuration=configuration)
+    except ConfigException as error:
+        raise ConnectionOptionsError(
+            "The cluster that this runs in cannot be used",
+            reason=str(error),
+            hint="Give the Pod a service account token",
+        ) from error
+    return "in-cluster"
 
 
 def _load_kubeconfig(source: str | Mapping[str, Any], options: ConnectionOptions, configuration: Configuration) -> str:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from .errors import Invalid
+
 
 @dataclass(frozen=True)
 class Resource:
@@ -39,15 +41,22 @@ class Resource:
         """URL path of an object, of a namespace's collection, or of the whole collection."""
         parts = [api_root(self.api_version)]
         if self.namespaced and namespace:
-            parts += ["namespaces", quote(namespace, safe="")]
+            parts += ["namespaces", _segment(namespace)]
         parts.append(self.plural)
         if name:
-            parts.append(quote(name, safe=""))
+            parts.append(_segment(name))
         return "/".join(parts)
 
 
 def api_root(api_version: str) -> str:
     return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def _segment(name: str) -> str:
+    """A name as a part of a path. "." and ".." would address something else, so they never travel."""
+    if name in (".", ".."):
+        raise Invalid(f"'{name}' cannot be the name of an object", subject=name, hint="Correct the name")
+    return quote(name, safe="")
 
 
 ResourceTable = Mapping[tuple[str, str], Resource]

@@ -12,40 +12,53 @@ kept while it is still ours, never claimed back. The table itself is data of an 
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..kube.client import Object
-from .ownership import fields_of, owns
+from .ownership import fields_of
 
 CoOwned = Mapping[str, Sequence[Sequence[str]]]
 
 
 def settled(desired: Object, live: Object | None, manager: str, paths: Sequence[Sequence[str]]) -> Object:
-    """The desired object with its co-owned fields as the live object has them."""
+    """The desired object with its co-owned fields as the live object has them.
+
+    A path's steps are keys; `*` stands for every item of a list whose items have names.
+    """
     if live is None or not paths:
         return desired
     content, ours = copy.deepcopy(desired), fields_of(live, manager)
     for path in paths:
-        _settle(content, live, path, owns(ours, path))
+        _settle(content, live, ours, path)
     return content
 
 
-def _settle(desired: Any, live: Any, path: Sequence[str], ours: bool) -> None:
-    """Walk both values along a path; at its end keep the live value (if ours) or leave the field out."""
+def _settle(desired: Any, live: Any, ours: Mapping[str, Any], path: Sequence[str]) -> None:
+    """Walk the values and the fields that are ours along a path; at its end, the live object decides."""
     step, rest = path[0], path[1:]
     if step == "*":
-        by_name = {item.get("name"): item for item in live or [] if isinstance(item, dict)}
-        for item in desired or []:
-            if isinstance(item, dict):
-                _settle(item, by_name.get(item.get("name"), {}), rest, ours)
+        _settle_items(desired, live, ours, rest)
+    elif not isinstance(desired, dict) or not isinstance(live, dict):
         return
-    if not isinstance(desired, dict) or not isinstance(live, dict):
-        return
-    if rest:
-        if step in desired:
-            _settle(desired[step], live.get(step), rest, ours)
-        return
-    desired.pop(step, None)
-    if ours and step in live:
-        desired[step] = copy.deepcopy(live[step])
+    elif rest:
+        _settle(desired.get(step), live.get(step), ours.get(f"f:{step}") or {}, rest)
+    else:
+        desired.pop(step, None)
+        if f"f:{step}" in ours and step in live:
+            desired[step] = copy.deepcopy(live[step])
+
+
+def _settle_items(desired: Any, live: Any, ours: Mapping[str, Any], rest: Sequence[str]) -> None:
+    """Items by name; one that is not there yet is sent as it is."""
+    there = {item.get("name"): item for item in live or []}
+    for item in desired or []:
+        name = item.get("name")
+        if name in there:
+            _settle(item, there[name], ours.get(_item(name)) or {}, rest)
+
+
+def _item(name: str) -> str:
+    """How fieldsV1 writes an item of a list that is keyed by name."""
+    return "k:" + json.dumps({"name": name}, separators=(",", ":"))

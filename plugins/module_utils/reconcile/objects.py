@@ -94,10 +94,15 @@ def shown(found: Object | None) -> Object:
     """What a diff or a result may show of an object: Secret data only as hashes."""
     content = comparable(found)
     if content.get("kind") == "Secret":
-        for part in ("data", "stringData"):
-            if isinstance(content.get(part), dict):
-                content[part] = {key: _hashed(value) for key, value in content[part].items()}
+        _hash_values(content, ("data", "stringData"))
+        _hash_values(content["metadata"], ("annotations",))  # kubectl keeps a copy of the data there
     return content
+
+
+def _hash_values(content: Object, parts: Iterable[str]) -> None:
+    for part in parts:
+        if isinstance(content.get(part), dict):
+            content[part] = {key: _hashed(value) for key, value in content[part].items()}
 
 
 def secrets_of(contents: Iterable[Object]) -> set[str]:
@@ -135,7 +140,7 @@ def changed_fields(before: Any, after: Any, path: str = "") -> Iterator[str]:
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
             yield from changed_fields(old, new, f"{path}[{index}]")
-    elif before != after:
+    elif before != after or isinstance(before, bool) != isinstance(after, bool):  # to Python, 1 is True
         yield path
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ..kube.client import Object
@@ -28,18 +28,6 @@ def managers(found: Object | None) -> list[str]:
     """Everybody who has written the object, the newest last."""
     entries = sorted(_entries(found), key=lambda entry: str(entry.get("time") or ""))
     return list(dict.fromkeys(str(entry.get("manager")) for entry in entries if not entry.get("subresource")))
-
-
-def owns(fields: Mapping[str, Any], path: Sequence[str]) -> bool:
-    """Whether fieldsV1 covers a path; a step is a key, or `*` for every item of a list."""
-    if not path:
-        return True
-    step, rest = path[0], path[1:]
-    if step == "*":
-        items = [value for key, value in fields.items() if key.startswith(("k:", "v:", "i:"))]
-        return any(owns(item, rest) for item in items)
-    inner = fields.get(f"f:{step}")
-    return inner is not None and owns(inner, rest)
 
 
 def _entries(found: Object | None) -> list[Mapping[str, Any]]:

@@ -93,10 +93,10 @@ def make_plan(
 
     Raises the error that a run would meet: nothing has been written then.
     """
-    _refuse_duplicates(present)
+    gone = sorted(absent, key=lambda key: (rank(key, owner.ranks), key), reverse=True)
+    _refuse_duplicates([*((desired.key, desired.source) for desired in present), *((key, "absent") for key in gone)])
     existing = _Existing(client, (planned or Planned()).including(desired.content for desired in present))
     actions = [_present(existing, owner, desired) for desired in _ordered(present, owner.ranks)]
-    gone = sorted(absent, key=lambda key: (rank(key, owner.ranks), key), reverse=True)
     return Plan(owner, actions + [_absent(existing, key) for key in gone])
 
 
@@ -130,18 +130,17 @@ def _ordered(present: Sequence[Desired], ranks: Ranks) -> list[Desired]:
     return sorted(present, key=lambda desired: (rank(desired.key, ranks), desired.key))
 
 
-def _refuse_duplicates(present: Sequence[Desired]) -> None:
-    seen: dict[Key, str] = {}
-    for desired in present:
-        if desired.key in seen:
-            places = " and ".join(place for place in (seen[desired.key], desired.source) if place)
+def _refuse_duplicates(wanted: Iterable[tuple[Key, str]]) -> None:
+    """Two entries for one object would undo each other in every run; its version does not make it another object."""
+    seen: dict[tuple[str, str, str], str] = {}
+    for key, source in wanted:
+        identity = (key.group_kind, key.namespace, key.name)
+        if identity in seen:
+            places = " and ".join(place for place in (seen[identity], source) if place)
             raise DuplicateObject(
-                f"{desired.key} stands twice in the input",
-                subject=str(desired.key),
-                reason=places,
-                hint="Remove one of them",
+                f"{key} stands twice in the input", subject=str(key), reason=places, hint="Keep one of them"
             )
-        seen[desired.key] = desired.source
+        seen[identity] = source
 
 
 def _present(existing: _Existing, owner: Owner, desired: Desired) -> Action:

@@ -110,9 +110,11 @@ NAMESPACE_INJECTION = {
 }
 
 
-def spec_of_kind(kind: Kind) -> ArgumentSpec:
-    """The options of a kind: its metadata and the first level of its spec."""
-    return METADATA + ArgumentSpec({name: _option(option) for name, option in kind.options.items()})
+def spec_of_kind(kind: Kind, names: Mapping[str, str] | None = None) -> ArgumentSpec:
+    """The options of a kind: its metadata and the first level of its spec, under other names where these are given."""
+    return METADATA + ArgumentSpec(
+        {(names or {}).get(name, name): _option(option) for name, option in kind.options.items()}
+    )
 
 
 def spec_of_lists() -> ArgumentSpec:

@@ -15,12 +15,13 @@ from ..istio.config import Config, config_of_kind, config_of_many, run_config
 from ..istio.control_plane import COMPONENTS, ControlPlane, run_control_plane
 from ..istio.gateways import GatewayDeployment, run_gateway_deployment
 from ..istio.injection import NamespaceInjection, namespace_injection, run_injection
-from ..istio.kinds import Kind
+from ..istio.kinds import Kind, module_options
 from ..istio.status import mesh_status
 from ..reconcile.engine import Outcome
 from ..reconcile.run import Run
 from .arguments import (
     CHART_SOURCE,
+    CONNECTION,
     MODE,
     NAMESPACE_INJECTION,
     OWNERSHIP,
@@ -36,10 +37,12 @@ from .operation import Operation, Params
 def kind_operation(kind: Kind) -> Operation[Config]:
     """The operation of a module that applies objects of one kind."""
 
-    def prepare(params: Params) -> Config:
-        return config_of_kind(kind, params)
+    names = module_options(kind, CONNECTION.options)
 
-    return Operation(kind.name, spec_of_kind(kind) + STATE + OWNERSHIP, prepare, run_config)
+    def prepare(params: Params) -> Config:
+        return config_of_kind(kind, {**params, **{name: params[names[name]] for name in kind.options}})
+
+    return Operation(kind.name, spec_of_kind(kind, names) + STATE + OWNERSHIP, prepare, run_config)
 
 
 CONFIG: Operation[Config] = Operation(

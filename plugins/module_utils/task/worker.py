@@ -81,14 +81,19 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {_text(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [plain(item) for item in value]
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
         return float(value)
-    return str.__str__(value) if isinstance(value, str) else str(value)
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    """Exactly a str: even what str() makes of a vaulted value is a tagged one."""
+    return str.__str__(value if isinstance(value, str) else str(value))
 
 
 @contextmanager
