@@ -1,0 +1,174 @@
+"""The way to a server: options win over the kubeconfig, TLS is verified or warned of, keys leave no files."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+import tempfile
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import Connection, connect
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import ConnectionOptionsError
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+HOST = "https://127.0.0.1:6443"
+
+
+def self_signed() -> tuple[bytes, bytes]:
+    """A certificate and its key, PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "unit")])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return certificate.public_bytes(pem), key.private_bytes(pem, pkcs8, serialization.NoEncryption())
+
+
+CERTIFICATE, KEY = self_signed()
+
+
+def encoded(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def kubeconfig(user: dict[str, str] | None = None, **cluster: str | bool) -> dict[str, Any]:
+    return {
+        "contexts": [{"name": "east", "context": {"cluster": "east", "user": "ann"}}],
+        "clusters": [{"name": "east", "cluster": {"server": HOST, **cluster}}],
+        "users": [{"name": "ann", "user": user or {"token": "from-file"}}],
+    }
+
+
+def context_of(connection: Connection) -> ssl.SSLContext:
+    context = connection.pool.connection_pool_kw["ssl_context"]
+    assert isinstance(context, ssl.SSLContext)
+    return context
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files go, and nothing else."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_options_win_over_the_kubeconfig() -> None:
+    options = ConnectionOptions(kubeconfig=kubeconfig(), host="https://127.0.0.2:1", context="east", api_key="mine")
+    connection = connect(options)
+    assert (connection.name, connection.url) == ("east", "https://127.0.0.2:1")
+    assert connection.headers()["Authorization"] == "Bearer mine"
+
+
+def test_basic_authentication() -> None:
+    headers = connect(ConnectionOptions(host=HOST, username="ann", password="pass")).headers()
+    assert headers["Authorization"] == f"Basic {encoded(b'ann:pass')}"
+
+
+def test_impersonation_travels_in_headers() -> None:
+    options = ConnectionOptions(host=HOST, api_key="t", impersonate_user="bob", impersonate_groups=["a", "b"])
+    connection = connect(options)
+    assert connection.headers()["Impersonate-User"] == "bob"
+    assert connection.repeated_headers() == [("Impersonate-Group", "a"), ("Impersonate-Group", "b")]
+    assert connect(ConnectionOptions(host=HOST, api_key="t")).repeated_headers() == []
+
+
+def test_a_connection_without_a_context_is_named_by_its_address() -> None:
+    assert connect(ConnectionOptions(host=HOST, api_key="t")).name == HOST
+
+
+def test_tls_is_verified_unless_somebody_says_otherwise() -> None:
+    connection = connect(ConnectionOptions(kubeconfig=kubeconfig()))
+    assert context_of(connection).verify_mode is ssl.CERT_REQUIRED
+    assert context_of(connection).check_hostname
+    assert connection.warnings == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ConnectionOptions(host=HOST, api_key="t", validate_certs=False),
+        ConnectionOptions(kubeconfig=kubeconfig(None, **{"insecure-skip-tls-verify": True})),
+    ],
+    ids=["option", "kubeconfig"],
+)
+def test_verification_that_is_off_warns_once_and_can_be_refused(options: ConnectionOptions) -> None:
+    connection = connect(options)
+    (warning,) = connection.warnings
+    assert warning.startswith(f"The certificate of {HOST} is not verified")
+    assert context_of(connection).verify_mode is ssl.CERT_NONE
+    with pytest.raises(ConnectionOptionsError, match=f"The connection to {HOST} would not be verified"):
+        connect(ConnectionOptions(**{**vars(options), "require_tls_verify": True}))
+
+
+def test_verification_can_be_switched_on_over_a_kubeconfig() -> None:
+    unverified = kubeconfig(None, **{"insecure-skip-tls-verify": True})
+    connection = connect(ConnectionOptions(kubeconfig=unverified, validate_certs=True, require_tls_verify=True))
+    assert context_of(connection).verify_mode is ssl.CERT_REQUIRED
+
+
+def test_require_tls_verify_refuses_plain_http() -> None:
+    with pytest.raises(ConnectionOptionsError, match="would not be verified"):
+        connect(ConnectionOptions(host="http://127.0.0.1:1", api_key="t", require_tls_verify=True))
+
+
+def test_a_ca_file_decides_whom_to_trust(tmp_path: Path) -> None:
+    path = tmp_path / "ca.crt"
+    path.write_bytes(CERTIFICATE)
+    trusted = context_of(connect(ConnectionOptions(host=HOST, api_key="t", ca_cert=str(path)))).get_ca_certs()
+    assert [entry["subject"] for entry in trusted] == [((("commonName", "unit"),),)]
+
+
+@pytest.mark.parametrize("option", ["ca_cert", "client_cert"])
+@pytest.mark.parametrize("content", [None, b"no certificate"], ids=["missing", "broken"])
+def test_a_bad_certificate_file_is_said(tmp_path: Path, option: str, content: bytes | None) -> None:
+    path = tmp_path / "file.crt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConnectionOptionsError, match=r"certificate file .* cannot be read: .*Check 'ca_cert'"):
+        connect(ConnectionOptions(host=HOST, api_key="t", **{option: str(path)}))  # type: ignore[arg-type]
+
+
+def test_key_data_of_a_kubeconfig_is_used_and_leaves_no_file(scratch: Path) -> None:
+    user = {"client-certificate-data": encoded(CERTIFICATE), "client-key-data": encoded(KEY)}
+    connection = connect(
+        ConnectionOptions(kubeconfig=kubeconfig(user, **{"certificate-authority-data": encoded(CERTIFICATE)}))
+    )
+    assert Path(str(connection.configuration.key_file)).parent == scratch
+    assert context_of(connection).cert_store_stats()["x509_ca"] == 1
+    assert list(scratch.iterdir()) == []
+
+
+def test_broken_key_data_leaves_no_file_either(scratch: Path) -> None:
+    user = {"client-certificate-data": encoded(CERTIFICATE), "client-key-data": encoded(b"no key")}
+    with pytest.raises(ConnectionOptionsError, match="cannot be read"):
+        connect(ConnectionOptions(kubeconfig=kubeconfig(user)))
+    assert list(scratch.iterdir()) == []
+
+
+def test_the_name_in_the_certificate_may_differ_from_the_address() -> None:
+    connection = connect(ConnectionOptions(kubeconfig=kubeconfig(None, **{"tls-server-name": "api.example.com"})))
+    names = connection.pool.connection_pool_kw
+    assert (names["server_hostname"], names["assert_hostname"]) == ("api.example.com", "api.example.com")
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "kind"),
+    [(None, urllib3.ProxyManager), ("192.0.2.7", urllib3.ProxyManager), ("10.0.0.1,127.0.0.1", urllib3.PoolManager)],
+)
+def test_a_proxy_is_taken_or_bypassed(no_proxy: str | None, kind: type) -> None:
+    options = ConnectionOptions(host=HOST, api_key="t", proxy="http://127.0.0.9:3128", no_proxy=no_proxy)
+    assert type(connect(options).pool) is kind
