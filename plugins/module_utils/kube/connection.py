@@ -92,6 +92,7 @@ def _override(options: ConnectionOptions, configuration: Configuration) -> None:
     if options.host:
         configuration.host = options.host
     if options.api_key:
+        _refuse_unsendable(options.api_key)
         configuration.api_key = {"authorization": f"Bearer {options.api_key}"}
         configuration.refresh_api_key_hook = None
     plain = {
@@ -108,6 +109,16 @@ def _override(options: ConnectionOptions, configuration: Configuration) -> None:
     for name, value in plain.items():
         if value is not None:
             setattr(configuration, name, value)
+
+
+def _refuse_unsendable(token: str) -> None:
+    """A header cannot hold everything, and the error of who tries would quote the token."""
+    if not (token.isascii() and token.isprintable()):
+        raise ConnectionOptionsError(
+            "The token cannot be sent",
+            reason="'api_key' has characters that no token has, such as a line break",
+            hint="Correct 'api_key'",
+        )
 
 
 def _refuse_unclear(configuration: Configuration) -> None:

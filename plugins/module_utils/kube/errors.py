@@ -10,7 +10,9 @@ A Failure says what happened, to which object, why, and what to do next.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 _HIDDEN = "(hidden)"
@@ -47,6 +49,21 @@ class Failure(Exception):
     def as_dict(self) -> dict[str, str]:
         """The `failure` of a task's result."""
         return {"code": self.code, "object": self.subject, "reason": self.reason or self.what, "hint": self.hint}
+
+
+class Bug(Failure):
+    """An error that nobody foresaw. Its text may quote anything, so only its place is told."""
+
+    code = "bug"
+    default_hint = "Please report it, with the place named here and what the task was given"
+
+    @classmethod
+    def of(cls, error: BaseException) -> Bug:
+        frames = traceback.extract_tb(error.__traceback__)
+        place = (
+            f"{'/'.join(Path(frames[-1].filename).parts[-2:])}:{frames[-1].lineno}" if frames else "an unknown place"
+        )
+        return cls("The collection failed in a way that nobody foresaw", reason=f"{type(error).__name__} in {place}")
 
 
 class ConnectionOptionsError(Failure):

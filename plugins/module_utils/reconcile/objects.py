@@ -17,6 +17,7 @@ from ..kube.client import Object
 
 # What the API server keeps for itself; a change in it is no change that anybody asked for.
 _SERVER_FIELDS = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink")
+_SECRET_PARTS = ("data", "stringData")
 
 
 @dataclass(frozen=True, order=True)
@@ -94,7 +95,7 @@ def shown(found: Object | None) -> Object:
     """What a diff or a result may show of an object: Secret data only as hashes."""
     content = comparable(found)
     if content.get("kind") == "Secret":
-        _hash_values(content, ("data", "stringData"))
+        _hash_values(content, _SECRET_PARTS)
         _hash_values(content["metadata"], ("annotations",))  # kubectl keeps a copy of the data there
     return content
 
@@ -107,14 +108,18 @@ def _hash_values(content: Object, parts: Iterable[str]) -> None:
 
 def secrets_of(contents: Iterable[Object]) -> set[str]:
     """Every value of Secrets among some objects, encoded and decoded."""
-    values = {
-        str(value)
-        for content in contents
-        if content.get("kind") == "Secret"
-        for part in ("data", "stringData")
-        for value in (content.get(part) or {}).values()
-    }
+    parts = [content.get(part) for content in contents if content.get("kind") == "Secret" for part in _SECRET_PARTS]
+    values = {text for part in parts for text in _leaves(part)}
     return values | {_decoded(value) for value in values}
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """Texts of a value however deep: a wrong shape is quoted by the server, too."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for item in inner:
+        yield from _leaves(item)
+    if value is not None and not isinstance(value, (dict, list)):
+        yield str(value)
 
 
 def _decoded(value: str) -> str:

@@ -139,4 +139,7 @@ def _option(option: SpecOption) -> dict[str, Any]:
 
 def connection_options(params: Mapping[str, Any]) -> ConnectionOptions:
     """The connection options among a task's parameters."""
-    return ConnectionOptions(**{name: params[name] for name in CONNECTION.options if params.get(name) is not None})
+    given = {name: params[name] for name in CONNECTION.options if params.get(name) is not None}
+    if "api_key" in given:
+        given["api_key"] = given["api_key"].strip()  # a token from a file or a block of YAML ends with a newline
+    return ConnectionOptions(**given)

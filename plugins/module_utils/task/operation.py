@@ -24,7 +24,7 @@ except ImportError:  # connect() says which library is missing
 from ..istio.kinds import RESOURCES
 from ..kube.client import Client
 from ..kube.connection import connect
-from ..kube.errors import Failure, Interrupted
+from ..kube.errors import Bug, Failure, Interrupted
 from ..kube.kubeconfig import ConnectionOptions
 from ..reconcile.engine import Outcome
 from ..reconcile.planned import FACT, Planned
@@ -70,6 +70,8 @@ def perform(operation: Operation[Any], params: Params, surroundings: Surrounding
     except Failure as error:
         error.hide(options.secrets())
         raise
+    except Exception as error:
+        raise Bug.of(error) from None
 
 
 def _perform(
