@@ -1,0 +1,99 @@
+"""What every test of this folder starts from: the bed's API server, and a fresh namespace on it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from integration.support import bed
+from integration.support.audit import Audit
+from integration.support.bed import Cluster
+from integration.support.operations import Operations
+from integration.support.playbook import Runner
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """A real API server without nodes."""
+    return bed.cluster("api")
+
+
+@pytest.fixture(scope="session")
+def charts() -> Path:
+    """Istio's official charts."""
+    part = f"charts-{bed.ISTIO}"
+    return bed.parts(part)[part]
+
+
+@pytest.fixture(scope="session")
+def crds(cluster: Cluster, charts: Path) -> Path:
+    """Istio's CRDs are installed. The file they come from."""
+    file = charts / "base" / "files" / "crd-all.gen.yaml"
+    install_crds(cluster, file)
+    return file
+
+
+def install_crds(cluster: Cluster, file: Path) -> None:
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager", "tests", "-f", str(file))
+    cluster.kubectl("wait", "--for=condition=Established", "-f", str(file))
+
+
+@pytest.fixture(scope="session")
+def namespaces(cluster: Cluster) -> Iterator[list[str]]:
+    """Namespaces that go away, all at once, when everything is over; their end is not waited for."""
+    names: list[str] = []
+    yield names
+    cluster.kubectl("delete", "namespace", "--ignore-not-found", "--wait=false", *names)
+
+
+@pytest.fixture
+def new_namespace(namespaces: list[str]) -> str:
+    """The name of a namespace that does not exist; the test may create it."""
+    namespaces.append(f"test-{uuid.uuid4().hex[:8]}")
+    return namespaces[-1]
+
+
+@pytest.fixture
+def namespace(cluster: Cluster, new_namespace: str) -> str:
+    """A namespace of the test's own."""
+    cluster.kubectl("create", "namespace", new_namespace)
+    return new_namespace
+
+
+@pytest.fixture
+def audit(cluster: Cluster) -> Audit:
+    assert cluster.audit_log, "this test reads the audit log, which only the bed's own cluster has"
+    return Audit(Path(cluster.audit_log))
+
+
+@pytest.fixture
+def operations(cluster: Cluster) -> Operations:
+    return Operations({"kubeconfig": cluster.kubeconfig})
+
+
+@pytest.fixture
+def runner(cluster: Cluster, tmp_path: Path) -> Runner:
+    """Playbooks whose tasks all have the cluster's kubeconfig."""
+    return Runner(tmp_path, {"kubeconfig": cluster.kubeconfig})
+
+
+@pytest.fixture
+def nothing_persisted(audit: Audit) -> Iterator[None]:
+    """The test ends without anything having been written by us."""
+    mark = audit.mark()
+    yield
+    assert audit.persisted(mark) == []
+
+
+@pytest.fixture
+def changes(audit: Audit) -> Callable[[], list[str]]:
+    """What we have persisted since the last call."""
+    marks = [audit.mark()]
+
+    def since_last_call() -> list[str]:
+        marks.append(audit.mark())
+        return audit.persisted(marks[-2])
+
+    return since_last_call

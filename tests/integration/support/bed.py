@@ -1,0 +1,86 @@
+"""The cluster that the tests talk to: the bed's, or the one that TESTBED_KUBECONFIG names."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+BED = ROOT / "tests" / "testbed" / "bed"
+ISTIO = "1.29.1"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One API server. What an external cluster does not tell is empty."""
+
+    kubeconfig: str
+    bin: Path
+    server: str = ""
+    ca_file: str = ""
+    ca_key_file: str = ""
+    client_certificate_file: str = ""
+    client_key_file: str = ""
+    token_file: str = ""
+    audit_log: str = ""
+
+    @property
+    def token(self) -> str:
+        return Path(self.token_file).read_text(encoding="utf-8").strip()
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """What the bed's kubectl prints. Fails the test with what it complains about."""
+        argv = [str(self.bin / "kubectl"), "--kubeconfig", self.kubeconfig, *arguments]
+        result = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, f"kubectl {' '.join(arguments)}: {result.stderr}"
+        return result.stdout
+
+    def get(self, resource: str, name: str, namespace: str = "default") -> dict[str, Any]:
+        """An object as the server has it, with who manages its fields."""
+        found: dict[str, Any] = json.loads(
+            self.kubectl("get", resource, name, "-n", namespace, "-o", "json", "--show-managed-fields")
+        )
+        return found
+
+    def names(self, resource: str, namespace: str) -> set[str]:
+        """Names of the objects of a kind in a namespace."""
+        printed = self.kubectl("get", resource, "-n", namespace, "-o", "name")
+        return {line.rpartition("/")[2] for line in printed.split()}
+
+    def apply(self, *objects: dict[str, Any], manager: str = "kubectl") -> None:
+        """Objects that somebody else makes, by server-side apply."""
+        document = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        arguments = ("apply", "--server-side", "--field-manager", manager, "-f", "-")
+        self.kubectl(*arguments, stdin=json.dumps(document))
+
+    def patch(self, resource: str, name: str, namespace: str, change: dict[str, Any]) -> None:
+        """A merge patch, as a person does with kubectl: the field's manager is then `kubectl-patch`."""
+        self.kubectl("patch", resource, name, "-n", namespace, "--type", "merge", "-p", json.dumps(change))
+
+
+def bed(*arguments: str) -> str:
+    """What the command of this checkout's bed prints."""
+    result = subprocess.run([str(BED), *arguments], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, f"bed {' '.join(arguments)}: {result.stderr}"
+    return result.stdout
+
+
+def cluster(lane: str) -> Cluster:
+    """The first cluster of a lane. Fails when it is not up: starting it may take a cold machine many minutes."""
+    status = json.loads(bed("status", "--json"))
+    if status["external"]:
+        return Cluster(status["kubeconfig"], Path(status["bin"]))
+    found = status["lanes"][lane]
+    assert found["up"], f"the bed is not up; start it by: tests/testbed/bed up --lane {lane}"
+    facts = next(iter(found["clusters"].values()))
+    names = [name for name in Cluster.__dataclass_fields__ if name != "bin"]
+    return Cluster(bin=Path(facts["bin"]), **{name: facts[name] for name in names})
+
+
+def parts(*names: str) -> dict[str, Path]:
+    """Where built parts of the bed lie: name, state and folder are what `bed build` prints of each."""
+    rows = [line.split() for line in bed("build", *names).splitlines()]
+    return {row[0]: Path(row[-1]) for row in rows if row and row[0] in names}

@@ -1,0 +1,32 @@
+"""An OPERATION called in this process, with its options checked as a task's are: where many cases are proved."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.operation import Surroundings, perform
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import validated
+
+_MODULES = "ansible_collections.service_mesh.istio.plugins.modules"
+
+
+def _unwatched(_line: str) -> None:
+    """Nobody looks at the progress."""
+
+
+@dataclass(frozen=True)
+class Operations:
+    """The collection's operations on one cluster."""
+
+    connection: Mapping[str, Any]
+    planned: Mapping[str, Any] = field(default_factory=dict)
+
+    def run(self, name: str, options: Mapping[str, Any], *, check: bool = False) -> dict[str, Any]:
+        """The result of a task. Raises Failure."""
+        operation = importlib.import_module(f"{_MODULES}.{name}").OPERATION
+        params = validated(operation, {**self.connection, **options})
+        surroundings = Surroundings(check_mode=check, diff_mode=True, progress=_unwatched, planned=self.planned)
+        return perform(operation, params, surroundings)

@@ -1,0 +1,106 @@
+"""Real sockets that stand where an API server is expected: one with a bad certificate, one that is slow to pass on."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import NameOID
+
+from .bed import Cluster
+
+
+def expired_certificate(cluster: Cluster, folder: Path) -> Path:
+    """A certificate for 127.0.0.1, signed by the cluster's CA, whose last day was yesterday. With its key."""
+    authority = x509.load_pem_x509_certificate(Path(cluster.ca_file).read_bytes())
+    signer = load_pem_private_key(Path(cluster.ca_key_file).read_bytes(), None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    key, today = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.timezone.utc)
+    address = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "expired")]))
+        .issuer_name(authority.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - datetime.timedelta(days=2))
+        .not_valid_after(today - datetime.timedelta(days=1))
+        .add_extension(address, critical=False)
+        .sign(signer, hashes.SHA256())
+    )
+    file = folder / "expired.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+    return file
+
+
+@contextlib.contextmanager
+def tls_server(certificate: Path) -> Iterator[int]:
+    """The port of a server that shakes hands with a certificate and says nothing more."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def answer(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True):
+            pass
+
+    with _listening(answer) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def slow_proxy(target: str, seconds: float) -> Iterator[int]:
+    """The port of a way to a server, `https://host:port`, on which everything that is sent takes some time."""
+    host, _, port = target.rpartition("/")[2].rpartition(":")
+
+    def forward(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port))) as server:
+            back = threading.Thread(target=_pass_on, args=(server, connection, 0.0), daemon=True)
+            back.start()
+            _pass_on(connection, server, seconds)
+            back.join()
+
+    with _listening(forward) as own:
+        yield own
+
+
+def _pass_on(source: socket.socket, target: socket.socket, seconds: float) -> None:
+    with contextlib.suppress(OSError):
+        while content := source.recv(65536):
+            time.sleep(seconds)
+            target.sendall(content)
+        target.shutdown(socket.SHUT_WR)
+
+
+@contextlib.contextmanager
+def _listening(handle: Callable[[socket.socket], None]) -> Iterator[int]:
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=_handled, args=(handle, connection), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def _handled(handle: Callable[[socket.socket], None], connection: socket.socket) -> None:
+    with connection:
+        handle(connection)

@@ -1,0 +1,62 @@
+"""What must fail fails before anything is written, and says so in words that help: as a person sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from integration.support.audit import Audit
+from integration.support.bed import Cluster
+from integration.support.failing import Row, World, chart_rows, connection_rows, input_rows
+from integration.support.playbook import Result, Runner
+from integration.support.servers import expired_certificate, tls_server
+
+TABLES: tuple[Callable[[World], list[Row]], ...] = (connection_rows, input_rows, chart_rows)
+
+
+@pytest.fixture(scope="module")
+def world(
+    cluster: Cluster, charts: Path, crds: Path, namespaces: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    assert crds
+    namespaces.append(f"test-failures-{tmp_path_factory.getbasetemp().name}")
+    cluster.kubectl("create", "namespace", namespaces[-1])
+    folder = tmp_path_factory.mktemp("failures")
+    with tls_server(expired_certificate(cluster, folder)) as port:
+        world = World(cluster, charts, namespaces[-1], folder, port)
+        cluster.apply(world.manifest("theirs", hosts=["ratings"]), manager="somebody")
+        yield world
+
+
+@pytest.fixture(scope="module")
+def failed(world: World) -> dict[str, Result]:
+    """All rows as tasks of one playbook, of which nothing was persisted."""
+    assert world.cluster.audit_log
+    audit = Audit(Path(world.cluster.audit_log))
+    mark = audit.mark()
+    played = Runner(world.folder).run(*(row.task() for table in TABLES for row in table(world)))
+    assert audit.persisted(mark) == []
+    for result in played.results:
+        message = result.data["msg"]
+        assert message[:60] in played.output.replace('\\"', '"').replace("\\n", "\n"), (
+            "what is recorded is what is shown"
+        )
+    return {result.task: result for result in played.results}
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
+def test_message_and_code(table: Callable[[World], list[Row]], world: World, failed: dict[str, Result]) -> None:
+    wrong = []
+    for row in table(world):
+        result = failed[row.id]
+        message, failure = result.data["msg"], result.data.get("failure") or {}
+        missing = [piece for piece in row.told if piece not in message]
+        if result.status != "ignored" or failure.get("code") != row.code or missing:
+            wrong.append(f"{row.id}: {failure.get('code')}: {message} (lacks {missing})")
+    assert wrong == []
+
+
+def test_token_is_in_no_message(world: World, failed: dict[str, Result]) -> None:
+    texts = [str(result.data) for result in failed.values()]
+    assert not [text for text in texts if world.cluster.token in text or "wrong-token" in text]
