@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import pty
 import ssl
 import tempfile
 from datetime import datetime, timedelta, timezone
@@ -19,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+REFUSED = 42
 HOST = "https://127.0.0.1:6443"
 
 
@@ -55,6 +58,22 @@ def context_of(connection: Connection) -> ssl.SSLContext:
     context = connection.pool.connection_pool_kw["ssl_context"]
     assert isinstance(context, ssl.SSLContext)
     return context
+
+
+def locked(key: bytes) -> bytes:
+    """The key, behind a pass phrase."""
+    parsed = serialization.load_pem_private_key(key, None)
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return parsed.private_bytes(pem, pkcs8, serialization.BestAvailableEncryption(b"pass"))
+
+
+def exit_code_of_refusal(options: ConnectionOptions) -> int:
+    """For a child process, which has no other way to tell."""
+    try:
+        connect(options)
+    except ConnectionOptionsError as error:
+        return REFUSED if "must not have a pass phrase" in str(error) else 1
+    return 0
 
 
 @pytest.fixture
@@ -157,6 +176,54 @@ def test_broken_key_data_leaves_no_file_either(scratch: Path) -> None:
     with pytest.raises(ConnectionOptionsError, match="cannot be read"):
         connect(ConnectionOptions(kubeconfig=kubeconfig(user)))
     assert list(scratch.iterdir()) == []
+
+
+def test_a_refusal_leaves_no_file_either(scratch: Path) -> None:
+    user = {"client-certificate-data": encoded(CERTIFICATE), "client-key-data": encoded(KEY)}
+    unverified = kubeconfig(user, **{"insecure-skip-tls-verify": True})
+    with pytest.raises(ConnectionOptionsError, match="would not be verified"):
+        connect(ConnectionOptions(kubeconfig=unverified, require_tls_verify=True))
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_key_with_a_pass_phrase_is_refused_and_nobody_is_asked(tmp_path: Path) -> None:
+    """On a terminal OpenSSL would ask, and the worker would wait for ever: so there is a terminal here."""
+    (tmp_path / "crt").write_bytes(CERTIFICATE)
+    (tmp_path / "key").write_bytes(locked(KEY))
+    pid, _terminal = pty.fork()
+    if pid == 0:
+        os._exit(
+            exit_code_of_refusal(ConnectionOptions(HOST, client_cert=f"{tmp_path}/crt", client_key=f"{tmp_path}/key"))
+        )
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == REFUSED
+
+
+def test_headers_for_the_proxy_reach_it() -> None:
+    headers = {"proxy-authorization": "Basic abc"}
+    options = ConnectionOptions(HOST, "t", proxy="http://127.0.0.9:3128", proxy_headers=headers)
+    pool = connect(options).pool
+    assert isinstance(pool, urllib3.ProxyManager)
+    assert pool.proxy_headers == headers
+
+
+def test_an_address_without_a_scheme_is_refused() -> None:
+    """It would be taken for plain http, and the token would go out in clear text."""
+    with pytest.raises(
+        ConnectionOptionsError, match=r"'127\.0\.0\.1:6443' is not the URL of an API server\. Write 'host'"
+    ):
+        connect(ConnectionOptions("127.0.0.1:6443", "t"))
+
+
+def test_plain_http_warns() -> None:
+    (warning,) = connect(ConnectionOptions("http://127.0.0.1:1", "t")).warnings
+    assert warning.startswith("The connection to http://127.0.0.1:1 is not encrypted")
+
+
+def test_a_token_that_cannot_be_sent_is_refused_without_being_quoted() -> None:
+    with pytest.raises(ConnectionOptionsError) as refusal:
+        connect(ConnectionOptions(HOST, "hunter2\nhunter3"))
+    assert "The token cannot be sent" in str(refusal.value)
+    assert "hunter" not in str(refusal.value)
 
 
 def test_the_name_in_the_certificate_may_differ_from_the_address() -> None:

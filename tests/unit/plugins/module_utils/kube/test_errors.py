@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube import errors
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import (
     ApiError,
+    Bug,
     Conflict,
     DeniedByWebhook,
     Failure,
@@ -28,6 +29,7 @@ from hypothesis import strategies as st
 STATUS = {"kind": "Status", "apiVersion": "v1", "status": "Failure"}
 DENIED = 'admission webhook "validation.istio.io" denied the request: weight must be >= 0'
 DOWN = 'Internal error occurred: failed calling webhook "validation.istio.io": connection refused'
+NOT_CONVERTED = "failed to convert new object (web/a): .spec.ports: expected list, got &{80}"
 NOT_IN_SCHEMA = "failed to create typed patch object (web/shop): .spec.hostz: field not declared in schema"
 
 
@@ -56,6 +58,7 @@ def subclasses(kind: type[Failure]) -> Iterator[type[Failure]]:
         (429, "too many requests", ServerError),
         (500, "etcdserver: leader changed", ServerError),
         (500, NOT_IN_SCHEMA, Invalid),
+        (500, NOT_CONVERTED, Invalid),
         (500, DOWN, WebhookUnavailable),
         (503, "shutting down", ServerError),
         (504, "timed out", TimedOut),
@@ -122,6 +125,22 @@ def test_what_a_person_cannot_guess_has_a_hint() -> None:
     """NotFound and Conflict are explained where they are met; ApiError itself is never raised."""
     silent = {kind.__name__ for kind in subclasses(ApiError) if not kind.default_hint}
     assert silent <= {"NotFound", "Conflict"}
+
+
+def test_secrets_are_taken_out_of_every_text_the_longest_first() -> None:
+    error = Failure("Bad abcdef", reason="'abc' and abcdef", hint="Not abc, not a")
+    error.hide(["abc", "abcdef", "a", ""])
+    assert str(error) == "Bad (hidden): '(hidden)' and (hidden). Not (hidden), not a."
+
+
+def test_a_bug_tells_its_place_and_nothing_that_it_was_given() -> None:
+    try:
+        int("hunter2")
+    except ValueError as error:
+        message = str(Bug.of(error))
+    assert "hunter2" not in message
+    assert "ValueError in " in message
+    assert "test_errors.py" in message
 
 
 TEXT = st.text(alphabet="abc .,:'", min_size=1).map(str.strip).filter(lambda text: text.strip(". "))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
 
 import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Invalid
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import (
     CRD,
     DEPLOYMENT,
@@ -45,6 +47,14 @@ def test_no_name_reaches_another_path(namespace: str, name: str) -> None:
     segments = POD.path(namespace, name).split("/")
     assert len(segments) == 7
     assert [unquote(segments[4]), unquote(segments[6])] == [namespace, name]
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_name_that_would_address_something_else_never_travels(name: str) -> None:
+    """A pool normalizes paths: the Pod `..` of a namespace would be the namespace itself."""
+    for place in ((name, "shop"), ("web", name)):
+        with pytest.raises(Invalid, match=re.escape(f"'{name}' cannot be the name of an object. Correct the name.")):
+            POD.path(*place)
 
 
 def test_the_core_group_has_a_root_of_its_own() -> None:

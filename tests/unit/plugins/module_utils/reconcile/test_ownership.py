@@ -1,0 +1,87 @@
+"""Who owns which field, and how a conflict is explained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.ownership import (
+    conflicting,
+    explained,
+    fields_of,
+    managers,
+)
+
+FIELDS: dict[str, Any] = {"f:spec": {"f:replicas": {}, "f:hosts": {}}}
+
+
+def entry(manager: str, operation: str = "Apply", **more: Any) -> dict[str, Any]:
+    return {"manager": manager, "operation": operation, "fieldsV1": FIELDS, **more}
+
+
+def live(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {"metadata": {"name": "a", "managedFields": list(entries)}}
+
+
+@pytest.mark.parametrize(
+    ("found", "fields"),
+    [
+        (live(entry("me")), FIELDS),
+        (live(entry("other"), entry("me")), FIELDS),
+        (live(entry("me", "Update")), {}),
+        (live(entry("me", subresource="status")), {}),
+        (live(entry("other")), {}),
+        (live(entry("me", fieldsV1=None)), {}),
+        (live(), {}),
+        ({"metadata": {"name": "a"}}, {}),
+        (None, {}),
+    ],
+)
+def test_only_what_a_manager_applied_is_its_own(found: dict[str, Any] | None, fields: dict[str, Any]) -> None:
+    assert fields_of(found, "me") == fields
+
+
+def test_writers_are_listed_the_newest_last_and_each_once() -> None:
+    found = live(
+        entry("newest", time="2026-03-01T00:00:00Z"),
+        entry("oldest", "Update", time="2026-01-01T00:00:00Z"),
+        entry("kubelet", time="2026-04-01T00:00:00Z", subresource="status"),
+        entry("oldest", time="2026-02-01T00:00:00Z"),
+    )
+    assert managers(found) == ["oldest", "newest"]
+    assert managers(None) == []
+
+
+def conflict(*causes: tuple[str, str]) -> Conflict:
+    details = {"causes": [{"message": message, "field": field} for message, field in causes]}
+    return Conflict("Could not apply", reason="Apply failed", status=409, details=details)
+
+
+HELM = ('conflict with "helm" using networking.istio.io/v1', ".spec.hosts")
+EDIT = ('conflict with "kubectl-edit"', ".spec.http")
+ODD = ("somebody", ".spec.tls")
+
+
+def test_conflicts_are_read_from_their_causes() -> None:
+    assert conflicting(conflict(HELM, EDIT, ODD)) == [
+        ("helm", ".spec.hosts"),
+        ("kubectl-edit", ".spec.http"),
+        ("unknown", ".spec.tls"),
+    ]
+
+
+def test_a_conflict_names_managers_fields_and_the_option() -> None:
+    error = explained(conflict(EDIT, HELM), "VirtualService web/shop on east")
+    assert str(error) == (
+        "VirtualService web/shop on east has fields that somebody else manages: "
+        ".spec.http is owned by 'kubectl-edit'; .spec.hosts is owned by 'helm'. "
+        "Leave these fields out, or take them over with 'take_ownership_from: [helm, kubectl-edit]'."
+    )
+    assert (error.status, error.code, error.subject) == (409, "conflict", "VirtualService web/shop on east")
+
+
+def test_a_conflict_of_another_kind_stays_as_it_is() -> None:
+    """The object was changed in between: no cause, nothing to take over."""
+    error = conflict()
+    assert explained(error, "x") is error

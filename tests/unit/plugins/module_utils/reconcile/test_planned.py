@@ -1,0 +1,133 @@
+"""The planned world travels as a host fact: whole, small, and without prose."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import Resource
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.planned import Planned
+from hypothesis import given
+from hypothesis import strategies as st
+
+CACHE = Path(os.environ.get("SERVICE_MESH_ISTIO_CACHE") or Path.home() / ".cache" / "service_mesh.istio")
+BUILDS = CACHE / "builds"
+PROSE = "A sentence that explains, and explains again, what nobody reads. "
+SCHEMA = {
+    "type": "object",
+    "description": PROSE,
+    "properties": {
+        "spec": {
+            "type": "object",
+            "required": ["description"],
+            "properties": {
+                "description": {"type": "string", "description": PROSE},
+                "ports": {"type": "array", "items": {"type": "integer", "description": PROSE}},
+            },
+        }
+    },
+}
+ESSENCE = {
+    "type": "object",
+    "properties": {
+        "spec": {
+            "type": "object",
+            "required": ["description"],
+            "properties": {
+                "description": {"type": "string"},
+                "ports": {"type": "array", "items": {"type": "integer"}},
+            },
+        }
+    },
+}
+
+
+def crd(kind: str = "Widget", group: str = "example.com", scope: str = "Namespaced") -> dict[str, Any]:
+    names = {"kind": kind, "plural": f"{kind.lower()}s"}
+    versions = [
+        {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": SCHEMA}},
+        {"name": "v1old", "served": False, "storage": False, "schema": {"openAPIV3Schema": SCHEMA}},
+    ]
+    spec = {"group": group, "names": names, "scope": scope, "versions": versions}
+    metadata = {"name": f"{names['plural']}.{group}"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": metadata,
+        "spec": spec,
+    }
+
+
+def namespace(name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def crds_of_istio() -> list[dict[str, Any]]:
+    """Those of the real charts where the bed has built them; else as many that weigh as much."""
+    files = sorted(BUILDS.glob("charts-*/base/files/crd-all.gen.yaml"))
+    if not files:
+        return [crd(f"Widget{number}") for number in range(15)]
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return [document for document in yaml.load_all(files[-1].read_text(), Loader=loader) if document]
+
+
+def test_an_empty_world_is_an_empty_fact_and_back() -> None:
+    assert Planned().as_fact() == {"namespaces": [], "crds": ""}
+    assert Planned.from_fact(Planned().as_fact()) == Planned.from_fact(None) == Planned()
+
+
+@given(st.sets(st.text(alphabet="abc-", min_size=1)), st.sets(st.sampled_from(["Widget", "Gadget", "Thing"])))
+def test_a_world_survives_its_journey_as_json(namespaces: set[str], kinds: set[str]) -> None:
+    world = Planned().including([*map(namespace, namespaces), *map(crd, kinds)])
+    assert Planned.from_fact(json.loads(json.dumps(world.as_fact()))) == world
+
+
+def test_the_same_world_is_the_same_fact_in_every_order() -> None:
+    names = ["b", "a", "c"]
+    facts = [Planned().including(map(namespace, order)).as_fact() for order in (names, sorted(names))]
+    assert facts[0] == facts[1]
+
+
+def test_a_world_grows_without_changing_the_one_it_came_from() -> None:
+    first = Planned().including([namespace("a")])
+    second = first.including([namespace("b"), crd(), {"kind": "Service", "metadata": {"name": "s"}}])
+    assert first.namespaces == {"a"}
+    assert first.crds == {}
+    assert second.namespaces == {"a", "b"}
+    assert list(second.crds) == ["Widget.example.com"]
+
+
+def test_a_planned_kind_has_a_place() -> None:
+    world = Planned().including([crd(), crd("Globe", scope="Cluster")])
+    assert world.resource("example.com/v1", "Widget") == Resource("example.com/v1", "Widget", "widgets")
+    assert world.resource("example.com/v1", "Globe") == Resource("example.com/v1", "Globe", "globes", namespaced=False)
+    assert world.resource("example.com/v1", "Other") is None
+    assert world.resource("other.com/v1", "Widget") is None
+
+
+def test_descriptions_are_dropped_but_a_property_of_that_name_is_kept() -> None:
+    content = crd()
+    before = copy.deepcopy(content)
+    assert Planned().including([content]).schema("example.com/v1", "Widget") == ESSENCE
+    assert content == before
+
+
+def test_a_version_that_is_not_served_has_no_schema() -> None:
+    world = Planned().including([crd()])
+    assert world.schema("example.com/v1old", "Widget") is None
+    assert world.schema("example.com/v2", "Widget") is None
+    assert world.schema("example.com/v1", "Other") is None
+
+
+def test_the_crds_of_istio_are_a_small_fact() -> None:
+    """It travels with every task of a check-mode run."""
+    crds = crds_of_istio()
+    world = Planned().including(crds)
+    assert len(world.crds) >= 14
+    assert len(json.dumps(world.as_fact())) < 40_000
+    spec = crds[0]["spec"]
+    assert world.schema(f"{spec['group']}/{spec['versions'][0]['name']}", spec["names"]["kind"])

@@ -1,0 +1,113 @@
+"""Objects of a CRD that is only planned: found by its schema, as strictly as the server would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.schema import violations
+
+ROUTE = {
+    "type": "object",
+    "required": ["destination"],
+    "properties": {
+        "destination": {"type": "string"},
+        "weight": {"type": "integer", "minimum": 0},
+        "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+    },
+}
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "spec": {
+            "type": "object",
+            "properties": {
+                "hosts": {"type": "array", "items": {"type": "string"}},
+                "http": {"type": "array", "items": {"type": "object", "properties": {"route": ROUTE}}},
+                "port": {
+                    "x-kubernetes-int-or-string": True,
+                    "anyOf": [{"type": "integer"}, {"type": "string"}],
+                },
+                "mode": {"type": "string", "enum": ["STRICT", "DISABLE"]},
+                "timeout": {"type": "string", "nullable": True},
+                "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+                "half": {
+                    "type": "object",
+                    "properties": {"known": {"type": "integer"}},
+                    "x-kubernetes-preserve-unknown-fields": True,
+                },
+                "properties": {"type": "object", "properties": {"nullable": {"type": "boolean"}}},
+            },
+            "x-kubernetes-validations": [{"rule": "self.hosts.size() > 0"}],
+        }
+    },
+}
+
+
+def said(**spec: Any) -> list[str]:
+    content = {"apiVersion": "example.com/v1", "kind": "Route", "metadata": {"name": "a", "labels": {}}, "spec": spec}
+    return violations(content, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"hosts": ["a", "b"], "mode": "STRICT"},
+        {"http": [{"route": {"destination": "a", "weight": 0, "headers": {"any": "thing"}}}]},
+        {"port": 80},
+        {"port": "http"},
+        {"timeout": None},
+        {"free": {"any": {"thing": [1]}}},
+        {"half": {"known": 1, "unknown": 2}},
+        {"properties": {"nullable": True}},
+    ],
+)
+def test_what_is_right_passes(spec: dict[str, Any]) -> None:
+    assert said(**spec) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ({"hostz": ["a"]}, "unknown field 'spec.hostz' (did you mean 'hosts'?)"),
+        ({"qqq": 1}, "unknown field 'spec.qqq'"),
+        ({"http": [{"route": {"destination": "a", "wait": 1}}]}, "unknown field 'spec.http[0].route.wait'"),
+        (
+            {"http": [{}, {"route": {"destination": "a", "weigth": 1}}]},
+            "unknown field 'spec.http[1].route.weigth' (did you mean 'weight'?)",
+        ),
+        ({"properties": {"nulable": True}}, "unknown field 'spec.properties.nulable' (did you mean 'nullable'?)"),
+        ({"http": [{"route": {}}]}, "spec.http[0].route: 'destination' is a required property"),
+        ({"http": [{"route": {"destination": "a", "weight": -1}}]}, "-1 is less than the minimum of 0"),
+        ({"http": [{"route": {"destination": "a", "headers": {"b": 1}}}]}, "headers.b: 1 is not of type 'string'"),
+        ({"hosts": "a"}, "spec.hosts: 'a' is not of type 'array'"),
+        ({"hosts": ["a", 1]}, "spec.hosts[1]: 1 is not of type 'string'"),
+        ({"hosts": None}, "spec.hosts: None is not of type 'array'"),
+        ({"mode": "strict"}, "spec.mode: 'strict' is not one of ['STRICT', 'DISABLE']"),
+        ({"half": {"known": "a"}}, "spec.half.known: 'a' is not of type 'integer'"),
+        ({"timeout": 5}, "spec.timeout: 5 is not of type 'string', 'null'"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_path(spec: dict[str, Any], sentence: str) -> None:
+    (violation,) = said(**spec)
+    assert sentence in violation
+
+
+@pytest.mark.parametrize("port", [True, 1.5, ["http"], None])
+def test_an_int_or_string_is_nothing_else(port: Any) -> None:
+    assert said(port=port)
+    assert all(sentence.startswith("spec.port: ") for sentence in said(port=port))
+
+
+def test_everything_wrong_is_said_at_once() -> None:
+    assert said(hostz=[], mode="x", qqq=1) == [
+        "unknown field 'spec.hostz' (did you mean 'hosts'?)",
+        "unknown field 'spec.qqq'",
+        "spec.mode: 'x' is not one of ['STRICT', 'DISABLE']",
+    ]
+
+
+def test_an_unknown_field_beside_the_spec_is_found() -> None:
+    content = {"apiVersion": "example.com/v1", "kind": "Route", "metadata": {"name": "a"}, "sepc": {}}
+    assert violations(content, SCHEMA) == ["unknown field 'sepc' (did you mean 'spec'?)"]
