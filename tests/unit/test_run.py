@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import run
+import steps
 from steps import STEPS, Check, Step
 
 REPORT = '<testsuites><testsuite tests="{}" failures="{}" errors="{}" skipped="{}"/></testsuites>'
@@ -130,3 +131,11 @@ def test_an_unknown_step_names_those_that_exist(capsys: pytest.CaptureFixture[st
     """A slip of the finger must not look like success."""
     assert run.main(["unti"]) == 2
     assert f"There are: {', '.join(STEPS)}." in capsys.readouterr().out
+
+
+def test_every_scenario_is_found() -> None:
+    """A folder that was renamed would otherwise leave the step with nothing but the bed."""
+    scenarios = {path.parent.name for path in (steps.ROOT / "extensions" / "molecule").glob("*/molecule.yml")}
+    checks = {check.name.removeprefix("molecule-") for check in STEPS["molecule"].checks()}
+    assert scenarios
+    assert scenarios <= checks
