@@ -1,0 +1,172 @@
+"""Which cluster is meant: named by the options or refused, never whatever happens to be current."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import Connection, connect
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import ConnectionOptionsError
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
+
+SERVER = "https://127.0.0.1:{}"
+
+
+def kubeconfig(*contexts: str, current: str = "") -> dict[str, Any]:
+    """Each context has a server (the port is its place) and a token that tells them apart."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}} for name in contexts],
+        "clusters": [
+            {"name": name, "cluster": {"server": SERVER.format(port)}} for port, name in enumerate(contexts, 1)
+        ],
+        "users": [{"name": name, "user": {"token": f"token-of-{name}"}} for name in contexts],
+        **({"current-context": current} if current else {}),
+    }
+
+
+def written(path: Path, content: Mapping[str, Any]) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(dict(content)))
+    return str(path)
+
+
+def token(connection: Connection) -> str:
+    return connection.headers()["Authorization"]
+
+
+def test_no_cluster_named_is_refused_even_if_one_is_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    written(tmp_path / ".kube" / "config", kubeconfig("east", current="east"))
+    with pytest.raises(ConnectionOptionsError, match="No cluster is named: none of 'host', 'kubeconfig' and 'co"):
+        connect(ConnectionOptions())
+
+
+def test_the_current_context_is_taken_on_purpose_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    written(tmp_path / ".kube" / "config", kubeconfig("east", "west", current="west"))
+    assert connect(ConnectionOptions(use_current_context=True)).name == "west"
+    assert connect(ConnectionOptions(context="east")).name == "east"
+
+
+def test_a_kubeconfig_with_one_context_names_a_cluster(tmp_path: Path) -> None:
+    path = written(tmp_path / "config", kubeconfig("east"))
+    connection = connect(ConnectionOptions(kubeconfig=path))
+    assert (connection.name, connection.url, token(connection)) == ("east", SERVER.format(1), "Bearer token-of-east")
+
+
+def test_of_several_contexts_one_has_to_be_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "config", kubeconfig("west", "east", current="west"))
+    with pytest.raises(ConnectionOptionsError) as refusal:
+        connect(ConnectionOptions(kubeconfig=path))
+    assert str(refusal.value) == (
+        f"The kubeconfig {path} does not name one cluster: it has the contexts east, west. "
+        "Set 'context', or say 'use_current_context: true'."
+    )
+    assert connect(ConnectionOptions(kubeconfig=path, context="east")).url == SERVER.format(2)
+    assert connect(ConnectionOptions(kubeconfig=path, use_current_context=True)).name == "west"
+
+
+def test_an_unknown_context_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    path = written(tmp_path / "config", kubeconfig("west", "east"))
+    with pytest.raises(ConnectionOptionsError, match=r"has no context 'north': it has the contexts east, west\."):
+        connect(ConnectionOptions(kubeconfig=path, context="north"))
+
+
+def test_a_kubeconfig_may_be_given_as_a_dictionary() -> None:
+    content = kubeconfig("east", "west")
+    assert token(connect(ConnectionOptions(kubeconfig=content, context="west"))) == "Bearer token-of-west"
+    with pytest.raises(ConnectionOptionsError, match="The kubeconfig given as a dictionary has no context 'north'"):
+        connect(ConnectionOptions(kubeconfig=content, context="north"))
+
+
+def test_several_files_are_one_kubeconfig(tmp_path: Path) -> None:
+    paths = [written(tmp_path / name, kubeconfig(name, current=name)) for name in ("east", "west")]
+    both = ":".join([*paths, str(tmp_path / "missing")])
+    assert token(connect(ConnectionOptions(kubeconfig=both, context="west"))) == "Bearer token-of-west"
+    assert connect(ConnectionOptions(kubeconfig=both, use_current_context=True)).name == "east"
+
+
+def test_a_context_alone_reads_what_kubectl_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", written(tmp_path / "config", kubeconfig("east", "west")))
+    assert connect(ConnectionOptions(context="west")).url == SERVER.format(2)
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    written(tmp_path / "mine", kubeconfig("east"))
+    assert connect(ConnectionOptions(kubeconfig="~/mine")).name == "east"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "does not exist. Check 'kubeconfig'"),
+        ("a: [", "cannot be read"),
+        ("just text", "is not a kubeconfig: it holds no mapping"),
+        ("{}", "does not name one cluster: it has no contexts"),
+        ("contexts: [{name: east, context: {cluster: c, user: u}}]", "cannot be used"),
+    ],
+)
+def test_a_broken_kubeconfig_is_named(tmp_path: Path, content: str | None, message: str) -> None:
+    path = tmp_path / "config"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConnectionOptionsError) as refusal:
+        connect(ConnectionOptions(kubeconfig=str(path)))
+    assert f"The kubeconfig {path} {message}" in str(refusal.value)
+
+
+NOT_BASE64 = {"server": SERVER.format(1), "certificate-authority-data": "abc"}
+BROKEN: list[dict[str, Any]] = [
+    {"contexts": ["east"]},
+    {"contexts": "east"},
+    {**kubeconfig("east"), "clusters": None},
+    {**kubeconfig("east"), "clusters": [{"name": "east", "cluster": NOT_BASE64}]},
+    {**kubeconfig("east"), "clusters": ["east"]},
+]
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_wrong_shapes_and_encodings_are_said_and_not_thrown(content: dict[str, Any]) -> None:
+    with pytest.raises(ConnectionOptionsError, match="The kubeconfig given as a dictionary "):
+        connect(ConnectionOptions(kubeconfig=content))
+
+
+def test_a_pod_without_an_account_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    with pytest.raises(ConnectionOptionsError, match="The cluster that this runs in cannot be used"):
+        connect(ConnectionOptions(use_current_context=True))
+
+
+def test_secrets_among_the_options_are_known() -> None:
+    user = {"name": "ann", "user": {"token": "a", "password": "b", "client-key-data": "c", "username": "open"}}
+    options = ConnectionOptions(
+        api_key="d", password="e", proxy_headers={"proxy-authorization": "f"}, kubeconfig={"users": [user]}
+    )
+    assert options.secrets() == set("abcdef")
+    assert ConnectionOptions(kubeconfig="/path").secrets() == set()
+
+
+def test_a_folder_is_not_a_kubeconfig(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionOptionsError, match="cannot be read"):
+        connect(ConnectionOptions(kubeconfig=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [{"api_key": "secret"}, {"username": "ann", "password": "secret"}],
+    ids=["token", "basic"],
+)
+def test_a_host_with_credentials_needs_no_kubeconfig(credentials: dict[str, str]) -> None:
+    """As AWX gives them; a kubeconfig that happens to be named beside them is not even opened."""
+    options = ConnectionOptions(host="https://127.0.0.1:6443/", kubeconfig="/nowhere", **credentials)  # type: ignore[arg-type]
+    assert connect(options).url == "https://127.0.0.1:6443"
+
+
+def test_a_host_alone_is_asked_without_credentials() -> None:
+    assert "Authorization" not in connect(ConnectionOptions(host="https://127.0.0.1:1")).headers()
