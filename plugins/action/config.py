@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one action plugin: every module of the collection is routed to it (meta/runtime.yml).
+"""The one action plugin: every module of the collection has a link to it beside this file.
+
+A link, not a redirect in meta/runtime.yml: ansible-lint takes the name that a
+redirect leads to for the module's own, and would rename users' tasks.
 
 With a local connection the module's OPERATION runs here, inside the
 controller's worker, which saves the start of a process for every task.

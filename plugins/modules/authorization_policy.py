@@ -47,7 +47,7 @@ options:
     choices: [ALLOW, DENY, AUDIT, CUSTOM]
   provider:
     description:
-      - Who decides when O(action=CUSTOM).
+      - Who decides when the action is V(CUSTOM).
     type: dict
 extends_documentation_fragment:
   - service_mesh.istio.attributes

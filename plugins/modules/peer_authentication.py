@@ -30,7 +30,7 @@ options:
     type: dict
   port_level_mtls:
     description:
-      - The mode for single ports; needs O(selector).
+      - The mode for single ports; needs a selector.
     type: dict
 extends_documentation_fragment:
   - service_mesh.istio.attributes

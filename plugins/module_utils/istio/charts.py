@@ -119,17 +119,8 @@ class Charts:
     def _pulled(self, chart: str) -> Path:
         repository = str(self.source.repository)
         target = self.scratch / chart
-        arguments = [
-            "pull",
-            chart,
-            "--repo",
-            repository,
-            "--version",
-            self.version,
-            "--untar",
-            "--untardir",
-            str(target),
-        ]
+        where = ["--repo", repository, "--version", self.version]
+        arguments = ["pull", chart, *where, "--untar", "--untardir", str(target)]
         try:
             run_helm(self.helm, arguments, self.scratch)
         except HelmError as error:

@@ -55,7 +55,7 @@ def config_of_many(params: Mapping[str, Any]) -> Config:
 def _config(entries: Sequence[tuple[Object, str, str]], params: Mapping[str, Any]) -> Config:
     return Config(
         tuple(Desired(content, source) for content, source, state in entries if state == "present"),
-        tuple(Key.of(content) for content, _, state in entries if state == "absent"),
+        tuple(Key.of(content) for content, _source, state in entries if state == "absent"),
         tuple(params.get("take_ownership_from") or ()),
     )
 

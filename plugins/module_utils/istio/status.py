@@ -78,7 +78,7 @@ def _component(found: Object) -> dict[str, Any]:
 
 def _tag(container: Mapping[str, Any]) -> str:
     """The tag of a container's image, which is the version of Istio in it."""
-    name = str(container.get("image") or "").split("@")[0].rpartition("/")[2]
+    name = str(container.get("image") or "").partition("@")[0].rpartition("/")[2]
     return name.partition(":")[2]
 
 

@@ -10,7 +10,7 @@ A cluster is always named: nothing here ever takes whatever context is current.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,9 @@ except ImportError:  # connect() says which library is missing
     pass
 
 
-_SECRET_KEYS = ("token", "password", "client-key-data")
+# What of a kubeconfig's users may be shown; everything else may be a credential (tokens, key data, plugins' settings).
+_SHOWABLE = ("name", "username", "client-certificate", "client-certificate-data", "client-key", "tokenFile")
+_SHOWABLE_OF_PLUGINS = ("apiVersion", "args", "command", "installHint", "interactiveMode", "provideClusterInfo")
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,26 @@ class ConnectionOptions:
     def secrets(self) -> set[str]:
         """Every text among the options that must never be shown."""
         given = {self.api_key or "", self.password or "", *map(str, (self.proxy_headers or {}).values())}
-        users = self.kubeconfig.get("users") or [] if isinstance(self.kubeconfig, Mapping) else []
-        entries = [entry.get("user") or {} for entry in users]
-        given |= {str(entry[key]) for entry in entries for key in _SECRET_KEYS if entry.get(key)}
-        return given - {""}
+        users = self.kubeconfig.get("users") if isinstance(self.kubeconfig, Mapping) else None
+        return (given | set(_secrets(users))) - {""}
 
     @property
     def has_explicit_credentials(self) -> bool:
         """A host with credentials of its own needs no kubeconfig (kubernetes.core decides the same way)."""
         return bool(self.host and (self.api_key or self.client_cert or (self.username and self.password)))
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    """Every text of a part of a kubeconfig that may be a credential, whatever shape it has."""
+    if isinstance(value, Mapping):
+        shown = (*_SHOWABLE, *_SHOWABLE_OF_PLUGINS)
+        for key, inner in value.items():
+            yield from () if key in shown else _secrets(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _secrets(inner)
+    elif isinstance(value, str):
+        yield value
 
 
 def _refuse_unnamed(options: ConnectionOptions) -> None:
@@ -108,8 +121,10 @@ def _load_in_cluster(configuration: Configuration) -> str:
 
 
 def _load_kubeconfig(source: str | Mapping[str, Any], options: ConnectionOptions, configuration: Configuration) -> str:
-    contexts, current = _contexts(source)
+    documents = [source] if isinstance(source, Mapping) else [_document(path) for path in source.split(os.pathsep)]
+    contexts, current = _contexts(documents)
     context = _chosen_context(contexts, current, source, options)
+    _refuse_unknown_user(documents, context, source)
     arguments = {
         "context": context,
         "client_configuration": configuration,
@@ -122,9 +137,20 @@ def _load_kubeconfig(source: str | Mapping[str, Any], options: ConnectionOptions
     return context
 
 
-def _contexts(source: str | Mapping[str, Any]) -> tuple[list[str], str | None]:
+def _refuse_unknown_user(documents: Sequence[Mapping[str, Any]], context: str, source: str | Mapping[str, Any]) -> None:
+    """Without this check the library would connect as nobody."""
+    entries = {entry["name"]: entry["context"] for document in documents for entry in document.get("contexts") or []}
+    user = entries[context].get("user")
+    if user and user not in [entry["name"] for document in documents for entry in document.get("users") or []]:
+        raise ConnectionOptionsError(
+            f"The kubeconfig {_described(source)} has no user '{user}'",
+            reason=f"its context '{context}' names it",
+            hint="Correct the kubeconfig",
+        )
+
+
+def _contexts(documents: Sequence[Mapping[str, Any]]) -> tuple[list[str], str | None]:
     """Names of the contexts, and the current one; of several files the first that says one decides, as in kubectl."""
-    documents = [source] if isinstance(source, Mapping) else [_document(path) for path in source.split(os.pathsep)]
     names = [str(entry.get("name")) for document in documents for entry in document.get("contexts") or []]
     current = next((document["current-context"] for document in documents if document.get("current-context")), None)
     return list(dict.fromkeys(names)), current

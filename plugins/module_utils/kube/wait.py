@@ -33,7 +33,7 @@ class Verdict:
     state: str = ""
 
 
-Judge = Callable[[Object | None], Verdict]
+Judge = Callable[["Object | None"], Verdict]
 Progress = Callable[[str], None]
 
 

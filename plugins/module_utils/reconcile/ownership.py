@@ -48,7 +48,7 @@ def explained(error: Conflict, subject: str) -> Conflict:
     pairs = conflicting(error)
     if not pairs:
         return error
-    owners = sorted({manager for manager, _ in pairs})
+    owners = sorted({manager for manager, _field in pairs})
     fields = "; ".join(f"{field} is owned by '{manager}'" for manager, field in pairs)
     return Conflict(
         f"{subject} has fields that somebody else manages",

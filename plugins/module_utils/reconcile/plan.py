@@ -174,7 +174,7 @@ def _dry_run(client: Client, owner: Owner, resource: Resource, desired: Desired)
     try:
         return client.apply(resource, desired.content, owner.manager, dry_run=True), False
     except Conflict as error:
-        others = {manager for manager, _ in conflicting(error)}
+        others = {manager for manager, _field in conflicting(error)}
         if not others or not others <= set(owner.take_ownership_from):
             raise explained(error, f"{desired.key} on {client.name}") from error
     return client.apply(resource, desired.content, owner.manager, dry_run=True, force=True), True

@@ -63,7 +63,7 @@ class Planned:
 
     def schema(self, api_version: str, kind: str) -> Object | None:
         """The structural schema of a planned kind in one version, or None when that version is not served."""
-        group, _, version = api_version.rpartition("/")
+        group, _slash, version = api_version.rpartition("/")
         crd = self.crds.get(f"{kind}.{group}")
         for entry in crd["spec"]["versions"] if crd else []:
             if entry["name"] == version and entry["served"]:
