@@ -16,6 +16,7 @@ import yaml
 from .bed import ROOT
 
 PROGRAM = Path(sys.executable).parent / "ansible-playbook"
+_PLUGINS = Path(__file__).parent / "plugins"
 _OURS = ("K8S_AUTH_", "KUBECONFIG", "ANSIBLE_", "KUBERNETES_")
 
 
@@ -119,11 +120,16 @@ class Runner:
             "HOME": str(self.folder),
             "TMPDIR": str(self.folder / "tmp"),
             "LC_ALL": "C.UTF-8",
+            # Ansible takes `~` of a module for the user's real home, whatever HOME says.
+            "ANSIBLE_ASYNC_DIR": str(self.folder / "async"),
+            "ANSIBLE_REMOTE_TEMP": str(self.folder / "remote"),
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_DEPRECATION_WARNINGS": "0",
             "ANSIBLE_RETRY_FILES_ENABLED": "0",
-            "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callbacks"),
+            **{
+                f"ANSIBLE_{kind.upper()}_PLUGINS": str(_PLUGINS / kind) for kind in ("callback", "connection", "become")
+            },
             "ANSIBLE_CALLBACKS_ENABLED": "recorder",
             "RECORDER_FILE": str(self._record),
             **self.environment,

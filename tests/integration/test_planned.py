@@ -1,0 +1,96 @@
+"""Check mode on an empty cluster: later tasks plan on what earlier ones would create, and on nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from integration.conftest import install_crds
+from integration.support.audit import Audit
+from integration.support.bed import ISTIO, Cluster
+from integration.support.playbook import Played, Runner
+
+CACHE = {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": "facts"}
+
+
+@pytest.fixture
+def empty(cluster: Cluster, crds: Path) -> Iterator[None]:
+    """No CRD of Istio is installed; they come back for the other tests."""
+    cluster.kubectl("delete", "-f", str(crds))
+    yield
+    install_crds(cluster, crds)
+
+
+@pytest.fixture
+def tasks(cluster: Cluster, charts: Path, new_namespace: str) -> dict[str, dict[str, Any]]:
+    """The tasks that make a first mesh, by name."""
+    root, web = f"{new_namespace}-root", new_namespace
+    source = {"version": ISTIO, "charts": {"directory": str(charts)}, "helm_binary": str(cluster.bin / "helm")}
+    route = [{"destination": {"host": "reviews"}, "weight": 100}]
+    virtual_service = {"name": "reviews", "namespace": web, "hosts": ["reviews"]}
+    strict = [{"name": "default", "namespace": web, "mtls": {"mode": "STRICT"}}]
+    options: dict[str, tuple[str, dict[str, Any]]] = {
+        "install": ("control_plane", {**source, "namespace": root}),
+        "inject": ("injection", {"namespaces": [{"name": web, "create": True}]}),
+        "gateway": ("gateway_deployment", {**source, "name": "ingress", "namespace": f"{web}-ingress"}),
+        "configure": (
+            "config",
+            {"virtual_services": [{**virtual_service, "http": [{"route": route}]}], "peer_authentications": strict},
+        ),
+        "misspell": ("virtual_service", {**virtual_service, "http": [{"rout": route}]}),
+        "elsewhere": ("virtual_service", {**virtual_service, "namespace": "nowhere"}),
+    }
+    return {
+        name: {"name": name, f"service_mesh.istio.{module}": given, "ignore_errors": True}
+        for name, (module, given) in options.items()
+    }
+
+
+def codes(played: Played) -> dict[str, str]:
+    """What became of each task: changed or not, or the code of its failure."""
+    return {
+        result.task: str(result.changed) if result.status == "ok" else str(result.data.get("failure", {}).get("code"))
+        for result in played.results
+    }
+
+
+@pytest.mark.usefixtures("empty")
+def test_whole_mesh_is_planned_on_an_empty_cluster(
+    runner: Runner, tasks: dict[str, dict[str, Any]], audit: Audit
+) -> None:
+    mark = audit.mark()
+    played = runner.run(*tasks.values(), arguments=["--check", "--diff"])
+    planned = dict.fromkeys(("install", "inject", "gateway", "configure"), "True")
+    assert codes(played) == {**planned, "misspell": "invalid", "elsewhere": "not_found"}, played.output
+    messages = {result.task: result.data["msg"] for result in played.results if result.status == "ignored"}
+    assert "unknown field 'spec.http[0].rout' (did you mean 'route'?)" in messages["misspell"]
+    assert "nowhere" in messages["elsewhere"]
+    reasons = {row["reason"] for result in played.results if result.task == "configure" for row in result.plan}
+    assert reasons == {"not verified by the server: the CRD of VirtualService is only planned"} | {
+        "not verified by the server: the CRD of PeerAuthentication is only planned"
+    }
+    assert audit.persisted(mark) == []
+
+
+@pytest.mark.usefixtures("empty")
+def test_without_a_plan_what_is_missing_is_an_error(
+    runner: Runner, tasks: dict[str, dict[str, Any]], audit: Audit
+) -> None:
+    """Also where a cache has kept the facts of an earlier check: neither a check nor a run may believe them."""
+    mark = audit.mark()
+    runner.run(tasks["install"], tasks["inject"], arguments=["--check"], env=CACHE)
+    assert codes(runner.run(tasks["configure"], env=CACHE)) == {"configure": "unknown_kind"}
+    assert codes(runner.run(tasks["configure"], arguments=["--check"], env=CACHE)) == {"configure": "unknown_kind"}
+    assert audit.persisted(mark) == []
+
+
+@pytest.mark.usefixtures("crds")
+def test_planned_namespace_on_a_cluster_with_istio(
+    runner: Runner, tasks: dict[str, dict[str, Any]], audit: Audit
+) -> None:
+    mark = audit.mark()
+    played = runner.run(*(tasks[name] for name in ("inject", "configure", "misspell")), arguments=["--check"])
+    assert codes(played) == {"inject": "True", "configure": "True", "misspell": "invalid"}, played.output
+    assert audit.persisted(mark) == []
