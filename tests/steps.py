@@ -84,7 +84,12 @@ def molecule() -> list[Check]:
     scenarios = sorted(path.parent.name for path in (ROOT / "extensions" / "molecule").glob("*/molecule.yml"))
     bed = Check("bed-cluster", (BED, "up", "--lane", "cluster"), minutes=60)
     tests = [
-        Check(f"molecule-{name}", ("molecule", "test", "--scenario-name", name), minutes=20, folder="extensions")
+        Check(
+            f"molecule-{name}",
+            ("bash", "-c", f'eval "$(../{BED} env --lane cluster)" && molecule test --scenario-name {name}'),
+            minutes=20,
+            folder="extensions",
+        )
         for name in scenarios
     ]
     down = Check("bed-down", (BED, "down"), minutes=5)
