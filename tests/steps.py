@@ -82,14 +82,10 @@ def integration() -> list[Check]:
 def molecule() -> list[Check]:
     """One check a scenario: the folders of extensions/molecule that hold a molecule.yml."""
     scenarios = sorted(path.parent.name for path in (ROOT / "extensions" / "molecule").glob("*/molecule.yml"))
+    environment = f'eval "$({BED} env --lane cluster)"'
     bed = Check("bed-cluster", (BED, "up", "--lane", "cluster"), minutes=60)
     tests = [
-        Check(
-            f"molecule-{name}",
-            ("bash", "-c", f'eval "$(../{BED} env --lane cluster)" && molecule test --scenario-name {name}'),
-            minutes=20,
-            folder="extensions",
-        )
+        Check(f"molecule-{name}", ("bash", "-c", f"{environment} && molecule test --scenario-name {name}"), minutes=20)
         for name in scenarios
     ]
     down = Check("bed-down", (BED, "down"), minutes=5)
