@@ -26,9 +26,9 @@ from ansible.utils.display import Display
 # Imported here on purpose: the controller loads this file before it forks, so
 # every worker inherits the libraries instead of importing them again.
 from ..module_utils.kube import connection as _connection  # noqa: F401
-from ..module_utils.reconcile.planned import FACT
+from ..module_utils.reconcile.planned import FACT, Planned
 from ..module_utils.task.operation import PLANNED_VARIABLE, Operation
-from ..module_utils.task.worker import run_in_worker
+from ..module_utils.task.worker import plain, run_in_worker
 
 _MODULES = "ansible_collections.service_mesh.istio.plugins.modules"
 _LOCAL = ("local", "ansible.builtin.local")
@@ -44,9 +44,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         """Run the task's module and return its result."""
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, task_vars)
-        facts: Mapping[str, Any] = variables.get("ansible_facts") or {}
+        planned = Planned.of_this_run(plain((variables.get("ansible_facts") or {}).get(FACT)))
         if not self._runs_here():
-            return {**result, **self._run_module(facts, variables)}
+            return {**result, **self._run_module(planned, variables)}
         return {
             **result,
             **run_in_worker(
@@ -55,7 +55,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
                 check_mode=bool(self._task.check_mode),
                 diff_mode=bool(self._task.diff),
                 environment=self._task_environment(),
-                facts=facts,
+                planned=planned,
                 progress=Display().display,
             ),
         }
@@ -75,9 +75,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
             merged.update(self._templar.template(variables) or {})
         return merged
 
-    def _run_module(self, facts: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _run_module(self, planned: Planned, variables: Mapping[str, Any]) -> dict[str, Any]:
         in_background = bool(self._task.async_val) and not self._connection.has_native_async
-        if facts.get(FACT):
-            self._task.environment = [*(self._task.environment or []), {PLANNED_VARIABLE: json.dumps(facts[FACT])}]
+        self._task.environment = [*(self._task.environment or []), {PLANNED_VARIABLE: json.dumps(planned.as_fact())}]
         result: dict[str, Any] = self._execute_module(task_vars=variables, wrap_async=in_background)
         return result

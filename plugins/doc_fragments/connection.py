@@ -16,6 +16,10 @@ options:
     description:
       - URL of the API server, for example V(https://203.0.113.7:6443).
       - Can also be given by the environment variable E(K8S_AUTH_HOST).
+      - >-
+        The environment speaks only where the task names no cluster of its own. With O(host) or O(kubeconfig) as an
+        option, variables that name a cluster or hold credentials are ignored; with O(context), all of them but the
+        kubeconfig's.
     type: str
   api_key:
     description:

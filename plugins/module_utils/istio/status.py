@@ -56,6 +56,12 @@ def _control_plane(found: Object) -> dict[str, Any]:
     return {**_component(found), "version": version, "revision": revision, "owner": owner_of(found).name}
 
 
+def _judged(found: Object) -> Verdict:
+    """To wait for no replicas is over at once; to run none is not to work."""
+    verdict = deployment_available(found)
+    return verdict if found["spec"].get("replicas", 1) else Verdict(state="scaled to zero")
+
+
 def _gateway(client: Client, found: Object) -> dict[str, Any]:
     """A gateway's version is that of its Pods: the Deployment leaves the image to the injector."""
     selector = ",".join(f"{key}={value}" for key, value in found["spec"]["selector"]["matchLabels"].items())
@@ -65,7 +71,7 @@ def _gateway(client: Client, found: Object) -> dict[str, Any]:
 
 
 def _component(found: Object) -> dict[str, Any]:
-    verdict, status = deployment_available(found), found.get("status") or {}
+    verdict, status = _judged(found), found.get("status") or {}
     return {
         "name": found["metadata"]["name"],
         "namespace": found["metadata"]["namespace"],

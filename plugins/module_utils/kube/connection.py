@@ -82,7 +82,7 @@ def _connected(options: ConnectionOptions) -> Connection:
     _override(options, configuration)
     _refuse_unclear(configuration)
     _refuse_unverified(options, configuration)
-    name = options.context or context or configuration.host
+    name = options.context or options.host or context or configuration.host
     url = configuration.host.rstrip("/")
     return Connection(name, url, _pool(configuration), configuration, options, _warnings(configuration))
 

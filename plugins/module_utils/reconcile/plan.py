@@ -153,7 +153,7 @@ def _present(existing: _Existing, owner: Owner, desired: Desired) -> Action:
     try:
         after, force = _dry_run(existing.client, owner, resource, desired)
     except (NotFound, UnknownKind) as error:
-        return _unverified(existing.planned, resource, desired, error)
+        return _unverified(existing, resource, desired, error)
     return _compared(owner, resource, desired, live, after, force)
 
 
@@ -180,11 +180,11 @@ def _dry_run(client: Client, owner: Owner, resource: Resource, desired: Desired)
     return client.apply(resource, desired.content, owner.manager, dry_run=True, force=True), True
 
 
-def _unverified(planned: Planned, resource: Resource, desired: Desired, error: NotFound | UnknownKind) -> Action:
+def _unverified(existing: _Existing, resource: Resource, desired: Desired, error: NotFound | UnknownKind) -> Action:
     """A creation that the server cannot be asked about, because something planned is missing."""
     key = desired.key
-    missing = _missing(planned, key, error)
-    schema = planned.schema(key.api_version, key.kind)
+    missing = _missing(existing, key, error)
+    schema = existing.planned.schema(key.api_version, key.kind)
     found = violations(desired.content, schema) if schema else []
     if found:
         raise InvalidObject(
@@ -194,21 +194,22 @@ def _unverified(planned: Planned, resource: Resource, desired: Desired, error: N
     return Action("create", key, resource, reason=reason, desired=desired, after=desired.content, verified=False)
 
 
-def _missing(planned: Planned, key: Key, error: NotFound | UnknownKind) -> str:
+def _missing(existing: _Existing, key: Key, error: NotFound | UnknownKind) -> str:
     """What is missing and planned; what is missing and not planned is the error itself."""
-    if isinstance(error, UnknownKind):
-        return f"the CRD of {key.kind}"
-    if error.details.get("kind") == NAMESPACE.plural and key.namespace in planned.namespaces:
+    unknown_kind = isinstance(error, UnknownKind)
+    if not unknown_kind and error.details.get("kind") != NAMESPACE.plural:
+        raise error
+    if key.namespace in existing.planned.namespaces:
         return f"namespace {key.namespace}"
-    if error.details.get("kind") == NAMESPACE.plural:
-        raise NotFound(
-            f"The namespace of {key} does not exist",
-            subject=str(key),
-            reason=error.reason,
-            hint="Create the namespace first, or correct its name",
-            status=error.status,
-        ) from error
-    raise error
+    if unknown_kind and (not key.namespace or existing.client.get(NAMESPACE, key.namespace)):
+        return f"the CRD of {key.kind}"
+    raise NotFound(
+        f"The namespace of {key} does not exist",
+        subject=str(key),
+        reason=f'namespaces "{key.namespace}" not found',
+        hint="Create the namespace first, or correct its name",
+        status=error.status,
+    ) from error
 
 
 def _compared(

@@ -8,12 +8,15 @@ In check mode a namespace or CRD that an earlier task would create does not
 exist for the tasks after it. So each task leaves what it would create in a host
 fact, and the next one plans on top of it. Without such a fact a missing
 namespace or CRD is an error, in check mode as in a run.
+
+A fact may outlive its run in a fact cache, so it names the run that it belongs to.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import uuid
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +26,8 @@ from ..kube.client import Object
 from ..kube.resources import Resource
 
 FACT = "service_mesh_istio_planned"
+# One for each run of a playbook: the controller imports this file before it forks its workers.
+RUN = uuid.uuid4().hex
 
 
 @dataclass
@@ -31,22 +36,26 @@ class Planned:
 
     namespaces: set[str] = field(default_factory=set)
     crds: dict[str, Object] = field(default_factory=dict)
+    run: str = RUN
 
     @classmethod
-    def from_fact(cls, fact: Mapping[str, Any] | None) -> Planned:
-        if not fact:
-            return cls()
-        crds = json.loads(zlib.decompress(base64.b64decode(fact["crds"]))) if fact.get("crds") else {}
-        return cls(set(fact["namespaces"]), crds)
+    def from_fact(cls, fact: Mapping[str, Any]) -> Planned:
+        crds = json.loads(zlib.decompress(base64.b64decode(fact["crds"]))) if fact["crds"] else {}
+        return cls(set(fact["namespaces"]), crds, fact["run"])
+
+    @classmethod
+    def of_this_run(cls, fact: Mapping[str, Any] | None) -> Planned:
+        """What earlier tasks of this run have planned; what an earlier run left in a cache is not true any more."""
+        return cls.from_fact(fact) if fact and fact.get("run") == RUN else cls()
 
     def as_fact(self) -> dict[str, Any]:
         """Small enough to travel with every task: 15 CRDs without their descriptions take some 15 KB."""
         packed = base64.b64encode(zlib.compress(json.dumps(self.crds).encode())).decode() if self.crds else ""
-        return {"namespaces": sorted(self.namespaces), "crds": packed}
+        return {"namespaces": sorted(self.namespaces), "crds": packed, "run": self.run}
 
     def including(self, objects: Iterable[Object]) -> Planned:
         """This world with the namespaces and CRDs among some objects added."""
-        world = Planned(set(self.namespaces), dict(self.crds))
+        world = Planned(set(self.namespaces), dict(self.crds), self.run)
         for content in objects:
             if content["kind"] == "Namespace":
                 world.namespaces.add(content["metadata"]["name"])

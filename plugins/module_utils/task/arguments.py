@@ -14,12 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible.module_utils.basic import env_fallback
-
 from ..istio import injection, modes
 from ..istio.charts import CHARTS
 from ..istio.kinds import KINDS, Kind, SpecOption
-from ..kube.kubeconfig import ConnectionOptions
 
 Options = Mapping[str, Any]
 _RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if")
@@ -37,30 +34,25 @@ class ArgumentSpec:
         return ArgumentSpec({**self.options, **other.options}, {name: rule for name, rule in rules.items() if rule})
 
 
-def _from_environment(*names: str, **option: Any) -> dict[str, Any]:
-    return {**option, "fallback": (env_fallback, list(names))}
-
-
-# Names, environment variables and meaning are those of kubernetes.core, so that
-# AWX's credential "OpenShift or Kubernetes API Bearer Token" works.
+# Names and meaning are those of kubernetes.core; the environment is read by task/environment.py.
 CONNECTION = ArgumentSpec(
     {
-        "host": _from_environment("K8S_AUTH_HOST", type="str"),
-        "api_key": _from_environment("K8S_AUTH_API_KEY", type="str", no_log=True),
-        "kubeconfig": _from_environment("K8S_AUTH_KUBECONFIG", "KUBECONFIG", type="raw", no_log=False),
-        "context": _from_environment("K8S_AUTH_CONTEXT", type="str"),
-        "username": _from_environment("K8S_AUTH_USERNAME", type="str"),
-        "password": _from_environment("K8S_AUTH_PASSWORD", type="str", no_log=True),
-        "client_cert": _from_environment("K8S_AUTH_CERT_FILE", type="path", aliases=["cert_file"]),
-        "client_key": _from_environment("K8S_AUTH_KEY_FILE", type="path", no_log=False, aliases=["key_file"]),
-        "ca_cert": _from_environment("K8S_AUTH_SSL_CA_CERT", type="path", aliases=["ssl_ca_cert"]),
-        "validate_certs": _from_environment("K8S_AUTH_VERIFY_SSL", type="bool", aliases=["verify_ssl"]),
-        "proxy": _from_environment("K8S_AUTH_PROXY", type="str"),
-        "no_proxy": _from_environment("K8S_AUTH_NO_PROXY", type="str"),
+        "host": {"type": "str"},
+        "api_key": {"type": "str", "no_log": True},
+        "kubeconfig": {"type": "raw", "no_log": False},
+        "context": {"type": "str"},
+        "username": {"type": "str"},
+        "password": {"type": "str", "no_log": True},
+        "client_cert": {"type": "path", "aliases": ["cert_file"]},
+        "client_key": {"type": "path", "no_log": False, "aliases": ["key_file"]},
+        "ca_cert": {"type": "path", "aliases": ["ssl_ca_cert"]},
+        "validate_certs": {"type": "bool", "aliases": ["verify_ssl"]},
+        "proxy": {"type": "str"},
+        "no_proxy": {"type": "str"},
         "proxy_headers": {"type": "dict", "no_log": True},
-        "persist_config": _from_environment("K8S_AUTH_PERSIST_CONFIG", type="bool"),
-        "impersonate_user": _from_environment("K8S_AUTH_IMPERSONATE_USER", type="str"),
-        "impersonate_groups": _from_environment("K8S_AUTH_IMPERSONATE_GROUPS", type="list", elements="str"),
+        "persist_config": {"type": "bool"},
+        "impersonate_user": {"type": "str"},
+        "impersonate_groups": {"type": "list", "elements": "str"},
         "use_current_context": {"type": "bool", "default": False},
         "require_tls_verify": {"type": "bool", "default": False},
         "request_timeout": {"type": "float", "default": 30.0},
@@ -135,11 +127,3 @@ def _option(option: SpecOption) -> dict[str, Any]:
     if option.choices:
         spec["choices"] = list(option.choices)
     return spec
-
-
-def connection_options(params: Mapping[str, Any]) -> ConnectionOptions:
-    """The connection options among a task's parameters."""
-    given = {name: params[name] for name in CONNECTION.options if params.get(name) is not None}
-    if "api_key" in given:
-        given["api_key"] = given["api_key"].strip()  # a token from a file or a block of YAML ends with a newline
-    return ConnectionOptions(**given)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..kube.errors import Failure
-from .arguments import connection_options
+from ..reconcile.planned import Planned
+from .environment import connection_options
 from .operation import PLANNED_VARIABLE, Operation, Surroundings, perform
 
 
@@ -22,8 +22,8 @@ def run_module(operation: Operation[Any]) -> None:
     """The main() of every module."""
     module = AnsibleModule(argument_spec=dict(operation.spec.options), supports_check_mode=True, **operation.spec.rules)
     surroundings = Surroundings(module.check_mode, bool(module._diff), _silent, _planned())
-    module.no_log_values.update(connection_options(module.params).secrets())
     try:
+        module.no_log_values.update(connection_options(module.params).secrets())
         result = perform(operation, module.params, surroundings)
     except Failure as error:
         module.fail_json(msg=str(error), changed=error.changed, failure=error.as_dict())
@@ -32,9 +32,9 @@ def run_module(operation: Operation[Any]) -> None:
     module.exit_json(**result)
 
 
-def _planned() -> Mapping[str, Any] | None:
+def _planned() -> Planned:
     text = os.environ.get(PLANNED_VARIABLE)
-    return json.loads(text) if text else None
+    return Planned.from_fact(json.loads(text)) if text else Planned()
 
 
 def _silent(line: str) -> None:

@@ -29,7 +29,8 @@ from ..kube.kubeconfig import ConnectionOptions
 from ..reconcile.engine import Outcome
 from ..reconcile.planned import FACT, Planned
 from ..reconcile.run import Run
-from .arguments import CONNECTION, ArgumentSpec, connection_options
+from .arguments import CONNECTION, ArgumentSpec
+from .environment import connection_options
 
 Request = TypeVar("Request")
 Params = Mapping[str, Any]
@@ -59,7 +60,7 @@ class Surroundings:
     check_mode: bool
     diff_mode: bool
     progress: Callable[[str], None]
-    planned: Mapping[str, Any] | None = None
+    planned: Planned
 
 
 def perform(operation: Operation[Any], params: Params, surroundings: Surroundings) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def _perform(
     operation: Operation[Any], request: Any, options: ConnectionOptions, surroundings: Surroundings
 ) -> dict[str, Any]:
     client = Client(connect(options), RESOURCES)
-    planned = Planned.from_fact(surroundings.planned)
+    planned = surroundings.planned if surroundings.check_mode else Planned()
     run = Run(client, surroundings.check_mode, _guard(_parent()), surroundings.progress, planned)
     outcome = operation.run(run, request)
     result = _result(client, outcome, surroundings.diff_mode)

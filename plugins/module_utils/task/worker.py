@@ -20,7 +20,7 @@ from ansible.module_utils.errors import UnsupportedError
 
 from ..kube.errors import Failure
 from ..kube.text import did_you_mean
-from ..reconcile.planned import FACT
+from ..reconcile.planned import Planned
 from .operation import Operation, Surroundings, perform
 
 
@@ -37,14 +37,14 @@ def run_in_worker(
     check_mode: bool,
     diff_mode: bool,
     environment: Mapping[str, str],
-    facts: Mapping[str, Any],
+    planned: Planned,
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
     """The result of a task, failed ones included."""
     with _environment(environment):
         try:
             params = validated(operation, plain(arguments))
-            return perform(operation, params, Surroundings(check_mode, diff_mode, progress, plain(facts.get(FACT))))
+            return perform(operation, params, Surroundings(check_mode, diff_mode, progress, planned))
         except Failure as error:
             return {"failed": True, "changed": error.changed, "msg": str(error), "failure": error.as_dict()}
 
