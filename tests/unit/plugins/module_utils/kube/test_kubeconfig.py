@@ -109,7 +109,8 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("a: [", "cannot be read"),
         ("just text", "is not a kubeconfig: it holds no mapping"),
         ("{}", "does not name one cluster: it has no contexts"),
-        ("contexts: [{name: east, context: {cluster: c, user: u}}]", "cannot be used"),
+        ("contexts: [{name: east, context: {cluster: c}}]", "cannot be used"),
+        ("contexts: [{name: east, context: {user: ann}}]", "has no user 'ann': its context 'east' names it"),
     ],
 )
 def test_a_broken_kubeconfig_is_named(tmp_path: Path, content: str | None, message: str) -> None:
@@ -143,13 +144,29 @@ def test_a_pod_without_an_account_is_told_so(monkeypatch: pytest.MonkeyPatch) ->
         connect(ConnectionOptions(use_current_context=True))
 
 
+USERS: list[tuple[dict[str, Any], set[str]]] = [
+    ({"token": "a", "username": "open", "tokenFile": "/open"}, {"a"}),
+    ({"password": "a", "client-key-data": "b", "client-key": "/open", "client-certificate-data": "open"}, {"a", "b"}),
+    ({"auth-provider": {"name": "oidc", "config": {"id-token": "a", "refresh-token": "b"}}}, {"a", "b"}),
+    ({"exec": {"command": "open", "args": ["open"], "env": [{"name": "OPEN", "value": "a"}]}}, {"a"}),
+]
+
+
+@pytest.mark.parametrize(("user", "secrets"), USERS)
+def test_secrets_of_a_kubeconfig_are_known(user: dict[str, Any], secrets: set[str]) -> None:
+    assert ConnectionOptions(kubeconfig={"users": [{"name": "ann", "user": user}]}).secrets() == secrets
+
+
 def test_secrets_among_the_options_are_known() -> None:
-    user = {"name": "ann", "user": {"token": "a", "password": "b", "client-key-data": "c", "username": "open"}}
-    options = ConnectionOptions(
-        api_key="d", password="e", proxy_headers={"proxy-authorization": "f"}, kubeconfig={"users": [user]}
-    )
-    assert options.secrets() == set("abcdef")
+    headers = {"proxy-authorization": "c"}
+    assert ConnectionOptions(api_key="a", password="b", proxy_headers=headers).secrets() == {"a", "b", "c"}
     assert ConnectionOptions(kubeconfig="/path").secrets() == set()
+
+
+@pytest.mark.parametrize("users", [["ann"], "ann", [None], [{"user": "ann"}], [{"user": None}], None])
+def test_looking_for_secrets_survives_a_broken_kubeconfig(users: Any) -> None:
+    """It happens while an error is being told: it must not replace it by another."""
+    assert ConnectionOptions(kubeconfig={"users": users}, api_key="key").secrets() >= {"key"}
 
 
 def test_a_folder_is_not_a_kubeconfig(tmp_path: Path) -> None:

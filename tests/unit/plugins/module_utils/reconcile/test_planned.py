@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import Resource
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.planned import Planned
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.planned import RUN, Planned
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,8 +76,20 @@ def crds_of_istio() -> list[dict[str, Any]]:
 
 
 def test_an_empty_world_is_an_empty_fact_and_back() -> None:
-    assert Planned().as_fact() == {"namespaces": [], "crds": ""}
-    assert Planned.from_fact(Planned().as_fact()) == Planned.from_fact(None) == Planned()
+    assert Planned().as_fact() == {"namespaces": [], "crds": "", "run": RUN}
+    assert Planned.of_this_run(Planned().as_fact()) == Planned.of_this_run(None) == Planned()
+
+
+def test_a_world_that_another_run_left_in_a_cache_is_forgotten() -> None:
+    fact = Planned().including([namespace("a")]).as_fact()
+    assert Planned.of_this_run(fact).namespaces == {"a"}
+    assert Planned.of_this_run({**fact, "run": "another"}) == Planned.of_this_run({"namespaces": ["a"]}) == Planned()
+
+
+def test_a_module_of_its_own_plans_in_the_run_that_called_it() -> None:
+    """Its process has another number than the controller's, and hands back the one it was given."""
+    world = Planned.from_fact({**Planned().as_fact(), "run": "the-controllers"})
+    assert world.including([namespace("a")]).as_fact()["run"] == "the-controllers"
 
 
 @given(st.sets(st.text(alphabet="abc-", min_size=1)), st.sets(st.sampled_from(["Widget", "Gadget", "Thing"])))
