@@ -22,6 +22,14 @@ from .errors import CertificateRejected, TimedOut, Unreachable
 
 try:
     import urllib3
+
+    class _Patience(urllib3.Retry):
+        """As long as the server asks, but never longer than a person would wait."""
+
+        def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
+            seconds = super().get_retry_after(response)
+            return None if seconds is None else min(seconds, _LONGEST_PAUSE)
+
 except ImportError:  # connect() says which library is missing
     pass
 
@@ -30,6 +38,7 @@ except ImportError:  # connect() says which library is missing
 _RETRIED_STATUS = {"GET": (429, 500, 502, 503, 504), "POST": (429, 503)}
 _RETRIED_STATUS_OF_WRITES = (429, 502, 503, 504)
 _CONNECT_SECONDS = 10.0
+_LONGEST_PAUSE = 10.0
 
 
 def exchange(
@@ -71,7 +80,7 @@ def _headers(connection: Connection, content: str) -> urllib3.HTTPHeaderDict:
 
 def _retries(method: str) -> urllib3.Retry:
     # A POST is never repeated after a reset: nobody knows whether it took effect.
-    return urllib3.Retry(
+    return _Patience(
         total=4,
         connect=2,
         read=0 if method == "POST" else 2,

@@ -43,9 +43,13 @@ def _strict(schema: Any) -> Any:
         return schema
     known = {key: value for key, value in schema.items() if not key.startswith("x-kubernetes-") and key != "nullable"}
     if schema.get("x-kubernetes-int-or-string"):
-        known = {**known, "type": ["integer", "string"]}
-    if schema.get("nullable") and "type" in known:
-        known["type"] = [known["type"], "null"]
+        known["type"] = ["integer", "string"]
+    if schema.get("nullable"):
+        known.update(_nullable(known))
+    if schema.get("x-kubernetes-embedded-resource"):
+        known["properties"] = {**known.get("properties", {}), **_ROOT}
+    if "required" in known:  # the server fills in defaults before it looks for what is missing
+        known["required"] = [name for name in known["required"] if not _has_default(schema, name)]
     translated = {
         key: {name: _strict(inner) for name, inner in value.items()} if key == "properties" else _strict(value)
         for key, value in known.items()
@@ -54,6 +58,16 @@ def _strict(schema: Any) -> Any:
     if closed and not schema.get("x-kubernetes-preserve-unknown-fields"):
         translated["additionalProperties"] = False
     return translated
+
+
+def _nullable(known: Object) -> Object:
+    """`type` and `enum` of a schema that also takes null."""
+    kinds = {"type": [known["type"], "null"]} if isinstance(known.get("type"), str) else {}
+    return {**kinds, **({"enum": [*known["enum"], None]} if "enum" in known else {})}
+
+
+def _has_default(schema: Object, name: str) -> bool:
+    return "default" in schema.get("properties", {}).get(name, {})
 
 
 def _sentences(error: Any) -> Iterator[str]:
