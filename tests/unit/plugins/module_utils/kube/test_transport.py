@@ -1,0 +1,30 @@
+"""What of a request is repeated: only what is safe, by method and by answer."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.transport import _retries
+
+REPEATED = {
+    "GET": {429, 500, 502, 503, 504},
+    "PATCH": {429, 502, 503, 504},
+    "DELETE": {429, 502, 503, 504},
+    "POST": {429, 503},
+}
+
+
+@pytest.mark.parametrize(("method", "statuses"), list(REPEATED.items()))
+def test_only_answers_that_are_safe_to_repeat_are_repeated(method: str, statuses: set[int]) -> None:
+    assert {status for status in range(200, 600) if _retries(method).is_retry(method, status)} == statuses
+
+
+@pytest.mark.parametrize("method", REPEATED)
+def test_only_what_is_idempotent_is_repeated_after_a_reset(method: str) -> None:
+    """Nobody knows whether a POST that got no answer took effect."""
+    assert bool(_retries(method).read) == (method != "POST")
+
+
+@pytest.mark.parametrize("method", REPEATED)
+def test_no_redirect_is_followed(method: str) -> None:
+    """The credentials are for this server."""
+    assert _retries(method).redirect == 0

@@ -1,0 +1,104 @@
+"""Arguments become plain data: whatever the core tags, wraps or encrypts, exact builtin types come out."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible.utils.unsafe_proxy import wrap_var
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import plain
+from hypothesis import given
+from hypothesis import strategies as st
+
+PASSWORD = VaultSecret(b"password")
+
+
+def types(value: Any) -> set[type]:
+    """Every type inside a value, keys included."""
+    if isinstance(value, Mapping):
+        return {type(value)}.union(*(types(inner) for pair in value.items() for inner in pair))
+    if isinstance(value, list):
+        return {type(value)}.union(*map(types, value))
+    return {type(value)}
+
+
+EXACT = {dict, list, str, int, float, bool, type(None)}
+
+
+class Word(str):
+    """A subclass with a text of its own, as tagged types are."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return Word("wrong")
+
+
+LEAF = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4)
+TREE = st.recursive(
+    LEAF | st.text(max_size=4).map(Word),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner)
+        | st.dictionaries(st.text(max_size=3).map(Word) | st.integers(), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(TREE)
+def test_plain_data_has_exact_types_only(value: Any) -> None:
+    for tree in (value, wrap_var(value)):
+        assert types(plain(tree)) <= EXACT
+
+
+@given(TREE)
+def test_plain_data_is_plain_already(value: Any) -> None:
+    once = plain(value)
+    assert plain(once) == once
+    assert plain(json.loads(json.dumps(once))) == once
+
+
+@given(st.recursive(LEAF, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8))
+def test_what_is_plain_stays_as_it_is(value: Any) -> None:
+    assert plain(value) == value
+
+
+def test_a_boolean_stays_one() -> None:
+    assert plain([True, 1, 1.0]) == [True, 1, 1.0]
+    assert [type(value) for value in plain([True, 1, 1.0])] == [bool, int, float]
+
+
+@pytest.fixture
+def _vault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Newer cores decrypt by what is at hand in the process; older ones by the loader that read the file."""
+    context = getattr(importlib.import_module("ansible.parsing.vault"), "VaultSecretsContext", None)
+    if context:
+        monkeypatch.setattr(context, "_current", context([("default", PASSWORD)]))
+
+
+@pytest.mark.usefixtures("_vault")
+def test_what_a_playbook_holds_becomes_plain() -> None:
+    """Texts, numbers, dates and vaulted values as the core's own loader makes them."""
+    secret = VaultLib([("default", PASSWORD)]).encrypt("hunter2").decode().replace("\n", "\n  ")
+    text = "text: a\nint: 1\nhalf: 0.5\non time: true\nnone:\nday: 2026-01-31\nlist: [{b: c}]\nvault: !vault |\n  "
+    loader = DataLoader()
+    loader.set_vault_secrets([("default", PASSWORD)])
+    value = loader.load(text + secret)
+    assert not types(value) <= EXACT
+    assert types(plain(value)) <= EXACT
+    assert plain(value) == {
+        "text": "a",
+        "int": 1,
+        "half": 0.5,
+        "on time": True,
+        "none": None,
+        "day": "2026-01-31",
+        "list": [{"b": "c"}],
+        "vault": "hunter2",
+    }
