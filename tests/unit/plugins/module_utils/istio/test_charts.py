@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tarfile
 from pathlib import Path
 
@@ -189,3 +190,23 @@ def test_a_repository_that_cannot_be_had_is_named(tmp_path: Path) -> None:
         charts.path("base")
     assert "The chart 'base' 1.29.1 cannot be had from https://charts.example.com: Error: 404" in str(refusal.value)
     assert "work offline" in refusal.value.hint
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "given", "namespace"),
+    [
+        ("apps/v1", "Deployment", None, "istio-system"),
+        ("apps/v1", "Deployment", "web", "web"),
+        ("rbac.authorization.k8s.io/v1", "ClusterRole", None, None),
+    ],
+)
+def test_what_a_chart_renders_is_in_the_releases_namespace_unless_it_says_another(
+    tmp_path: Path, api_version: str, kind: str, given: str | None, namespace: str | None
+) -> None:
+    metadata = {"name": "a", **({"namespace": given} if given else {})}
+    document = json.dumps({"apiVersion": api_version, "kind": kind, "metadata": metadata})
+    program = helm(tmp_path, f"printf '%s' '{document}'")
+    source = ChartSource(directory=str(make_chart(tmp_path / "charts" / "base", "base").parent))
+    with charts_of(source, "1.29.1", program) as charts:
+        (rendered,) = charts.render("base", "base", "istio-system", {}, "v1.34.4", upgrade=False)
+    assert rendered["metadata"].get("namespace") == namespace

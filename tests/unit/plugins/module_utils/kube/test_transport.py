@@ -1,8 +1,9 @@
-"""What of a request is repeated: only what is safe, by method and by answer."""
+"""What of a request is repeated: only what is safe, and never for as long as a server may wish."""
 
 from __future__ import annotations
 
 import pytest
+import urllib3
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.transport import _retries
 
 REPEATED = {
@@ -28,3 +29,9 @@ def test_only_what_is_idempotent_is_repeated_after_a_reset(method: str) -> None:
 def test_no_redirect_is_followed(method: str) -> None:
     """The credentials are for this server."""
     assert _retries(method).redirect == 0
+
+
+@pytest.mark.parametrize(("asked", "waited"), [("0", 0), ("2", 2), ("3600", 10)])
+def test_a_server_may_ask_for_patience_but_not_for_an_hour(asked: str, waited: float) -> None:
+    answer = urllib3.HTTPResponse(headers={"Retry-After": asked})
+    assert _retries("GET").get_retry_after(answer) == waited

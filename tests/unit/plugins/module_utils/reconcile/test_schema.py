@@ -111,3 +111,21 @@ def test_everything_wrong_is_said_at_once() -> None:
 def test_an_unknown_field_beside_the_spec_is_found() -> None:
     content = {"apiVersion": "example.com/v1", "kind": "Route", "metadata": {"name": "a"}, "sepc": {}}
     assert violations(content, SCHEMA) == ["unknown field 'sepc' (did you mean 'spec'?)"]
+
+
+EMBEDDED = {"type": "object", "x-kubernetes-embedded-resource": True, "properties": {"spec": {"type": "object"}}}
+DEFAULTED = {"type": "object", "required": ["a", "b"], "properties": {"a": {"default": 1}, "b": {"type": "string"}}}
+CHOICE = {"type": "string", "nullable": True, "enum": ["x"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "sentences"),
+    [
+        (EMBEDDED, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}, []),
+        (DEFAULTED, {"b": "c"}, []),
+        (DEFAULTED, {}, ["inner: 'b' is a required property"]),
+        (CHOICE, None, []),
+    ],
+)
+def test_what_the_server_would_accept_is_accepted(schema: Any, value: Any, sentences: list[str]) -> None:
+    assert violations({"inner": value}, {"type": "object", "properties": {"inner": schema}}) == sentences
