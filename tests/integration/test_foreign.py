@@ -1,4 +1,4 @@
-"""An Istio that somebody else installed is refused, and its owner named: Helm's and istioctl's own programs install it."""
+"""An Istio that somebody else installed is refused, and its owner named; Helm and istioctl themselves install it."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ def by_istioctl(cluster: Cluster, crds: Path, root_namespace: str) -> Iterator[s
     assert "resources not ready" in installed, installed
     yield "istioctl"
     assert run(istioctl, "uninstall", "--purge", *where).startswith("0:")
+    cluster.kubectl("delete", "--ignore-not-found", "-f", str(crds))  # purging does not wait for their end
     install_crds(cluster, crds)
 
 

@@ -36,7 +36,7 @@ def many(namespace: str) -> dict[str, Any]:
 
 
 def wait_for(audit: Audit, mark: int, count: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 30
     while len(audit.persisted(mark)) < count:
         assert time.monotonic() < deadline, "the run has not come to its writes"
         time.sleep(0.02)

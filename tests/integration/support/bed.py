@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,16 +63,18 @@ class Cluster:
         self.kubectl("patch", resource, name, "-n", namespace, "--type", "merge", "-p", json.dumps(change))
 
 
-def bed(*arguments: str) -> str:
-    """What the command of this checkout's bed prints."""
-    result = subprocess.run([str(BED), *arguments], capture_output=True, text=True, check=False)
+def bed(*arguments: str, program: Path = BED) -> str:
+    """What the command of a bed prints, this checkout's unless told otherwise."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    argv = [str(program), *arguments]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, "PATH": path})
     assert result.returncode == 0, f"bed {' '.join(arguments)}: {result.stderr}"
     return result.stdout
 
 
-def cluster(lane: str) -> Cluster:
+def cluster(lane: str, program: Path = BED) -> Cluster:
     """The first cluster of a lane. Fails when it is not up: starting it may take a cold machine many minutes."""
-    status = json.loads(bed("status", "--json"))
+    status = json.loads(bed("status", "--json", program=program))
     if status["external"]:
         return Cluster(status["kubeconfig"], Path(status["bin"]))
     found = status["lanes"][lane]

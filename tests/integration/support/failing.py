@@ -131,6 +131,13 @@ def connection_rows(world: World) -> list[Row]:
             "Give the cluster's CA by 'ca_cert'",
         ),
         row(
+            "credentials_of_another_cluster",
+            {"host": world.cluster.server, "ca_cert": world.cluster.ca_file},
+            "forbidden",
+            'User "system:anonymous" cannot',
+            K8S_AUTH_API_KEY=world.cluster.token,
+        ),
+        row(
             "unverified",
             {**world.by_token, "validate_certs": False, "require_tls_verify": True},
             "connection_options",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.planned import Planned
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.operation import Surroundings, perform
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import validated
 
@@ -22,11 +23,10 @@ class Operations:
     """The collection's operations on one cluster."""
 
     connection: Mapping[str, Any]
-    planned: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, name: str, options: Mapping[str, Any], *, check: bool = False) -> dict[str, Any]:
         """The result of a task. Raises Failure."""
         operation = importlib.import_module(f"{_MODULES}.{name}").OPERATION
         params = validated(operation, {**self.connection, **options})
-        surroundings = Surroundings(check_mode=check, diff_mode=True, progress=_unwatched, planned=self.planned)
+        surroundings = Surroundings(check_mode=check, diff_mode=True, progress=_unwatched, planned=Planned())
         return perform(operation, params, surroundings)
