@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,11 +23,15 @@ def files() -> list[Path]:
     return [Path(name) for name in listing.split("\0") if name and (ROOT / name).is_file()]
 
 
-def copy(destination: Path) -> Path:
-    """Put the files below `destination`, afresh; return the collection's folder."""
+def every(_name: Path) -> bool:
+    return True
+
+
+def copy(destination: Path, wanted: Callable[[Path], bool] = every) -> Path:
+    """Put the wanted files below `destination`, afresh; return the collection's folder."""
     shutil.rmtree(destination, ignore_errors=True)
     collection = destination / "ansible_collections" / "service_mesh" / "istio"
-    for name in files():
+    for name in filter(wanted, files()):
         target = collection / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target, follow_symlinks=False)

@@ -130,7 +130,7 @@ class Charts:
                 reason=error.reason or error.what,
                 hint="Check the version, the repository's address and the way to it; "
                 "'charts.directory' and 'charts.archives' work offline",
-            ) from error
+            ) from None
         return _only_folder(target, target)
 
     def render(
