@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 _HIDDEN = "(hidden)"
-_SHORTEST_SECRET = 3  # a shorter text stands everywhere, and hiding it would hide the message
+SHORTEST_SECRET = 3  # a shorter text stands everywhere, and hiding it would hide the message
 
 
 class Failure(Exception):
@@ -41,7 +41,7 @@ class Failure(Exception):
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Take secrets out of every text: servers and libraries quote what they were given."""
-        for secret in sorted((text for text in secrets if len(text) >= _SHORTEST_SECRET), key=len, reverse=True):
+        for secret in sorted((text for text in secrets if len(text) >= SHORTEST_SECRET), key=len, reverse=True):
             self.what = self.what.replace(secret, _HIDDEN)
             self.reason = self.reason.replace(secret, _HIDDEN)
             self.hint = self.hint.replace(secret, _HIDDEN)

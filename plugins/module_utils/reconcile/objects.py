@@ -106,11 +106,20 @@ def _hash_values(content: Object, parts: Iterable[str]) -> None:
             content[part] = {key: _hashed(value) for key, value in content[part].items()}
 
 
-def secrets_of(contents: Iterable[Object]) -> set[str]:
-    """Every value of Secrets among some objects, encoded and decoded."""
-    parts = [content.get(part) for content in contents if content.get("kind") == "Secret" for part in _SECRET_PARTS]
-    values = {text for part in parts for text in _leaves(part)}
+def secrets_of(contents: Iterable[Any]) -> set[str]:
+    """Every value of Secrets among some objects and lists of objects, encoded and decoded."""
+    values = {text for part in _secret_parts(contents) for text in _leaves(part)}
     return values | {_decoded(value) for value in values}
+
+
+def _secret_parts(contents: Iterable[Any]) -> Iterator[Any]:
+    for content in contents:
+        if not isinstance(content, Mapping):
+            continue
+        if content.get("kind") == "Secret":
+            yield from (content.get(part) for part in _SECRET_PARTS)
+        elif isinstance(content.get("items"), list):
+            yield from _secret_parts(content["items"])
 
 
 def _leaves(value: Any) -> Iterator[str]:

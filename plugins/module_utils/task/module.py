@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..kube.errors import Failure
+from ..kube.errors import SHORTEST_SECRET, Failure
+from ..reconcile.objects import secrets_of
 from ..reconcile.planned import Planned
 from .environment import connection_options
 from .operation import PLANNED_VARIABLE, Operation, Surroundings, perform
@@ -23,13 +25,19 @@ def run_module(operation: Operation[Any]) -> None:
     module = AnsibleModule(argument_spec=dict(operation.spec.options), supports_check_mode=True, **operation.spec.rules)
     surroundings = Surroundings(module.check_mode, bool(module._diff), _silent, _planned())
     try:
-        module.no_log_values.update(connection_options(module.params).secrets())
+        module.no_log_values.update(_secrets(module.params))
         result = perform(operation, module.params, surroundings)
     except Failure as error:
         module.fail_json(msg=str(error), changed=error.changed, failure=error.as_dict())
     for warning in result.pop("warnings"):
         module.warn(warning)
     module.exit_json(**result)
+
+
+def _secrets(params: Mapping[str, Any]) -> set[str]:
+    """What Ansible shall mask in the result, which repeats the parameters."""
+    given = connection_options(params).secrets() | secrets_of(params.get("objects") or [])
+    return {text for text in given if len(text) >= SHORTEST_SECRET}
 
 
 def _planned() -> Planned:
