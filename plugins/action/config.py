@@ -26,9 +26,10 @@ from ansible.utils.display import Display
 # Imported here on purpose: the controller loads this file before it forks, so
 # every worker inherits the libraries instead of importing them again.
 from ..module_utils.kube import connection as _connection  # noqa: F401
+from ..module_utils.kube.errors import Failure
 from ..module_utils.reconcile.planned import FACT, Planned
-from ..module_utils.task.operation import PLANNED_VARIABLE, Operation
-from ..module_utils.task.worker import plain, run_in_worker
+from ..module_utils.task.operation import PLANNED_VARIABLE, Operation, Surroundings
+from ..module_utils.task.worker import failed, plain, run_in_worker, validated
 
 _MODULES = "ansible_collections.service_mesh.istio.plugins.modules"
 _LOCAL = ("local", "ansible.builtin.local")
@@ -44,21 +45,19 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         """Run the task's module and return its result."""
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, task_vars)
+        try:
+            return {**result, **self._run(self._operation(), variables)}
+        except Failure as error:
+            return {**result, **failed(error)}
+
+    def _run(self, operation: Operation[Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Options are judged here in any case, so that both ways say the same."""
+        params = validated(operation, plain(self._task.args))
         planned = Planned.of_this_run(plain((variables.get("ansible_facts") or {}).get(FACT)))
         if not self._runs_here():
-            return {**result, **self._run_module(planned, variables)}
-        return {
-            **result,
-            **run_in_worker(
-                self._operation(),
-                self._task.args,
-                check_mode=bool(self._task.check_mode),
-                diff_mode=bool(self._task.diff),
-                environment=self._task_environment(),
-                planned=planned,
-                progress=Display().display,
-            ),
-        }
+            return self._run_module(planned, variables)
+        surroundings = Surroundings(bool(self._task.check_mode), bool(self._task.diff), Display().display, planned)
+        return run_in_worker(operation, params, surroundings, self._task_environment())
 
     def _runs_here(self) -> bool:
         local = self._connection.transport in _LOCAL
@@ -77,6 +76,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
 
     def _run_module(self, planned: Planned, variables: Mapping[str, Any]) -> dict[str, Any]:
         in_background = bool(self._task.async_val) and not self._connection.has_native_async
-        self._task.environment = [*(self._task.environment or []), {PLANNED_VARIABLE: json.dumps(planned.as_fact())}]
-        result: dict[str, Any] = self._execute_module(task_vars=variables, wrap_async=in_background)
+        environment = self._task.environment
+        self._task.environment = [*(environment or []), {PLANNED_VARIABLE: json.dumps(planned.as_fact())}]
+        try:
+            result: dict[str, Any] = self._execute_module(task_vars=variables, wrap_async=in_background)
+        finally:  # the task is the same object for every item of a loop
+            self._task.environment = environment
         return result

@@ -11,7 +11,7 @@ nothing in what an action plugin returns.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +20,6 @@ from ansible.module_utils.errors import UnsupportedError
 
 from ..kube.errors import Failure
 from ..kube.text import did_you_mean
-from ..reconcile.planned import Planned
 from .operation import Operation, Surroundings, perform
 
 
@@ -31,22 +30,16 @@ class InvalidArguments(Failure):
 
 
 def run_in_worker(
-    operation: Operation[Any],
-    arguments: Mapping[str, Any],
-    *,
-    check_mode: bool,
-    diff_mode: bool,
-    environment: Mapping[str, str],
-    planned: Planned,
-    progress: Callable[[str], None],
+    operation: Operation[Any], params: Mapping[str, Any], surroundings: Surroundings, environment: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The result of a task, failed ones included."""
+    """The result of a task whose options are right. Raises Failure."""
     with _environment(environment):
-        try:
-            params = validated(operation, plain(arguments))
-            return perform(operation, params, Surroundings(check_mode, diff_mode, progress, planned))
-        except Failure as error:
-            return {"failed": True, "changed": error.changed, "msg": str(error), "failure": error.as_dict()}
+        return perform(operation, params, surroundings)
+
+
+def failed(error: Failure) -> dict[str, Any]:
+    """The result of a task that failed."""
+    return {"failed": True, "changed": error.changed, "msg": str(error), "failure": error.as_dict()}
 
 
 def validated(operation: Operation[Any], arguments: dict[str, Any]) -> dict[str, Any]:
