@@ -10,21 +10,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.owners import ForeignIstio
-from integration.conftest import install_crds
 from integration.support import bed
 from integration.support.audit import Audit
 from integration.support.bed import ISTIO, Cluster
 from integration.support.operations import Operations
 
-ROOT = "istio-system"
-
-
-@pytest.fixture
-def root_namespace(cluster: Cluster) -> Iterator[str]:
-    """A run that was killed may have left it."""
-    cluster.kubectl("delete", "namespace", ROOT, "--ignore-not-found")
-    yield ROOT
-    cluster.kubectl("delete", "namespace", ROOT, "--ignore-not-found", "--wait=false")
+pytestmark = pytest.mark.usefixtures("crds")
+THEIRS = "deploy,validatingwebhookconfigurations,mutatingwebhookconfigurations,clusterroles,clusterrolebindings"
 
 
 def run(*argv: str, env: dict[str, str] | None = None) -> str:
@@ -33,29 +25,28 @@ def run(*argv: str, env: dict[str, str] | None = None) -> str:
 
 
 @pytest.fixture
-def by_helm(cluster: Cluster, charts: Path, root_namespace: str, tmp_path: Path) -> Iterator[str]:
+def by_helm(cluster: Cluster, charts: Path, namespace: str, tmp_path: Path) -> Iterator[str]:
     """Without nodes istiod never starts, and Helm does not wait for it."""
-    helm = (str(cluster.bin / "helm"), "--kubeconfig", cluster.kubeconfig, "--namespace", root_namespace)
+    helm = (str(cluster.bin / "helm"), "--kubeconfig", cluster.kubeconfig, "--namespace", namespace)
     homes = {f"HELM_{name}_HOME": str(tmp_path / name) for name in ("CACHE", "CONFIG", "DATA")}
-    tag = ("--set", f"global.tag={ISTIO}")
-    installed = run(*helm, "install", "their-istiod", str(charts / "istiod"), "--create-namespace", *tag, env=homes)
+    values = ("--set", f"global.tag={ISTIO},global.istioNamespace={namespace}")
+    installed = run(*helm, "install", "their-istiod", str(charts / "istiod"), *values, env=homes)
     assert installed.startswith("0:"), installed
-    yield f"Helm release {root_namespace}/their-istiod"
+    yield f"Helm release {namespace}/their-istiod"
     assert run(*helm, "uninstall", "their-istiod", env=homes).startswith("0:")
 
 
 @pytest.fixture
-def by_istioctl(cluster: Cluster, crds: Path, root_namespace: str) -> Iterator[str]:
-    """Without nodes istiod never gets ready; what istioctl has applied until then stays. Its purge takes the CRDs."""
-    part, where = f"istio-{ISTIO}", ("-y", "--kubeconfig", cluster.kubeconfig)
+def by_istioctl(cluster: Cluster, namespace: str) -> Iterator[str]:
+    """Without nodes istiod never gets ready; what istioctl has applied until then stays."""
+    part, where = f"istio-{ISTIO}", ("-y", "--kubeconfig", cluster.kubeconfig, "--istioNamespace", namespace)
     istioctl = str(bed.parts(part)[part] / "bin" / "istioctl")
-    assert root_namespace == ROOT
-    installed = run(istioctl, "install", *where, "--set", "profile=minimal", "--readiness-timeout", "1s")
+    values = ("--set", "profile=minimal", "--set", f"values.global.istioNamespace={namespace}")
+    installed = run(istioctl, "install", *where, *values, "--readiness-timeout", "1s")
     assert "resources not ready" in installed, installed
     yield "istioctl"
-    assert run(istioctl, "uninstall", "--purge", *where).startswith("0:")
-    cluster.kubectl("delete", "--ignore-not-found", "-f", str(crds))  # purging does not wait for their end
-    install_crds(cluster, crds)
+    # istioctl's own purge would take the CRDs, which other tests need.
+    cluster.kubectl("delete", THEIRS, "--all-namespaces", "-l", "operator.istio.io/component=Pilot")
 
 
 @pytest.mark.parametrize("tool", ["by_helm", "by_istioctl"])
@@ -84,10 +75,9 @@ def test_control_plane_is_refused(
 
 
 def test_configuration_of_an_external_mesh_is_allowed(
-    by_helm: str, crds: Path, namespace: str, operations: Operations, cluster: Cluster
+    by_helm: str, namespace: str, operations: Operations, cluster: Cluster
 ) -> None:
     assert by_helm
-    assert crds
     wanted = {"name": "subject", "namespace": namespace, "hosts": ["reviews"]}
     assert operations.run("virtual_service", wanted)["changed"] is True
     assert cluster.names("virtualservices.networking.istio.io", namespace) == {"subject"}

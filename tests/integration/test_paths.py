@@ -31,6 +31,7 @@ def test_all_ways_say_the_same(runner: Runner, namespace: str) -> None:
         tasks.append(task(f"{way} does", wanted, way))
         tasks.append(task(f"{way} again", wanted, way))
         tasks.append(task(f"{way} fails", wrong, way, ignore_errors=True))
+        tasks.append(task(f"{way} misspells", {**wanted, "hots": ["reviews"]}, way, ignore_errors=True))
         tasks.append(task("gone", {**wanted, "state": "absent"}))
     played = runner.run(*tasks, arguments=["--diff", "-vvv"])
     results = {result.task: result for result in played.results}
@@ -38,12 +39,16 @@ def test_all_ways_say_the_same(runner: Runner, namespace: str) -> None:
     for way in WAYS:
         for act in ("does", "again"):
             assert said(results[f"{way} {act}"]) == said(results[f"worker {act}"])
-        failure, expected = results[f"{way} fails"], results["worker fails"]
-        assert failure.status == expected.status == "ignored"
-        assert (failure.data["msg"], failure.data["failure"]) == (expected.data["msg"], expected.data["failure"])
+        for act in ("fails", "misspells"):
+            assert failed(results[f"{way} {act}"]) == failed(results[f"worker {act}"])
         # -vvv tells of every module that is handed over and started.
         assert ("AnsiballZ_virtual_service" in section(played.output, f"{way} does")) == (way != "worker")
     assert (results["worker does"].changed, results["worker again"].changed) == (True, False)
+    assert results["worker misspells"].data["failure"]["code"] == "invalid_arguments"
+
+
+def failed(result: Result) -> tuple[str, Any, Any]:
+    return result.status, result.data.get("msg"), result.data.get("failure")
 
 
 def section(output: str, name: str) -> str:
