@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from integration.support.audit import Audit
 from integration.support.bed import Cluster
-from integration.support.failing import Row, World, chart_rows, connection_rows, input_rows
+from integration.support.failing import Row, World
+from integration.support.failures import TABLES
 from integration.support.playbook import Result, Runner
 from integration.support.servers import expired_certificate, tls_server
-
-TABLES: tuple[Callable[[World], list[Row]], ...] = (connection_rows, input_rows, chart_rows)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import KINDS
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import KINDS, Kind, module_options
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.arguments import CONNECTION
 from integration.support.bed import Cluster
 from integration.support.cases import CASES, Case
 from integration.support.operations import Operations
@@ -20,11 +21,18 @@ LABELLED = [case for case in CASES if "labels" in case.options]
 
 
 def options(case: Case, namespace: str, **more: Any) -> dict[str, Any]:
-    return {"name": "subject", "namespace": namespace, **case.options, **more}
+    """An option that the connection has too goes under another name (`host` of a DestinationRule)."""
+    names = module_options(kind_of(case), CONNECTION.options)
+    renamed = {names.get(name, name): value for name, value in case.options.items()}
+    return {"name": "subject", "namespace": namespace, **renamed, **more}
+
+
+def kind_of(case: Case) -> Kind:
+    return next(kind for kind in KINDS if kind.name == case.module)
 
 
 def spec(case: Case) -> dict[str, Any]:
-    kind = next(kind for kind in KINDS if kind.name == case.module)
+    kind = kind_of(case)
     return {kind.options[name].field: value for name, value in case.options.items() if name not in METADATA}
 
 
@@ -102,3 +110,10 @@ def test_removed_field_is_put_back_and_dropped_option_goes(
     dropped = operations.run(case.module, {key: value for key, value in wanted.items() if key != "labels"})
     assert [row["fields"] for row in dropped["plan"]] == [["metadata.labels"]]
     assert "labels" not in cluster.get(case.resource, "subject", namespace)["metadata"]
+
+
+def test_host_of_the_cluster_and_host_of_the_rule(namespace: str, cluster: Cluster) -> None:
+    case = next(case for case in CASES if case.module == "destination_rule")
+    by_token = Operations({"host": cluster.server, "api_key": cluster.token, "ca_cert": cluster.ca_file})
+    assert by_token.run(case.module, options(case, namespace))["changed"] is True
+    assert cluster.get(case.resource, "subject", namespace)["spec"] == {"host": "reviews"}

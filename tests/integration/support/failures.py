@@ -1,0 +1,207 @@
+"""The tables of what must fail: each row a task, the code of its failure, and pieces of its message."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from .failing import Options, Row, World
+
+_NOBODY = "https://127.0.0.1:9"
+
+
+def _connecting(world: World, id: str, options: Options, code: str, *told: str, **environment: str) -> Row:
+    """A task that names its cluster itself."""
+    return Row(id, "peer_authentication", {**world.peer, **options}, code, told, environment)
+
+
+def _on_cluster(world: World, id: str, module: str, options: Options, code: str, *told: str) -> Row:
+    """A task on the test's cluster."""
+    return Row(id, module, {**world.kubeconfig, **options}, code, told)
+
+
+def _objects(*items: Any) -> Options:
+    return {"objects": list(items)}
+
+
+def naming_rows(world: World) -> list[Row]:
+    """Clusters that are not named, or not clearly."""
+    contexts = world.contexts()
+
+    row = partial(_connecting, world)
+    return [
+        row("no_cluster", {}, "connection_options", "No cluster is named", "use_current_context: true"),
+        row(
+            "several_contexts",
+            {},
+            "connection_options",
+            "does not name one cluster",
+            "it has the contexts east, west",
+            "Set 'context'",
+            KUBECONFIG=contexts,
+        ),
+        row(
+            "no_such_context",
+            {"kubeconfig": contexts, "context": "north"},
+            "connection_options",
+            "has no context 'north'",
+            "it has the contexts east, west",
+        ),
+        row("no_kubeconfig", {"kubeconfig": "/no/such/file"}, "connection_options", "/no/such/file does not exist"),
+    ]
+
+
+def trust_rows(world: World) -> list[Row]:
+    """Clusters that are not there, or not to be trusted, or do not trust us."""
+    expired = f"https://localhost:{world.expired}"
+    row = partial(_connecting, world)
+    return [
+        row(
+            "unreachable",
+            {**world.by_token, "host": _NOBODY},
+            "unreachable",
+            f"Could not reach {_NOBODY}",
+            "refused",
+            "Check the address",
+        ),
+        row("wrong_token", {**world.by_token, "api_key": "wrong-token"}, "unauthorized", "renew the credentials"),
+        row(
+            "expired",
+            {**world.by_token, "host": expired},
+            "certificate",
+            "certificate has expired",
+            "has to be renewed on the server",
+        ),
+        row(
+            "unverifiable",
+            {key: value for key, value in world.by_token.items() if key != "ca_cert"},
+            "certificate",
+            "its certificate is not accepted",
+            "Give the cluster's CA by 'ca_cert'",
+        ),
+        row(
+            "credentials_of_another_cluster",
+            {"host": world.cluster.server, "ca_cert": world.cluster.ca_file},
+            "forbidden",
+            'User "system:anonymous" cannot',
+            K8S_AUTH_API_KEY=world.cluster.token,
+        ),
+        row(
+            "unverified",
+            {**world.by_token, "validate_certs": False, "require_tls_verify": True},
+            "connection_options",
+            "would not be verified",
+            "'require_tls_verify' is on",
+        ),
+    ]
+
+
+def object_rows(world: World) -> list[Row]:
+    """Objects that the server would never take."""
+    misspelt = world.virtual_service(http=[{"rout": []}])
+    unknown = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": world.manifest()["metadata"]}
+    row = partial(_on_cluster, world)
+    return [
+        row(
+            "misspelt_option",
+            "virtual_service",
+            {**world.virtual_service(), "hots": ["a"]},
+            "invalid_arguments",
+            "unknown option 'hots' (did you mean 'hosts'?)",
+            "ansible-doc service_mesh.istio.virtual_service",
+        ),
+        row("misspelt_deep", "virtual_service", misspelt, "invalid", ".spec.http[0].rout", "not declared in schema"),
+        row(
+            "good_then_bad", "config", _objects(world.manifest("good"), world.manifest(htp=[])), "invalid", ".spec.htp"
+        ),
+        row(
+            "no_namespace",
+            "virtual_service",
+            {**world.virtual_service(), "namespace": "nowhere"},
+            "not_found",
+            "The namespace of VirtualService nowhere/subject does not exist",
+            "Create the namespace first",
+        ),
+        row("unknown_kind", "config", _objects(unknown), "unknown_kind", "the kind Widget of example.com/v1"),
+    ]
+
+
+def input_rows(world: World) -> list[Row]:
+    """What the server would take, and what is wrong all the same."""
+    row = partial(_on_cluster, world)
+    return [
+        row("no_object", "config", _objects({"kind": "Gateway"}), "invalid_manifest", "objects[0]", "metadata.name"),
+        row(
+            "twice",
+            "config",
+            {**_objects(world.manifest()), "virtual_services": [world.virtual_service()]},
+            "duplicate",
+            f"VirtualService {world.namespace}/subject stands twice",
+            "objects[0] and virtual_services[0]",
+        ),
+        row(
+            "twice_in_two_versions",
+            "config",
+            _objects(world.manifest(), {**world.manifest(), "apiVersion": "networking.istio.io/v1beta1"}),
+            "duplicate",
+            "objects[0] and objects[1]",
+        ),
+        row(
+            "conflict",
+            "virtual_service",
+            {**world.virtual_service(), "name": "theirs"},
+            "conflict",
+            ".spec.hosts is owned by 'somebody'",
+            "'take_ownership_from: [somebody]'",
+        ),
+        row("injection_nowhere", "injection", {"namespaces": [{"name": "nowhere"}]}, "injection", "create: true"),
+        row("injection_system", "injection", {"namespaces": [{"name": "kube-system"}]}, "injection", "never injected"),
+    ]
+
+
+def chart_rows(world: World) -> list[Row]:
+    """Control planes and gateways that cannot be installed as asked."""
+    archive = next(world.charts.rglob("base-*.tgz"))
+    given = {"chart": "base", "path": str(archive), "sha256": "0" * 64}
+    gateway = {**world.control_plane(), "name": "ingress"}
+
+    def row(id: str, code: str, *told: str, **more: Any) -> Row:
+        return Row(id, "control_plane", world.control_plane(**more), code, told)
+
+    return [
+        row("external", "forbidden_by_mode", "mode 'external' does not allow to install", mode="external"),
+        Row(
+            "external_gateway",
+            "gateway_deployment",
+            {**gateway, "mode": "external"},
+            "forbidden_by_mode",
+            ("mode 'external' does not allow to deploy a gateway",),
+        ),
+        row("latest", "unknown_version", "'latest' is not a version of Istio", "like 1.29.1", version="latest"),
+        row("no_helm", "helm", "The program '/no/helm' is not found", "helm_binary", helm_binary="/no/helm"),
+        row(
+            "misspelt_value",
+            "unknown_value",
+            "knows no value 'meshConfg' (did you mean 'meshConfig'?)",
+            values={"istiod": {"meshConfg": {}}},
+        ),
+        row(
+            "misspelt_deep_value",
+            "unknown_value",
+            "'global.proxy.privilegd' (did you mean 'privileged'?)",
+            values={"istiod": {"global": {"proxy": {"privilegd": True}}}},
+        ),
+        row("no_chart", "chart", "has no chart 'base'", charts={"directory": world.folder_of("other")}),
+        row("not_a_chart", "chart", "is not a Helm chart", "Chart.yaml", charts={"directory": world.folder_of("base")}),
+        row("wrong_archive", "chart", "not the one that was meant", "0" * 64, charts={"archives": [given]}),
+        row(
+            "no_repository",
+            "chart",
+            "cannot be had from http://127.0.0.1:9/charts",
+            "work offline",
+            charts={"repository": "http://127.0.0.1:9/charts"},
+        ),
+    ]
+
+
+TABLES = (naming_rows, trust_rows, object_rows, input_rows, chart_rows)
