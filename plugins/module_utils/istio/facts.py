@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..reconcile.coowned import CoOwned
+from ..reconcile.proof import KeyedLists
 
 ROOT_NAMESPACE = "istio-system"
 
@@ -26,6 +29,26 @@ CO_OWNED: CoOwned = {
         ("webhooks", "*", "clientConfig", "caBundle"),
         ("webhooks", "*", "failurePolicy"),
     ],
+}
+
+# Which lists of a kind are keyed, and so owned item by item; all other lists of these kinds are atomic, and none of
+# their fields has a default (Istio: the CRDs of 1.28 to 1.31, x-kubernetes-list-type; a test compares).
+KEYED_LISTS: Mapping[str, KeyedLists] = {
+    "AuthorizationPolicy.security.istio.io": {},
+    "DestinationRule.networking.istio.io": {},
+    "EnvoyFilter.networking.istio.io": {},
+    "Gateway.networking.istio.io": {},
+    "PeerAuthentication.security.istio.io": {},
+    "ProxyConfig.networking.istio.io": {},
+    "RequestAuthentication.security.istio.io": {},
+    "ServiceEntry.networking.istio.io": {("spec", "ports"): ("name",)},
+    "Sidecar.networking.istio.io": {},
+    "Telemetry.telemetry.istio.io": {},
+    "TrafficExtension.extensions.istio.io": {("spec", "wasm", "vmConfig", "env"): ("name",)},
+    "VirtualService.networking.istio.io": {},
+    "WasmPlugin.extensions.istio.io": {("spec", "vmConfig", "env"): ("name",)},
+    "WorkloadEntry.networking.istio.io": {},
+    "WorkloadGroup.networking.istio.io": {},
 }
 
 MANAGER_PREFIX = "service_mesh.istio/"

@@ -6,28 +6,38 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..kube.client import Object
 from ..kube.errors import Conflict
 
+_STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<key>[^=\]]+)=(?P<value>[^\]]+)\]")
 _CONFLICT = re.compile(r'conflict with "(?P<manager>[^"]+)"')
 
 
 def fields_of(found: Object | None, manager: str) -> Mapping[str, Any]:
     """The fields that a manager owns by server-side apply (fieldsV1), or an empty mapping."""
-    for entry in _entries(found):
-        if entry.get("manager") == manager and entry.get("operation") == "Apply" and not entry.get("subresource"):
-            return dict(entry.get("fieldsV1") or {})
-    return {}
+    return next((dict(entry.get("fieldsV1") or {}) for entry in _applied(found, manager)), {})
+
+
+def applied_version(found: Object | None, manager: str) -> str:
+    """The apiVersion in which a manager has last applied the object, or nothing."""
+    return next((str(entry.get("apiVersion")) for entry in _applied(found, manager)), "")
 
 
 def managers(found: Object | None) -> list[str]:
     """Everybody who has written the object, the newest last."""
     entries = sorted(_entries(found), key=lambda entry: str(entry.get("time") or ""))
     return list(dict.fromkeys(str(entry.get("manager")) for entry in entries if not entry.get("subresource")))
+
+
+def _applied(found: Object | None, manager: str) -> Iterator[Mapping[str, Any]]:
+    for entry in _entries(found):
+        if entry.get("manager") == manager and entry.get("operation") == "Apply" and not entry.get("subresource"):
+            yield entry
 
 
 def _entries(found: Object | None) -> list[Mapping[str, Any]]:
@@ -43,13 +53,18 @@ def conflicting(error: Conflict) -> list[tuple[str, str]]:
     return pairs
 
 
-def explained(error: Conflict, subject: str) -> Conflict:
-    """The conflict with its managers and fields named, and the way to take them over."""
+def explained(error: Conflict, subject: str, desired: Object, live: Object | None) -> Conflict:
+    """The conflict with managers, fields and both values named, and the way to take the fields over."""
     pairs = conflicting(error)
     if not pairs:
         return error
     owners = sorted({manager for manager, _field in pairs})
-    fields = "; ".join(f"{field} is owned by '{manager}'" for manager, field in pairs)
+    secret = desired.get("kind") == "Secret"
+    fields = "; ".join(
+        f"{field} is owned by '{manager}'" + ("" if secret else _values(field, desired, live))
+        for manager, field in pairs
+        for manager, field in pairs
+    )
     return Conflict(
         f"{subject} has fields that somebody else manages",
         subject=subject,
@@ -58,3 +73,23 @@ def explained(error: Conflict, subject: str) -> Conflict:
         status=error.status,
         details=error.details,
     )
+
+
+def _values(field: str, desired: Object, live: Object | None) -> str:
+    """` (live 90, desired 80)`, where the path leads to plain values."""
+    found = [_at(content, field) for content in (live or {}, desired)]
+    if any(value is None or isinstance(value, (dict, list)) for value in found):
+        return ""
+    return f" (live {found[0]!r}, desired {found[1]!r})"
+
+
+def _at(content: Any, field: str) -> Any:
+    """The value at a path as the server writes it: `.spec.ports[name="http"].number`; None where it leads nowhere."""
+    for step in _STEP.finditer(field):
+        if step["name"] is not None:
+            content = content.get(step["name"]) if isinstance(content, dict) else None
+        else:
+            key, value = step["key"], json.loads(step["value"])
+            items = content if isinstance(content, list) else []
+            content = next((item for item in items if isinstance(item, dict) and item.get(key) == value), None)
+    return content

@@ -13,7 +13,7 @@ validated by its planned schema and marked as not verified.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,7 +24,10 @@ from .coowned import CoOwned, settled
 from .objects import Desired, Key, changed_fields, comparable
 from .order import Ranks, rank
 from .ownership import conflicting, explained, fields_of
+from .parallel import each
 from .planned import Planned
+from .proof import KeyedLists, is_unchanged
+from .read import read
 from .schema import violations
 
 Verb = Literal["create", "update", "delete", "unchanged"]
@@ -52,6 +55,7 @@ class Owner:
     take_ownership_from: tuple[str, ...] = ()
     co_owned: CoOwned = field(default_factory=dict)
     ranks: Ranks = field(default_factory=dict)
+    keyed_lists: Mapping[str, KeyedLists] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,17 +99,43 @@ def make_plan(
     """
     gone = sorted(absent, key=lambda key: (rank(key, owner.ranks), key), reverse=True)
     _refuse_duplicates([*((desired.key, desired.source) for desired in present), *((key, "absent") for key in gone)])
-    existing = _Existing(client, (planned or Planned()).including(desired.content for desired in present))
-    actions = [_present(existing, owner, desired) for desired in _ordered(present, owner.ranks)]
-    return Plan(owner, actions + [_absent(existing, key) for key in gone])
+    world = (planned or Planned()).including(desired.content for desired in present)
+    cluster = _Cluster.read(client, owner, world, _ordered(present, owner.ranks), gone)
+    actions = list(each(cluster.present, _ordered(present, owner.ranks)))
+    return Plan(owner, actions + list(each(cluster.absent, gone)))
 
 
 @dataclass
-class _Existing:
-    """The cluster, with the planned world behind it."""
+class _Cluster:
+    """What is there, with the planned world behind it, and what each object needs."""
 
     client: Client
+    owner: Owner
     planned: Planned
+    resources: dict[Key, Resource] = field(default_factory=dict)
+    live: dict[Key, Object] = field(default_factory=dict)
+    proved: set[Key] = field(default_factory=set)
+
+    @classmethod
+    def read(
+        cls, client: Client, owner: Owner, planned: Planned, present: Sequence[Desired], gone: Sequence[Key]
+    ) -> _Cluster:
+        cluster = cls(client, owner, planned)
+        wanted = {desired.key: desired for desired in present}
+        for key in wanted:
+            cluster.resources[key] = cluster.resource(key)
+            _require_scope(cluster.resources[key], key)
+        for key in gone:
+            cluster._look_up(key)
+
+        def keep(key: Key, live: Object) -> bool:
+            if key in wanted and cluster.is_proved(wanted[key], live):
+                cluster.proved.add(key)
+                return False  # of thousands of unchanged objects nothing has to be remembered
+            return True
+
+        cluster.live = read(client, cluster.resources, keep)
+        return cluster
 
     def resource(self, key: Key) -> Resource:
         try:
@@ -116,14 +146,41 @@ class _Existing:
                 raise
             return resource
 
-    def get(self, resource: Resource, key: Key) -> Object | None:
-        """The live object; of a kind that is only planned there is none."""
+    def _look_up(self, key: Key) -> None:
         try:
-            return self.client.get(resource, key.name, key.namespace or None)
+            self.resources[key] = self.resource(key)
         except UnknownKind:
-            if self.planned.resource(key.api_version, key.kind) is None:
-                raise
-            return None
+            return  # without its CRD there is no such object, and that is what was asked for
+
+    def is_proved(self, desired: Desired, live: Object) -> bool:
+        keyed = self.owner.keyed_lists.get(desired.key.group_kind)
+        return keyed is not None and is_unchanged(self._settled(desired, live), live, self.owner.manager, keyed)
+
+    def _settled(self, desired: Desired, live: Object | None) -> Desired:
+        paths = self.owner.co_owned.get(desired.key.group_kind, ())
+        content = settled(desired.content, live, self.owner.manager, paths)
+        return desired if content is desired.content else Desired(content, desired.source, desired.drop_labels)
+
+    def present(self, desired: Desired) -> Action:
+        key = desired.key
+        resource, live = self.resources[key], self.live.get(key)
+        if key in self.proved:
+            return Action("unchanged", key, resource, desired=desired)
+        desired = self._settled(desired, live)
+        try:
+            after, force = _dry_run(self.client, self.owner, resource, desired, live)
+        except (NotFound, UnknownKind) as error:
+            return _unverified(self, resource, desired, error)
+        return _compared(self.owner, resource, desired, live, after, force)
+
+    def absent(self, key: Key) -> Action:
+        resource, live = self.resources.get(key), self.live.get(key)
+        if resource is None:
+            return Action("unchanged", key, Resource(key.api_version, key.kind, ""), reason="its kind is not served")
+        if live is None:
+            return Action("unchanged", key, resource, reason="it does not exist")
+        self.client.delete(resource, key.name, key.namespace or None, uid=live["metadata"]["uid"], dry_run=True)
+        return Action("delete", key, resource, before=live)
 
 
 def _ordered(present: Sequence[Desired], ranks: Ranks) -> list[Desired]:
@@ -143,20 +200,6 @@ def _refuse_duplicates(wanted: Iterable[tuple[Key, str]]) -> None:
         seen[identity] = source
 
 
-def _present(existing: _Existing, owner: Owner, desired: Desired) -> Action:
-    key = desired.key
-    resource = existing.resource(key)
-    _require_scope(resource, key)
-    live = existing.get(resource, key)
-    content = settled(desired.content, live, owner.manager, owner.co_owned.get(key.group_kind, ()))
-    desired = Desired(content, desired.source, desired.drop_labels)
-    try:
-        after, force = _dry_run(existing.client, owner, resource, desired)
-    except (NotFound, UnknownKind) as error:
-        return _unverified(existing, resource, desired, error)
-    return _compared(owner, resource, desired, live, after, force)
-
-
 def _require_scope(resource: Resource, key: Key) -> None:
     if resource.namespaced == bool(key.namespace):
         return
@@ -169,22 +212,24 @@ def _require_scope(resource: Resource, key: Key) -> None:
     raise InvalidObject(f"{key} cannot be placed", subject=str(key), reason=reason, hint=hint)
 
 
-def _dry_run(client: Client, owner: Owner, resource: Resource, desired: Desired) -> tuple[Object, bool]:
+def _dry_run(
+    client: Client, owner: Owner, resource: Resource, desired: Desired, live: Object | None
+) -> tuple[Object, bool]:
     """The object as it would be, and whether fields have to be taken over by force."""
     try:
         return client.apply(resource, desired.content, owner.manager, dry_run=True), False
     except Conflict as error:
         others = {manager for manager, _field in conflicting(error)}
         if not others or not others <= set(owner.take_ownership_from):
-            raise explained(error, f"{desired.key} on {client.name}") from error
+            raise explained(error, f"{desired.key} on {client.name}", desired.content, live) from error
     return client.apply(resource, desired.content, owner.manager, dry_run=True, force=True), True
 
 
-def _unverified(existing: _Existing, resource: Resource, desired: Desired, error: NotFound | UnknownKind) -> Action:
+def _unverified(cluster: _Cluster, resource: Resource, desired: Desired, error: NotFound | UnknownKind) -> Action:
     """A creation that the server cannot be asked about, because something planned is missing."""
     key = desired.key
-    missing = _missing(existing, key, error)
-    schema = existing.planned.schema(key.api_version, key.kind)
+    missing = _missing(cluster, key, error)
+    schema = cluster.planned.schema(key.api_version, key.kind)
     found = violations(desired.content, schema) if schema else []
     if found:
         raise InvalidObject(
@@ -194,14 +239,14 @@ def _unverified(existing: _Existing, resource: Resource, desired: Desired, error
     return Action("create", key, resource, reason=reason, desired=desired, after=desired.content, verified=False)
 
 
-def _missing(existing: _Existing, key: Key, error: NotFound | UnknownKind) -> str:
+def _missing(cluster: _Cluster, key: Key, error: NotFound | UnknownKind) -> str:
     """What is missing and planned; what is missing and not planned is the error itself."""
     unknown_kind = isinstance(error, UnknownKind)
     if not unknown_kind and error.details.get("kind") != NAMESPACE.plural:
         raise error
-    if key.namespace in existing.planned.namespaces:
+    if key.namespace in cluster.planned.namespaces:
         return f"namespace {key.namespace}"
-    if unknown_kind and (not key.namespace or existing.client.get(NAMESPACE, key.namespace)):
+    if unknown_kind and (not key.namespace or cluster.client.get(NAMESPACE, key.namespace)):
         return f"the CRD of {key.kind}"
     raise NotFound(
         f"The namespace of {key} does not exist",
@@ -233,15 +278,3 @@ def _without_labels(after: Object, labels: Sequence[str]) -> Object:
     if not kept:
         del metadata["labels"]
     return {**after, "metadata": metadata}
-
-
-def _absent(existing: _Existing, key: Key) -> Action:
-    try:
-        resource = existing.resource(key)
-        live = existing.get(resource, key)
-    except UnknownKind:  # without its CRD there is no such object, and that is what was asked for
-        return Action("unchanged", key, Resource(key.api_version, key.kind, ""), reason="its kind is not served")
-    if live is None:
-        return Action("unchanged", key, resource, reason="it does not exist")
-    existing.client.delete(resource, key.name, key.namespace or None, uid=live["metadata"]["uid"], dry_run=True)
-    return Action("delete", key, resource, before=live)

@@ -1,0 +1,96 @@
+"""An object is proved unchanged, or the server has to say: never the other way round."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.proof import is_unchanged
+
+MANAGER = "service_mesh.istio/config"
+KEYED = {("spec", "ports"): ("name",)}
+CONTENT: dict[str, Any] = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "ServiceEntry",
+    "metadata": {"name": "shop", "namespace": "web", "labels": {"app.io/name": "shop"}},
+    "spec": {"hosts": ["a", "b"], "ports": [{"name": "http", "number": 80}], "selector": {}, "flag": True},
+}
+# As the API server wrote it for the object above.
+OWNED = {
+    "f:metadata": {"f:labels": {"f:app.io/name": {}}},
+    "f:spec": {
+        "f:flag": {},
+        "f:hosts": {},
+        "f:ports": {'k:{"name":"http"}': {".": {}, "f:name": {}, "f:number": {}}},
+        "f:selector": {},
+    },
+}
+
+
+def live(**changes: Any) -> dict[str, Any]:
+    """The object as the server has it: with what others and defaults have added."""
+    entry = {"manager": MANAGER, "operation": "Apply", "apiVersion": "networking.istio.io/v1", "fieldsV1": OWNED}
+    found = copy.deepcopy(CONTENT)
+    found["metadata"] |= {"uid": "1", "managedFields": [{**entry, **changes}]}
+    found["metadata"]["labels"]["other"] = "theirs"
+    found["spec"]["exportTo"] = ["*"]
+    found["spec"]["ports"].insert(0, {"name": "theirs", "number": 1})
+    found["status"] = {}
+    return found
+
+
+def proved(desired: dict[str, Any], found: dict[str, Any], *drop: str) -> bool:
+    return is_unchanged(Desired(desired, drop_labels=drop), found, MANAGER, KEYED)
+
+
+def test_what_is_as_it_shall_be_is_proved() -> None:
+    assert proved(CONTENT, live())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [("metadata", "labels", "app.io/name"), ("spec", "hosts"), ("spec", "ports", 0, "number"), ("spec", "flag")],
+)
+def test_any_other_value_is_not(path: tuple[str | int, ...]) -> None:
+    desired = copy.deepcopy(CONTENT)
+    place: Any = desired
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = 1 if path[-1] == "flag" else ["a"] if path[-1] == "hosts" else 81 if path[-1] == "number" else "x"
+    assert not proved(desired, live())
+
+
+@pytest.mark.parametrize("left_out", ["hosts", "ports", "selector", "flag"])
+def test_what_the_inventory_drops_has_to_go(left_out: str) -> None:
+    desired = copy.deepcopy(CONTENT)
+    del desired["spec"][left_out]
+    assert not proved(desired, live())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"manager": "kubectl"},
+        {"operation": "Update"},
+        {"subresource": "status"},
+        {"apiVersion": "networking.istio.io/v1beta1"},
+        {"fieldsV1": {}},
+    ],
+)
+def test_fields_have_to_be_ours_in_the_same_version(changes: dict[str, Any]) -> None:
+    assert not proved(CONTENT, live(**changes))
+
+
+def test_what_cannot_be_known_is_left_to_the_server() -> None:
+    with_null, without_key = copy.deepcopy(CONTENT), copy.deepcopy(CONTENT)
+    with_null["spec"]["flag"] = None
+    without_key["spec"]["ports"] = [{"number": 80}]
+    assert not proved(with_null, live())
+    assert not proved(without_key, live())
+
+
+def test_a_label_that_has_to_go_is_a_change() -> None:
+    assert not proved(CONTENT, live(), "other")
+    assert proved(CONTENT, live(), "absent")
