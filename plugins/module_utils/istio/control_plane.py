@@ -16,8 +16,9 @@ from typing import Any
 
 from ..kube.client import Client, Object
 from ..kube.resources import DEPLOYMENT
-from ..reconcile.engine import Outcome, reconcile
+from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired
+from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from . import facts, modes

@@ -13,8 +13,9 @@ from typing import Any
 from ..kube.client import Object
 from ..kube.resources import DEPLOYMENT
 from ..kube.wait import deployment_available
-from ..reconcile.engine import Outcome, reconcile
+from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired, Key
+from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from . import facts, modes

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from ..kube.client import Client
 from ..kube.errors import Failure
 from ..kube.resources import NAMESPACE
-from ..reconcile.engine import Outcome, reconcile
+from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired
+from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from .facts import INJECTION_LABEL, MANAGER_PREFIX, REVISION_LABEL, SYSTEM_NAMESPACES

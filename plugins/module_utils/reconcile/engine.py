@@ -2,174 +2,209 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Carrying out a plan, and telling what was done.
+"""Carrying out a plan.
 
+Objects of one rank are written side by side, ranks one after the other.
 Namespaces and CRDs come first; what could not be verified before them is then
-dry-run like everything else, before the first of it is written.
+dry-run like everything else, before the first of it is written. When something
+fails, the policy decides: restore what was touched, stop, or go on.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import groupby
+from typing import Literal
 
-from ..kube.client import Object
-from ..kube.errors import Failure
+from ..kube.client import Client, Object
+from ..kube.errors import Failure, Interrupted, ServerError, TimedOut, Unreachable
 from ..kube.resources import CRD
 from ..kube.wait import crd_established
-from .objects import Desired, Key, secrets_of, shown
-from .order import is_foundation
+from .objects import Desired, Key, secrets_of
+from .order import is_foundation, rank
+from .outcome import Outcome
+from .parallel import each
 from .plan import Action, Owner, Plan, make_plan
+from .rollback import Done, restore
 from .run import Run
+
+OnError = Literal["rollback", "stop", "continue"]
+ON_ERROR: tuple[OnError, ...] = ("rollback", "stop", "continue")
+Review = Callable[[Plan], Iterable[str]]
 
 _CRD_SECONDS = 60.0
 _SHOWN = 10
-VERBS = ("create", "update", "delete", "unchanged")
-
-
-@dataclass
-class Outcome:
-    """What a task did, or in check mode would do; every module's result is made of it."""
-
-    actions: list[Action] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
-    extra: dict[str, Any] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def changed(self) -> bool:
-        return any(action.writes for action in self.actions)
-
-    def plan(self) -> list[dict[str, Any]]:
-        return [_row(action) for action in self.actions if action.writes]
-
-    def summary(self) -> dict[str, int]:
-        counts = Counter(str(action.verb) for action in self.actions)
-        return {verb: counts[verb] for verb in VERBS}
-
-    def diff(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "before_header": _header(action, action.before),
-                "after_header": _header(action, action.after),
-                "before": shown(action.before),
-                "after": shown(action.after),
-            }
-            for action in self.actions
-            if action.writes
-        ]
 
 
 class PartlyDone(Failure):
-    """A run that stopped in the middle: what was done and what was not."""
+    """A run that failed in the middle: what was done, what was taken back, what is left."""
 
     code = "partly_done"
-    changed = True
 
-    def __init__(self, error: Failure, done: Sequence[Action], left: Sequence[Action]) -> None:
-        made = ", ".join(f"{action.verb} {action.key}" for action in done[-_SHOWN:])
-        made = f"{len(done) - _SHOWN} and {made}" if len(done) > _SHOWN else made
+    def __init__(self, error: Failure, account: str, changed: bool) -> None:
         onwards = error.hint or "Run the task again: it goes on from here"
-        hint = f"Done before it: {made}. Not done: {len(left)} more. {onwards}"
-        super().__init__(error.what, subject=error.subject, reason=error.reason, hint=hint)
+        super().__init__(error.what, subject=error.subject, reason=error.reason, hint=f"{account}. {onwards}")
         self.cause = error
+        self.changed = changed
 
     def as_dict(self) -> dict[str, str]:
         return {**super().as_dict(), "code": self.cause.code}
 
 
-def reconcile(run: Run, owner: Owner, present: Sequence[Desired], absent: Iterable[Key] = ()) -> Outcome:
-    """Plan, and unless in check mode carry out; the one way in which this collection writes."""
+def reconcile(
+    run: Run,
+    owner: Owner,
+    present: Sequence[Desired],
+    absent: Iterable[Key] = (),
+    *,
+    on_error: OnError = "rollback",
+    review: Review | None = None,
+) -> Outcome:
+    """Plan, and unless in check mode carry out; the one way in which this collection writes.
+
+    `review` sees the plan before the first write: it may raise a Failure, and returns warnings.
+    """
     try:
-        return _reconcile(run, owner, present, absent)
+        plan = make_plan(run.client, owner, present, absent, run.planned)
+        warnings = list(review(plan)) if review else []
+        actions = _planned(run, plan) if run.check_mode else _Writing(run, plan, on_error).carry_out()
+        return Outcome(actions, warnings=warnings)
     except Failure as error:
         error.hide(secrets_of(desired.content for desired in present))
         raise
 
 
-def _reconcile(run: Run, owner: Owner, present: Sequence[Desired], absent: Iterable[Key]) -> Outcome:
-    plan = make_plan(run.client, owner, present, absent, run.planned)
-    if run.check_mode:
-        created = [action.desired.content for action in plan.writes if action.verb == "create" and action.desired]
-        foundations = [content for content in created if is_foundation(Key.of(content))]
-        run.planned = run.planned.including(foundations) if foundations else run.planned
-        return Outcome(plan.actions)
-    return Outcome(_carry_out(run, plan))
-
-
-def _carry_out(run: Run, plan: Plan) -> list[Action]:
-    done: list[Action] = []
-    first = [action for action in plan.writes if is_foundation(action.key) and action.verb == "create"]
-    try:
-        _write_all(run, plan.owner, first, done)
-        _await_crds(run, first)
-        plan = _verified(run, plan)
-        rest = [action for action in plan.writes if action not in first]
-        _write_all(run, plan.owner, rest, done)
-    except Failure as error:
-        if not done:
-            raise
-        written = {action.key for action in done}
-        raise PartlyDone(error, done, [action for action in plan.writes if action.key not in written]) from error
+def _planned(run: Run, plan: Plan) -> list[Action]:
+    """Leave what would be created, and others will need, for later tasks of this run."""
+    created = [action.desired.content for action in plan.writes if action.verb == "create" and action.desired]
+    foundations = [content for content in created if is_foundation(Key.of(content))]
+    if foundations:
+        run.planned = run.planned.including(foundations)
     return plan.actions
 
 
-def _write_all(run: Run, owner: Owner, actions: Sequence[Action], done: list[Action]) -> None:
-    for action in actions:
-        run.before_write()
-        _write(run, owner, action)
-        done.append(action)
+@dataclass
+class _Writing:
+    """One plan being carried out."""
+
+    run: Run
+    plan: Plan
+    on_error: OnError
+    done: list[Done] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def carry_out(self) -> list[Action]:
+        first = [action for action in self.plan.writes if is_foundation(action.key) and action.verb == "create"]
+        try:
+            self._write_waves(first)
+            self._await_crds(first)
+            self._verify()
+            self._write_waves([action for action in self.plan.writes if action not in first])
+        except Failure as error:
+            raise self._ended(error) from error
+        if self.failures:
+            raise self._ended(self.failures[0])
+        return self.plan.actions
+
+    def _write_waves(self, actions: Sequence[Action]) -> None:
+        for wave in _waves(actions, self.plan.owner):
+            for _written in each(self._write_one, wave):
+                pass
+
+    def _write_one(self, action: Action) -> None:
+        self.run.before_write()
+        try:
+            result = _write(self.run, self.plan.owner, action)
+        except Failure as error:
+            self._notice_effect(action, error)
+            if self.on_error != "continue" or isinstance(error, Interrupted):
+                raise
+            self.failures.append(error)
+            return
+        with self.lock:
+            self.done.append(Done(action, result))
+
+    def _notice_effect(self, action: Action, error: Failure) -> None:
+        """A write whose answer was lost may have taken effect: what is there then has to be taken back, too."""
+        if not isinstance(error, (Unreachable, TimedOut, ServerError)):
+            return
+        try:
+            now = self.run.client.get(action.resource, action.key.name, action.key.namespace or None)
+        except Failure:
+            return
+        if _version(now) != _version(action.before):
+            with self.lock:
+                self.done.append(Done(action, now))
+
+    def _await_crds(self, actions: Sequence[Action]) -> None:
+        wait = self.run.wait(_CRD_SECONDS)
+        for action in actions:
+            if action.resource.kind == CRD.kind:
+                wait.until(CRD, action.key.name, None, crd_established)
+
+    def _verify(self) -> None:
+        """Ask the server what it could not be asked before namespaces and CRDs were there."""
+        questions = [action.desired for action in self.plan.actions if not action.verified and action.desired]
+        if not questions:
+            return
+        answers = {action.key: action for action in make_plan(self.run.client, self.plan.owner, questions).actions}
+        self.plan = Plan(self.plan.owner, [answers.get(action.key, action) for action in self.plan.actions])
+
+    def _ended(self, error: Failure) -> Failure:
+        """The error, with an account of what happened to the rest."""
+        if not self.done and len(self.failures) < 2:
+            return error
+        if self.on_error == "rollback" and not isinstance(error, Interrupted):
+            return self._taken_back(error)
+        left = len(self.plan.writes) - len(self.done)
+        also = f" ({len(self.failures)} failed)" if self.failures else ""
+        account = f"Done: {_named(done.action.key for done in self.done)}. Not done: {left}{also}"
+        return PartlyDone(error, account, changed=bool(self.done))
+
+    def _taken_back(self, error: Failure) -> Failure:
+        left = restore(self.run, self.plan.owner, self.done)
+        restored = len(self.done) - len(left)
+        account = f"What this run had changed before is restored: {restored} of {len(self.done)}"
+        if left:
+            account += f". Not restored: {'; '.join(f'{key} ({why})' for key, why in left)}"
+        return PartlyDone(error, account, changed=bool(left))
 
 
-def _write(run: Run, owner: Owner, action: Action) -> None:
-    namespace = action.key.namespace or None
+def _version(found: Object | None) -> str:
+    return str(found["metadata"]["resourceVersion"]) if found else ""
+
+
+def _waves(actions: Sequence[Action], owner: Owner) -> Iterator[list[Action]]:
+    """Actions that may be written side by side: the plan is in order already."""
+    for _rank, wave in groupby(actions, key=lambda action: (action.verb == "delete", rank(action.key, owner.ranks))):
+        yield list(wave)
+
+
+def _write(run: Run, owner: Owner, action: Action) -> Object | None:
+    """Carry out one action; return the object as it is now, None when it is gone."""
+    client, namespace = run.client, action.key.namespace or None
     if action.verb == "delete" and action.before:
         uid = action.before["metadata"]["uid"]
-        run.client.delete(action.resource, action.key.name, namespace, uid=uid, dry_run=False)
-        return
-    if action.desired is None:
-        return
-    dropped = _labels_to_drop(action)
+        client.delete(action.resource, action.key.name, namespace, uid=uid, dry_run=False)
+        return None
+    desired = action.desired or Desired({})
+    _drop_labels(client, owner, action, desired)
+    return client.apply(action.resource, desired.content, owner.manager, dry_run=False, force=action.force)
+
+
+def _drop_labels(client: Client, owner: Owner, action: Action, desired: Desired) -> None:
+    labels = (action.before or {}).get("metadata", {}).get("labels", {})
+    dropped = [name for name in desired.drop_labels if name in labels]
     if dropped:
         patch = {"metadata": {"labels": dict.fromkeys(dropped)}}
-        run.client.merge(action.resource, action.key.name, namespace, patch, owner.manager, dry_run=False)
-        run.before_write()
-    run.client.apply(action.resource, action.desired.content, owner.manager, dry_run=False, force=action.force)
+        namespace = action.key.namespace or None
+        client.merge(action.resource, action.key.name, namespace, patch, owner.manager, dry_run=False)
 
 
-def _labels_to_drop(action: Action) -> list[str]:
-    labels = (action.before or {}).get("metadata", {}).get("labels", {})
-    return [name for name in (action.desired.drop_labels if action.desired else ()) if name in labels]
-
-
-def _await_crds(run: Run, actions: Sequence[Action]) -> None:
-    wait = run.wait(_CRD_SECONDS)
-    for action in actions:
-        if action.resource.kind == CRD.kind:
-            wait.until(CRD, action.key.name, None, crd_established)
-
-
-def _verified(run: Run, plan: Plan) -> Plan:
-    """The plan with the server's word on what it could not be asked before."""
-    open_questions = [action.desired for action in plan.actions if not action.verified and action.desired]
-    if not open_questions:
-        return plan
-    answered = {action.key: action for action in make_plan(run.client, plan.owner, open_questions).actions}
-    return Plan(plan.owner, [answered.get(action.key, action) for action in plan.actions])
-
-
-def _row(action: Action) -> dict[str, Any]:
-    return {
-        "action": action.verb,
-        "kind": action.key.kind,
-        "namespace": action.key.namespace,
-        "name": action.key.name,
-        "fields": list(action.fields),
-        "reason": action.reason,
-    }
-
-
-def _header(action: Action, found: Object | None) -> str:
-    return str(action.key) if found else f"{action.key} (does not exist)"
+def _named(keys: Iterable[Key]) -> str:
+    names = [str(key) for key in keys]
+    shown = ", ".join(names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown or "nothing"

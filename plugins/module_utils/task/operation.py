@@ -26,7 +26,7 @@ from ..kube.client import Client
 from ..kube.connection import connect
 from ..kube.errors import Bug, Failure, Interrupted
 from ..kube.kubeconfig import ConnectionOptions
-from ..reconcile.engine import Outcome
+from ..reconcile.outcome import Outcome
 from ..reconcile.planned import FACT, Planned
 from ..reconcile.run import Run
 from .arguments import CONNECTION, ArgumentSpec
