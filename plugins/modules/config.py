@@ -28,25 +28,25 @@ options:
     type: list
     elements: dict
     suboptions:
-      name:
+      name: &name
         description:
           - Name of the object.
         type: str
         required: true
-      namespace:
+      namespace: &namespace
         description:
           - Namespace of the object.
         type: str
         required: true
-      labels:
+      labels: &labels
         description:
           - Labels of the object.
         type: dict
-      annotations:
+      annotations: &annotations
         description:
           - Annotations of the object.
         type: dict
-      state:
+      state: &state
         description:
           - Whether this object shall be there; O(state) unless given.
         type: str
@@ -85,38 +85,19 @@ options:
         elements: str
   destination_rules:
     description:
-      - >-
-          Objects of the kind C(DestinationRule), each with the options of M(service_mesh.istio.destination_rule);
-          its C(service_host) is called C(host) here.
+      - Objects of the kind C(DestinationRule), each with the options of M(service_mesh.istio.destination_rule).
+      - What that module calls C(spec_host) is called C(host) here, where no other option has the name.
     type: list
     elements: dict
     suboptions:
-      name:
-        description:
-          - Name of the object.
-        type: str
-        required: true
-      namespace:
-        description:
-          - Namespace of the object.
-        type: str
-        required: true
-      labels:
-        description:
-          - Labels of the object.
-        type: dict
-      annotations:
-        description:
-          - Annotations of the object.
-        type: dict
-      state:
-        description:
-          - Whether this object shall be there; O(state) unless given.
-        type: str
-        choices: [present, absent]
+      name: *name
+      namespace: *namespace
+      labels: *labels
+      annotations: *annotations
+      state: *state
       host:
         description:
-          - The service that the rule is for.
+          - The service that the rule is for. An object cannot be without it.
         type: str
       traffic_policy:
         description:
@@ -142,29 +123,11 @@ options:
     type: list
     elements: dict
     suboptions:
-      name:
-        description:
-          - Name of the object.
-        type: str
-        required: true
-      namespace:
-        description:
-          - Namespace of the object.
-        type: str
-        required: true
-      labels:
-        description:
-          - Labels of the object.
-        type: dict
-      annotations:
-        description:
-          - Annotations of the object.
-        type: dict
-      state:
-        description:
-          - Whether this object shall be there; O(state) unless given.
-        type: str
-        choices: [present, absent]
+      name: *name
+      namespace: *namespace
+      labels: *labels
+      annotations: *annotations
+      state: *state
       servers:
         description:
           - Ports with their hosts and TLS settings.
@@ -180,32 +143,14 @@ options:
     type: list
     elements: dict
     suboptions:
-      name:
-        description:
-          - Name of the object.
-        type: str
-        required: true
-      namespace:
-        description:
-          - Namespace of the object.
-        type: str
-        required: true
-      labels:
-        description:
-          - Labels of the object.
-        type: dict
-      annotations:
-        description:
-          - Annotations of the object.
-        type: dict
-      state:
-        description:
-          - Whether this object shall be there; O(state) unless given.
-        type: str
-        choices: [present, absent]
+      name: *name
+      namespace: *namespace
+      labels: *labels
+      annotations: *annotations
+      state: *state
       hosts:
         description:
-          - Hosts of the service.
+          - Hosts of the service. An object cannot be without them.
         type: list
         elements: str
       addresses:
@@ -247,35 +192,178 @@ options:
           - Names that the service's certificate may have.
         type: list
         elements: str
-  peer_authentications:
+  sidecars:
     description:
-      - Objects of the kind C(PeerAuthentication), each with the options of M(service_mesh.istio.peer_authentication).
+      - Objects of the kind C(Sidecar), each with the options of M(service_mesh.istio.sidecar).
     type: list
     elements: dict
     suboptions:
-      name:
+      name: *name
+      namespace: *namespace
+      labels: *labels
+      annotations: *annotations
+      state: *state
+      workload_selector:
         description:
-          - Name of the object.
-        type: str
-        required: true
-      namespace:
-        description:
-          - Namespace of the object.
-        type: str
-        required: true
-      labels:
-        description:
-          - Labels of the object.
+          - Labels of the workloads that it is for. Without it, all of the namespace.
         type: dict
-      annotations:
+      ingress:
         description:
-          - Annotations of the object.
+          - Listeners for traffic to the workload. Without it, they follow from the Pod's own services.
+        type: list
+        elements: dict
+      egress:
+        description:
+          - Hosts that the workload can reach, by listener; everything else is unknown to its proxy.
+        type: list
+        elements: dict
+      inbound_connection_pool:
+        description:
+          - Limits on connections to the workload, on all ports that say nothing else.
         type: dict
-      state:
+      outbound_traffic_policy:
         description:
-          - Whether this object shall be there; O(state) unless given.
+          - What happens to traffic for hosts that the mesh does not know.
+        type: dict
+  workload_entries:
+    description:
+      - Objects of the kind C(WorkloadEntry), each with the options of M(service_mesh.istio.workload_entry).
+    type: list
+    elements: dict
+    suboptions:
+      name: *name
+      namespace: *namespace
+      labels: *labels
+      annotations: *annotations
+      state: *state
+      address:
+        description:
+          - >-
+            Address of the workload: an IP, a host name, or the path of a Unix socket as V(unix:///path).
         type: str
-        choices: [present, absent]
+      ports:
+        description:
+          - Ports of the workload, as numbers by the name of the service's port.
+        type: dict
+      spec_labels:
+        description:
+          - Labels of the workload, by which services and policies select it.
+          - It is C(labels) of the spec; the object itself has labels, too, and they select nothing.
+        type: dict
+      network:
+        description:
+          - The network that the address belongs to, when not every other workload reaches it directly.
+        type: str
+      locality:
+        description:
+          - Where the workload runs, as V(region/zone/subzone), for load balancing by distance.
+        type: str
+      weight:
+        description:
+          - Its share of the traffic, relative to the other endpoints.
+        type: int
+      service_account:
+        description:
+          - The service account in the workload's certificate; it has to be one of its namespace.
+        type: str
+  workload_groups:
+    description:
+      - Objects of the kind C(WorkloadGroup), each with the options of M(service_mesh.istio.workload_group).
+    type: list
+    elements: dict
+    suboptions:
+      name: *name
+      namespace: *namespace
+      labels: *labels
+      annotations: *annotations
+      state: *state
+      metadata:
+        description:
+          - Labels and annotations of the entries that are made from it.
+        type: dict
+      template:
+        description:
+          - What the entries have in common, as the spec of a C(WorkloadEntry) without an address.
+          - An object cannot be without it.
+        type: dict
+      probe:
+        description:
+          - How the machine's agent finds out whether the workload is healthy.
+        type: dict
+  envoy_filters:
+    description:
+      - Objects of the kind C(EnvoyFilter), each with the options of M(service_mesh.istio.envoy_filter).
+    type: list
+    elements: dict
+    suboptions:
+      name: *name
+      namespace: *namespace
+      labels: *labels
+      annotations: *annotations
+      state: *state
+      workload_selector:
+        description:
+          - Labels of the workloads that it is for. Without it, all of the namespace.
+        type: dict
+      target_refs:
+        description:
+          - The Gateway API objects that it is for.
+        type: list
+        elements: dict
+      config_patches:
+        description:
+          - >-
+            What is changed, and where: the part of the configuration, the match, the patch.
+        type: list
+        elements: dict
+      priority:
+        description:
+          - >-
+            Its place among the patches of a proxy: the lowest number comes first. Istio's own default is V(0).
+        type: int
+  proxy_configs:
+    description:
+      - Objects of the kind C(ProxyConfig), each with the options of M(service_mesh.istio.proxy_config).
+    type: list
+    elements: dict
+    suboptions:
+      name: *name
+      namespace: *namespace
+      labels: *labels
+      annotations: *annotations
+      state: *state
+      selector:
+        description:
+          - Labels of the workloads that it is for. Without it, all of the namespace.
+        type: dict
+      concurrency:
+        description:
+          - >-
+            Number of worker threads of a proxy; V(0) is one for each core. Without it, it follows from the CPU
+            limit.
+        type: int
+      environment_variables:
+        description:
+          - Environment variables of the proxy, as texts by name.
+        type: dict
+      image:
+        description:
+          - >-
+            Which variant of the proxy's image is used, such as C({imageType: distroless}).
+        type: dict
+  peer_authentications:
+    description:
+      - >-
+        Objects of the kind C(PeerAuthentication), each with the options of
+        M(service_mesh.istio.peer_authentication).
+    type: list
+    elements: dict
+    suboptions:
+      name: *name
+      namespace: *namespace
+      labels: *labels
+      annotations: *annotations
+      state: *state
       selector:
         description:
           - Labels of the workloads that it is for. Without it, all of the namespace.
@@ -286,7 +374,7 @@ options:
         type: dict
       port_level_mtls:
         description:
-          - The mode for single ports; needs the selector.
+          - The mode for single ports; needs a selector.
         type: dict
   request_authentications:
     description:
@@ -296,29 +384,11 @@ options:
     type: list
     elements: dict
     suboptions:
-      name:
-        description:
-          - Name of the object.
-        type: str
-        required: true
-      namespace:
-        description:
-          - Namespace of the object.
-        type: str
-        required: true
-      labels:
-        description:
-          - Labels of the object.
-        type: dict
-      annotations:
-        description:
-          - Annotations of the object.
-        type: dict
-      state:
-        description:
-          - Whether this object shall be there; O(state) unless given.
-        type: str
-        choices: [present, absent]
+      name: *name
+      namespace: *namespace
+      labels: *labels
+      annotations: *annotations
+      state: *state
       selector:
         description:
           - Labels of the workloads that it is for. Without it, all of the namespace.
@@ -345,29 +415,11 @@ options:
     type: list
     elements: dict
     suboptions:
-      name:
-        description:
-          - Name of the object.
-        type: str
-        required: true
-      namespace:
-        description:
-          - Namespace of the object.
-        type: str
-        required: true
-      labels:
-        description:
-          - Labels of the object.
-        type: dict
-      annotations:
-        description:
-          - Annotations of the object.
-        type: dict
-      state:
-        description:
-          - Whether this object shall be there; O(state) unless given.
-        type: str
-        choices: [present, absent]
+      name: *name
+      namespace: *namespace
+      labels: *labels
+      annotations: *annotations
+      state: *state
       selector:
         description:
           - Labels of the workloads that it is for. Without it, all of the namespace.
@@ -394,6 +446,180 @@ options:
       provider:
         description:
           - Who decides when the action is V(CUSTOM).
+        type: dict
+  telemetries:
+    description:
+      - Objects of the kind C(Telemetry), each with the options of M(service_mesh.istio.telemetry).
+    type: list
+    elements: dict
+    suboptions:
+      name: *name
+      namespace: *namespace
+      labels: *labels
+      annotations: *annotations
+      state: *state
+      selector:
+        description:
+          - Labels of the workloads that it is for. Without it, all of the namespace.
+        type: dict
+      target_ref:
+        description:
+          - The Gateway API object that it is for.
+        type: dict
+      target_refs:
+        description:
+          - The Gateway API objects that it is for.
+        type: list
+        elements: dict
+      tracing:
+        description:
+          - Which requests are traced, and with which tags.
+        type: list
+        elements: dict
+      metrics:
+        description:
+          - Which metrics are made, and with which tags.
+        type: list
+        elements: dict
+      access_logging:
+        description:
+          - Which requests are logged, and where.
+        type: list
+        elements: dict
+  wasm_plugins:
+    description:
+      - Objects of the kind C(WasmPlugin), each with the options of M(service_mesh.istio.wasm_plugin).
+    type: list
+    elements: dict
+    suboptions:
+      name: *name
+      namespace: *namespace
+      labels: *labels
+      annotations: *annotations
+      state: *state
+      selector:
+        description:
+          - Labels of the workloads that it is for. Without it, all of the namespace.
+        type: dict
+      target_ref:
+        description:
+          - The Gateway API object that it is for.
+        type: dict
+      target_refs:
+        description:
+          - The Gateway API objects that it is for.
+        type: list
+        elements: dict
+      url:
+        description:
+          - >-
+            Where the module comes from: V(oci://), V(http://), V(https://) or V(file://). Without a scheme, a
+            registry for images.
+          - An object cannot be without it.
+        type: str
+      sha256:
+        description:
+          - Checksum of the module. A proxy refuses another one.
+        type: str
+      image_pull_policy:
+        description:
+          - When the module is fetched anew.
+        type: str
+        choices: [UNSPECIFIED_POLICY, IfNotPresent, Always]
+      image_pull_secret:
+        description:
+          - Name of the Secret, in the same namespace, with the credentials for the registry.
+        type: str
+      verification_key:
+        description:
+          - Public key with which the signature of the module is verified.
+        type: str
+      plugin_config:
+        description:
+          - Configuration for the module, which alone knows what it means.
+        type: dict
+      plugin_name:
+        description:
+          - The module's own name for the plugin, where it contains several.
+        type: str
+      phase:
+        description:
+          - Where among the other filters it runs. Istio's own default is near the end, before the router.
+        type: str
+        choices: [UNSPECIFIED_PHASE, AUTHN, AUTHZ, STATS]
+      priority:
+        description:
+          - >-
+            Its place among the plugins of a phase: the highest number comes first.
+        type: int
+      fail_strategy:
+        description:
+          - >-
+            What happens to traffic when the module cannot be loaded or dies. Istio's own default is
+            V(FAIL_CLOSE).
+        type: str
+        choices: [FAIL_CLOSE, FAIL_OPEN, FAIL_RELOAD]
+      vm_config:
+        description:
+          - Configuration of the virtual machine that runs the module, such as environment variables.
+        type: dict
+      match:
+        description:
+          - Which traffic it is for, by port and direction. Without it, all.
+        type: list
+        elements: dict
+      type:
+        description:
+          - Whether it works on requests or on connections. Istio's own default is V(HTTP).
+        type: str
+        choices: [UNSPECIFIED_PLUGIN_TYPE, HTTP, NETWORK]
+  traffic_extensions:
+    description:
+      - >-
+        Objects of the kind C(TrafficExtension), each with the options of
+        M(service_mesh.istio.traffic_extension).
+    type: list
+    elements: dict
+    suboptions:
+      name: *name
+      namespace: *namespace
+      labels: *labels
+      annotations: *annotations
+      state: *state
+      selector:
+        description:
+          - Labels of the workloads that it is for. Without it, all of the namespace.
+        type: dict
+      target_refs:
+        description:
+          - The Gateway API objects that it is for.
+        type: list
+        elements: dict
+      phase:
+        description:
+          - Where among the other filters it runs. Istio's own default is near the end, before the router.
+        type: str
+        choices: [UNSPECIFIED, AUTHN, AUTHZ, STATS]
+      priority:
+        description:
+          - >-
+            Its place among the extensions of a phase: the highest number comes first.
+        type: int
+      match:
+        description:
+          - Which traffic it is for, by port and direction. Without it, all.
+        type: list
+        elements: dict
+      wasm:
+        description:
+          - >-
+            A WebAssembly module: where it comes from and how it is run.
+          - An object has either this or C(lua).
+        type: dict
+      lua:
+        description:
+          - A script in Lua.
+          - An object has either this or C(wasm).
         type: dict
 extends_documentation_fragment:
   - service_mesh.istio.attributes

@@ -20,9 +20,10 @@ description:
     The first level of its spec are options; what stands deeper is written as Istio documents it, in camelCase,
     and is never converted.
 options:
-  service_host:
+  spec_host:
     description:
-      - The service that the rule is for (C(host) of its spec; O(host) is the API server's).
+      - The service that the rule is for. An object cannot be without it.
+      - It is C(host) of the spec; the option of that name is the API server's.
     type: str
   traffic_policy:
     description:
@@ -56,7 +57,7 @@ EXAMPLES = r"""
     context: east
     name: reviews
     namespace: shop
-    service_host: reviews
+    spec_host: reviews
     subsets:
       - {name: v1, labels: {version: v1}}
       - {name: v2, labels: {version: v2}}

@@ -22,7 +22,7 @@ description:
 options:
   hosts:
     description:
-      - Hosts of the service.
+      - Hosts of the service. An object cannot be without them.
     type: list
     elements: str
   addresses:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import KINDS, Kind, module_options
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kind import Kind, module_options
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import KINDS
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.arguments import CONNECTION
 from integration.support.bed import Cluster

@@ -16,8 +16,9 @@ from ..reconcile.engine import Outcome, reconcile
 from ..reconcile.objects import Desired, Key
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
-from .facts import MANAGER_PREFIX
-from .kinds import KINDS, RANKS, Kind, manifest
+from .facts import KEYED_LISTS, MANAGER_PREFIX
+from .kind import Kind, manifest
+from .kinds import KINDS, RANKS
 
 MANAGER = f"{MANAGER_PREFIX}config"
 
@@ -39,7 +40,12 @@ class Config:
 
 def run_config(run: Run, wanted: Config) -> Outcome:
     """Bring the objects to what is wanted."""
-    return reconcile(run, Owner(MANAGER, wanted.take_ownership_from, ranks=RANKS), wanted.present, wanted.absent)
+    return reconcile(
+        run,
+        Owner(MANAGER, wanted.take_ownership_from, ranks=RANKS, keyed_lists=KEYED_LISTS),
+        wanted.present,
+        wanted.absent,
+    )
 
 
 def config_of_kind(kind: Kind, params: Mapping[str, Any]) -> Config:

@@ -16,7 +16,8 @@ from typing import Any
 
 from ..istio import injection, modes
 from ..istio.charts import CHARTS
-from ..istio.kinds import KINDS, Kind, SpecOption
+from ..istio.kind import Kind, SpecOption
+from ..istio.kinds import KINDS
 
 Options = Mapping[str, Any]
 _RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if")
@@ -121,7 +122,8 @@ def spec_of_lists() -> ArgumentSpec:
 
 
 def _option(option: SpecOption) -> dict[str, Any]:
-    spec: dict[str, Any] = {"type": option.type}
+    # Istio's specs name secrets and keys (image_pull_secret, verification_key) and hold none.
+    spec: dict[str, Any] = {"type": option.type, "no_log": False}
     if option.elements:
         spec["elements"] = option.elements
     if option.choices:

@@ -15,7 +15,7 @@ from ..istio.config import Config, config_of_kind, config_of_many, run_config
 from ..istio.control_plane import COMPONENTS, ControlPlane, run_control_plane
 from ..istio.gateways import GatewayDeployment, run_gateway_deployment
 from ..istio.injection import NamespaceInjection, namespace_injection, run_injection
-from ..istio.kinds import Kind, module_options
+from ..istio.kind import Kind, module_options
 from ..istio.status import mesh_status
 from ..reconcile.engine import Outcome
 from ..reconcile.run import Run
@@ -37,12 +37,19 @@ from .operation import Operation, Params
 def kind_operation(kind: Kind) -> Operation[Config]:
     """The operation of a module that applies objects of one kind."""
 
-    names = module_options(kind, CONNECTION.options)
+    common = STATE + OWNERSHIP
+    names = module_options(kind, (CONNECTION + common).options)
 
     def prepare(params: Params) -> Config:
         return config_of_kind(kind, {**params, **{name: params[names[name]] for name in kind.options}})
 
-    return Operation(kind.name, spec_of_kind(kind, names) + STATE + OWNERSHIP, prepare, run_config)
+    return Operation(kind.name, spec_of_kind(kind, names) + _needs(kind, names) + common, prepare, run_config)
+
+
+def _needs(kind: Kind, names: Mapping[str, str]) -> ArgumentSpec:
+    """What an object of the kind cannot be without."""
+    needed = [names[name] for name, option in kind.options.items() if option.required]
+    return ArgumentSpec({}, {"required_if": [("state", "present", needed)]} if needed else {})
 
 
 CONFIG: Operation[Config] = Operation(

@@ -6,19 +6,31 @@ import copy
 from typing import Any
 
 import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kind import Kind, manifest, module_options
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import (
     DESTINATION_RULE,
     KINDS,
     PEER_AUTHENTICATION,
     RANKS,
     RESOURCES,
-    Kind,
-    manifest,
-    module_options,
+    WORKLOAD_ENTRY,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
+# What every object has beside its spec: an option of that name would hide it.
+BESIDE = {"name", "namespace", "labels", "annotations", "state"}
+# Pairs of a safe order: what stands first has to be there before what stands second.
+BEFORE = (
+    ("ServiceEntry", "DestinationRule"),
+    ("WorkloadGroup", "DestinationRule"),
+    ("WorkloadEntry", "DestinationRule"),
+    ("DestinationRule", "VirtualService"),
+    ("Gateway", "VirtualService"),
+    ("RequestAuthentication", "AuthorizationPolicy"),
+    ("AuthorizationPolicy", "PeerAuthentication"),
+    ("PeerAuthentication", "Sidecar"),
+)
 USERS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -39,17 +51,16 @@ class TestEveryKind:
         assert kind.resource.plural == kind.plural_name.replace("_", "")
         assert kind.resource.plural.startswith(kind.resource.kind.lower()[:-1])
         assert kind.resource.namespaced
-        assert kind.resource.group in ("networking.istio.io", "security.istio.io")
+        assert kind.resource.group.endswith(".istio.io")
 
     def test_options_are_the_first_level_in_snake_case(self, kind: Kind) -> None:
-        assert [name for name, option in kind.options.items() if name != snake(option.field)] == []
+        """A name that every object has beside its spec is another one's: `spec_labels`."""
+        rule = {name: snake(option.field) for name, option in kind.options.items()}
+        assert list(rule) == [f"spec_{name}" if name in BESIDE else name for name in rule.values()]
 
     def test_options_are_typed(self, kind: Kind) -> None:
         assert [name for name, option in kind.options.items() if (option.type == "list") != bool(option.elements)] == []
         assert [name for name, option in kind.options.items() if option.choices and option.type != "str"] == []
-
-    def test_no_option_hides_the_metadata(self, kind: Kind) -> None:
-        assert not {"name", "namespace", "labels", "annotations", "state"} & set(kind.options)
 
     def test_nothing_given_is_an_empty_spec(self, kind: Kind) -> None:
         assert manifest(kind, {"name": "a", "namespace": "b", **dict.fromkeys(kind.options)}) == {
@@ -60,9 +71,15 @@ class TestEveryKind:
         }
 
 
-def test_names_resources_and_ranks_are_each_unique() -> None:
-    names, plurals, ranks = ({kind.name for kind in KINDS}, {kind.plural_name for kind in KINDS}, set(RANKS.values()))
-    assert len(names) == len(plurals) == len(ranks) == len(RESOURCES) == len(RANKS) == len(KINDS)
+def test_names_and_resources_are_each_unique() -> None:
+    names, plurals = {kind.name for kind in KINDS}, {kind.plural_name for kind in KINDS}
+    assert len(names) == len(plurals) == len(RESOURCES) == len(RANKS) == len(KINDS) == 15
+
+
+@pytest.mark.parametrize(("first", "second"), BEFORE)
+def test_what_is_needed_comes_first(first: str, second: str) -> None:
+    ranks = {kind.resource.kind: kind.rank for kind in KINDS}
+    assert ranks[first] < ranks[second]
 
 
 @given(st.data())
@@ -93,5 +110,10 @@ def test_labels_and_annotations_go_into_the_metadata() -> None:
 
 def test_an_option_that_the_connection_has_is_renamed() -> None:
     names = module_options(DESTINATION_RULE, {"host", "context"})
-    assert names["host"] == "service_host"
+    assert names["host"] == "spec_host"
     assert {name for name, renamed in names.items() if name != renamed} == {"host"}
+
+
+def test_labels_of_a_workload_are_not_those_of_its_object() -> None:
+    found = manifest(WORKLOAD_ENTRY, {"name": "a", "namespace": "b", "labels": {"x": "y"}, "spec_labels": {"app": "c"}})
+    assert (found["metadata"]["labels"], found["spec"]) == ({"x": "y"}, {"labels": {"app": "c"}})

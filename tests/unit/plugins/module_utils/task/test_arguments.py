@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import KINDS, Kind
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kind import Kind
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import KINDS
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.arguments import (
     CONNECTION,

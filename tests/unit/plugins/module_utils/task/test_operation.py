@@ -80,8 +80,8 @@ def test_options_become_values_and_values_win() -> None:
 
 
 def test_an_option_that_the_connection_has_too_goes_its_own_way() -> None:
-    """`host` is the API server's, `service_host` the rule's."""
+    """`host` is the API server's, `spec_host` the rule's."""
     operation = kind_operation(DESTINATION_RULE)
-    arguments = {"name": "a", "namespace": "web", "host": "https://127.0.0.1:1", "service_host": "shop"}
+    arguments = {"name": "a", "namespace": "web", "host": "https://127.0.0.1:1", "spec_host": "shop"}
     (desired,) = operation.prepare(validated(operation, arguments)).present
     assert desired.content["spec"] == {"host": "shop"}

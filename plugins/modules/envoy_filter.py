@@ -1,0 +1,137 @@
+#!/usr/bin/python
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Patch the configuration of Envoy (Istio EnvoyFilter)."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: envoy_filter
+short_description: Patch the configuration of Envoy (Istio EnvoyFilter)
+version_added: 0.1.0
+author:
+  - Contributors to the service_mesh.istio collection (@service-mesh-istio)
+description:
+  - >-
+    Manages an C(EnvoyFilter): patches to the configuration that the control plane makes for proxies.
+  - >-
+    It is the last resort. Nobody checks what a patch means, and a patch can break with any new version of
+    Istio: try it on few workloads first.
+  - >-
+    The first level of its spec are options; what stands deeper is written as Istio documents it, in camelCase,
+    and is never converted.
+options:
+  workload_selector:
+    description:
+      - Labels of the workloads that it is for. Without it, all of the namespace.
+    type: dict
+  target_refs:
+    description:
+      - The Gateway API objects that it is for.
+    type: list
+    elements: dict
+  config_patches:
+    description:
+      - >-
+        What is changed, and where: the part of the configuration, the match, the patch.
+    type: list
+    elements: dict
+  priority:
+    description:
+      - >-
+        Its place among the patches of a proxy: the lowest number comes first. Istio's own default is V(0).
+    type: int
+extends_documentation_fragment:
+  - service_mesh.istio.attributes
+  - service_mesh.istio.connection
+  - service_mesh.istio.metadata
+  - service_mesh.istio.state
+  - service_mesh.istio.ownership
+"""
+
+EXAMPLES = r"""
+- name: The ingress gateway buffers at most 32 KiB of a connection
+  service_mesh.istio.envoy_filter:
+    context: east
+    name: small-buffers
+    namespace: istio-ingress
+    workload_selector:
+      labels: {istio: ingress}
+    config_patches:
+      - applyTo: LISTENER
+        match: {context: GATEWAY}
+        patch:
+          operation: MERGE
+          value: {per_connection_buffer_limit_bytes: 32768}
+"""
+
+RETURN = r"""
+plan:
+  description: What was done, or in check mode would be done, in order. Objects that need no change are not in it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    action:
+      description: V(create), V(update) or V(delete).
+      type: str
+    kind:
+      description: Kind of the object.
+      type: str
+    namespace:
+      description: Its namespace; empty for objects of the cluster.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    fields:
+      description: Paths of the fields that change.
+      type: list
+      elements: str
+    reason:
+      description: Why, where that is not plain; for example that the server could not be asked yet.
+      type: str
+summary:
+  description: Number of objects by action.
+  returned: success
+  type: dict
+  sample: {create: 1, update: 0, delete: 0, unchanged: 3}
+requests:
+  description: Number of requests by verb. Dry runs are counted apart; they persist nothing.
+  returned: success
+  type: dict
+  sample: {get: 1, "apply (dry run)": 1, apply: 1}
+failure:
+  description: What went wrong, for playbooks.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A word for the kind of failure.
+      type: str
+    object:
+      description: The object concerned.
+      type: str
+    reason:
+      description: Why, often in the words of the API server.
+      type: str
+    hint:
+      description: What to do next.
+      type: str
+"""
+
+from ..module_utils.istio.kinds import ENVOY_FILTER
+from ..module_utils.task.module import run_module
+from ..module_utils.task.operations import kind_operation
+
+OPERATION = kind_operation(ENVOY_FILTER)
+
+
+def main() -> None:
+    """Run the operation as a module."""
+    run_module(OPERATION)
+
+
+if __name__ == "__main__":
+    main()

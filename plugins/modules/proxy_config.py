@@ -1,0 +1,129 @@
+#!/usr/bin/python
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Set up the proxies of workloads (Istio ProxyConfig)."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: proxy_config
+short_description: Set up the proxies of workloads (Istio ProxyConfig)
+version_added: 0.1.0
+author:
+  - Contributors to the service_mesh.istio collection (@service-mesh-istio)
+description:
+  - >-
+    Manages a C(ProxyConfig): how the proxies of some workloads are started.
+  - >-
+    Pods take it over when they start: it does nothing for those that run already, until they are restarted.
+  - >-
+    The first level of its spec are options; what stands deeper is written as Istio documents it, in camelCase,
+    and is never converted.
+options:
+  selector:
+    description:
+      - Labels of the workloads that it is for. Without it, all of the namespace.
+    type: dict
+  concurrency:
+    description:
+      - >-
+        Number of worker threads of a proxy; V(0) is one for each core. Without it, it follows from the CPU
+        limit.
+    type: int
+  environment_variables:
+    description:
+      - Environment variables of the proxy, as texts by name.
+    type: dict
+  image:
+    description:
+      - >-
+        Which variant of the proxy's image is used, such as C({imageType: distroless}).
+    type: dict
+extends_documentation_fragment:
+  - service_mesh.istio.attributes
+  - service_mesh.istio.connection
+  - service_mesh.istio.metadata
+  - service_mesh.istio.state
+  - service_mesh.istio.ownership
+"""
+
+EXAMPLES = r"""
+- name: Proxies of the shop run with two threads
+  service_mesh.istio.proxy_config:
+    context: east
+    name: shop
+    namespace: shop
+    concurrency: 2
+    image: {imageType: distroless}
+"""
+
+RETURN = r"""
+plan:
+  description: What was done, or in check mode would be done, in order. Objects that need no change are not in it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    action:
+      description: V(create), V(update) or V(delete).
+      type: str
+    kind:
+      description: Kind of the object.
+      type: str
+    namespace:
+      description: Its namespace; empty for objects of the cluster.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    fields:
+      description: Paths of the fields that change.
+      type: list
+      elements: str
+    reason:
+      description: Why, where that is not plain; for example that the server could not be asked yet.
+      type: str
+summary:
+  description: Number of objects by action.
+  returned: success
+  type: dict
+  sample: {create: 1, update: 0, delete: 0, unchanged: 3}
+requests:
+  description: Number of requests by verb. Dry runs are counted apart; they persist nothing.
+  returned: success
+  type: dict
+  sample: {get: 1, "apply (dry run)": 1, apply: 1}
+failure:
+  description: What went wrong, for playbooks.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A word for the kind of failure.
+      type: str
+    object:
+      description: The object concerned.
+      type: str
+    reason:
+      description: Why, often in the words of the API server.
+      type: str
+    hint:
+      description: What to do next.
+      type: str
+"""
+
+from ..module_utils.istio.kinds import PROXY_CONFIG
+from ..module_utils.task.module import run_module
+from ..module_utils.task.operations import kind_operation
+
+OPERATION = kind_operation(PROXY_CONFIG)
+
+
+def main() -> None:
+    """Run the operation as a module."""
+    run_module(OPERATION)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+#!/usr/bin/python
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Extend proxies with WebAssembly or Lua (Istio TrafficExtension)."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: traffic_extension
+short_description: Extend proxies with WebAssembly or Lua (Istio TrafficExtension)
+version_added: 0.1.0
+author:
+  - Contributors to the service_mesh.istio collection (@service-mesh-istio)
+description:
+  - >-
+    Manages a C(TrafficExtension): a WebAssembly module or a script in Lua that proxies run on their traffic.
+  - The kind exists from Istio 1.30 on; with an older one, use M(service_mesh.istio.wasm_plugin).
+  - >-
+    The first level of its spec are options; what stands deeper is written as Istio documents it, in camelCase,
+    and is never converted.
+options:
+  selector:
+    description:
+      - Labels of the workloads that it is for. Without it, all of the namespace.
+    type: dict
+  target_refs:
+    description:
+      - The Gateway API objects that it is for.
+    type: list
+    elements: dict
+  phase:
+    description:
+      - Where among the other filters it runs. Istio's own default is near the end, before the router.
+    type: str
+    choices: [UNSPECIFIED, AUTHN, AUTHZ, STATS]
+  priority:
+    description:
+      - >-
+        Its place among the extensions of a phase: the highest number comes first.
+    type: int
+  match:
+    description:
+      - Which traffic it is for, by port and direction. Without it, all.
+    type: list
+    elements: dict
+  wasm:
+    description:
+      - >-
+        A WebAssembly module: where it comes from and how it is run.
+      - An object has either this or C(lua).
+    type: dict
+  lua:
+    description:
+      - A script in Lua.
+      - An object has either this or C(wasm).
+    type: dict
+extends_documentation_fragment:
+  - service_mesh.istio.attributes
+  - service_mesh.istio.connection
+  - service_mesh.istio.metadata
+  - service_mesh.istio.state
+  - service_mesh.istio.ownership
+"""
+
+EXAMPLES = r"""
+- name: Answers of the shop say which mesh they come from
+  service_mesh.istio.traffic_extension:
+    context: east
+    name: origin
+    namespace: shop
+    selector: {matchLabels: {app: web}}
+    lua:
+      inlineCode: |
+        function envoy_on_response(handle)
+          handle:headers():add("x-mesh", "shop")
+        end
+"""
+
+RETURN = r"""
+plan:
+  description: What was done, or in check mode would be done, in order. Objects that need no change are not in it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    action:
+      description: V(create), V(update) or V(delete).
+      type: str
+    kind:
+      description: Kind of the object.
+      type: str
+    namespace:
+      description: Its namespace; empty for objects of the cluster.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    fields:
+      description: Paths of the fields that change.
+      type: list
+      elements: str
+    reason:
+      description: Why, where that is not plain; for example that the server could not be asked yet.
+      type: str
+summary:
+  description: Number of objects by action.
+  returned: success
+  type: dict
+  sample: {create: 1, update: 0, delete: 0, unchanged: 3}
+requests:
+  description: Number of requests by verb. Dry runs are counted apart; they persist nothing.
+  returned: success
+  type: dict
+  sample: {get: 1, "apply (dry run)": 1, apply: 1}
+failure:
+  description: What went wrong, for playbooks.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: A word for the kind of failure.
+      type: str
+    object:
+      description: The object concerned.
+      type: str
+    reason:
+      description: Why, often in the words of the API server.
+      type: str
+    hint:
+      description: What to do next.
+      type: str
+"""
+
+from ..module_utils.istio.kinds import TRAFFIC_EXTENSION
+from ..module_utils.task.module import run_module
+from ..module_utils.task.operations import kind_operation
+
+OPERATION = kind_operation(TRAFFIC_EXTENSION)
+
+
+def main() -> None:
+    """Run the operation as a module."""
+    run_module(OPERATION)
+
+
+if __name__ == "__main__":
+    main()
