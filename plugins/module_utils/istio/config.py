@@ -12,8 +12,9 @@ from typing import Any
 
 from ..kube.client import Object
 from ..kube.errors import Failure
-from ..reconcile.engine import Outcome, reconcile
+from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired, Key
+from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from .facts import KEYED_LISTS, MANAGER_PREFIX

@@ -63,7 +63,6 @@ def explained(error: Conflict, subject: str, desired: Object, live: Object | Non
     fields = "; ".join(
         f"{field} is owned by '{manager}'" + ("" if secret else _values(field, desired, live))
         for manager, field in pairs
-        for manager, field in pairs
     )
     return Conflict(
         f"{subject} has fields that somebody else manages",

@@ -17,7 +17,7 @@ from ..istio.gateways import GatewayDeployment, run_gateway_deployment
 from ..istio.injection import NamespaceInjection, namespace_injection, run_injection
 from ..istio.kind import Kind, module_options
 from ..istio.status import mesh_status
-from ..reconcile.engine import Outcome
+from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
 from .arguments import (
     CHART_SOURCE,

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.proof import is_unchanged
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.proof import KeyedLists, is_unchanged
 
 MANAGER = "service_mesh.istio/config"
-KEYED = {("spec", "ports"): ("name",)}
+KEYED: KeyedLists = {("spec", "ports"): ("name",)}
 CONTENT: dict[str, Any] = {
     "apiVersion": "networking.istio.io/v1",
     "kind": "ServiceEntry",

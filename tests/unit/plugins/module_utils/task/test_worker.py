@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.engine import Outcome
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.outcome import Outcome
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.planned import Planned
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.run import Run
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.arguments import ArgumentSpec
