@@ -62,6 +62,10 @@ integration: venv ## tests against a real API server (no root needed)
 molecule: venv ## whole clusters with Istio and traffic (root needed)
 	@$(RUN) molecule
 
+.PHONY: bench
+bench: venv ## measure beside kubectl and kubernetes.core (half an hour on a quiet machine); writes docs/performance.md
+	@.venv/bin/python tests/benchmarks/run.py
+
 .PHONY: artifact
 artifact: venv ## build the collection and install it in .venv/artifact
 	@.venv/bin/python tests/lint/artifact.py

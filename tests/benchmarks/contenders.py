@@ -1,0 +1,60 @@
+"""The tools side by side: what each is told, in its own words, to do the same with the same objects.
+
+Every one reads the same folder of manifests and gets what its documentation recommends for many objects.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.files import Files, Task
+from benchmarks.measure import Command
+from benchmarks.rows import CORE, EMPTY, KAPP, KUBECTL, OURS, Row
+from integration.support.audit import AGENT
+from integration.support.bed import Cluster
+
+AGENTS = {KUBECTL: "kubectl", KAPP: "kapp", CORE: "OpenAPI-Generator", OURS: AGENT, EMPTY: AGENT}
+PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
+NOTHING: Task = {"name": "Nothing", "ansible.builtin.debug": {"msg": ""}}
+
+
+def documents(folder: Path | str) -> str:
+    """The objects in a folder's files as a list, as playbooks write it. Text is the name of a variable."""
+    where = f"'{folder}'" if isinstance(folder, Path) else folder
+    files = f"query('ansible.builtin.fileglob', {where} ~ '/*.yaml')"
+    return f"{{{{ query('ansible.builtin.file', *{files}) | join('\n---\n') | from_yaml_all | list }}}}"
+
+
+def ours(folder: Path | str, **options: object) -> Task:
+    """Our task on a folder of manifests."""
+    return {"name": "Ours", "service_mesh.istio.config": {"objects": documents(folder), **options}}
+
+
+def core(definition: object, **keywords: object) -> Task:
+    """The task of kubernetes.core, on one object or on a list."""
+    options = {"apply": True, "server_side_apply": {"field_manager": "benchmark"}, "definition": definition}
+    return {"name": "Theirs", "kubernetes.core.k8s": options, **keywords}
+
+
+@dataclass(frozen=True)
+class Contenders:
+    """Command lines, with what proves that they did their work."""
+
+    files: Files
+    cluster: Cluster
+
+    def kubectl(self, row: Row, verb: str, folder: Path, **proof: Any) -> Command:
+        argv = (str(self.cluster.bin / "kubectl"), verb, "--server-side", "-f", str(folder))
+        return Command(row, argv, AGENTS[KUBECTL], **proof)
+
+    def kapp(self, row: Row, start: Sequence[str], folder: Path, *arguments: str, **proof: Any) -> Command:
+        return Command(row, (*start, "--yes", "--file", str(folder), *arguments), AGENTS[KAPP], **proof)
+
+    def playbook(self, row: Row, inventory: Path, tasks: Sequence[Task], *arguments: str, **proof: Any) -> Command:
+        """An Ansible process. `changed` of its recap is the proof: so many hosts have said it."""
+        path = self.files.playbook(f"{row.phase} {row.tool}", tasks)
+        return Command(row, (PLAYBOOK, "-i", str(inventory), str(path), *arguments), AGENTS[row.tool], **proof)
