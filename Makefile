@@ -66,6 +66,11 @@ molecule: venv ## whole clusters with Istio and traffic (root needed)
 bench: venv ## measure beside kubectl and kubernetes.core (half an hour on a quiet machine); writes docs/performance.md
 	@.venv/bin/python tests/benchmarks/run.py
 
+.PHONY: campaign
+campaign: venv ## a proof too long for every commit: make campaign NAME=faults ARGS="seeds=20"
+	@$(BED) up --lane api
+	@.venv/bin/python tests/campaigns/run.py $(NAME) $(ARGS)
+
 .PHONY: artifact
 artifact: venv ## build the collection and install it in .venv/artifact
 	@.venv/bin/python tests/lint/artifact.py

@@ -6,8 +6,8 @@ with Proxy(cluster, [Rule(FAULTS["reset_after"], verb="apply", nth={3})]) as pro
 
 from __future__ import annotations
 
-from .catalogue import FAULTS
+from .catalogue import FAULTS, PASSING
 from .proxy import Proxy
 from .rules import Asked, Entry, Rule
 
-__all__ = ["FAULTS", "Asked", "Entry", "Proxy", "Rule"]
+__all__ = ["FAULTS", "PASSING", "Asked", "Entry", "Proxy", "Rule"]

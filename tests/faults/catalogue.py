@@ -92,6 +92,7 @@ _TIMEOUT = _status(504, "Timeout", "Timeout: request did not complete within the
 _PAGE = b"<html><head><title>%s</title></head><body><h1>%s</h1></body></html>"
 _BAD_GATEWAY = _PAGE % (b"502 Bad Gateway", b"502 Bad Gateway")
 _PORTAL = _PAGE % (b"Sign in", b"Sign in to the network")
+_NO_BACKEND = _PAGE % (b"404 Not Found", b"default backend - 404")
 _GONE_EVENT = b'{"type":"ERROR","object":%s}\n' % _TOO_OLD
 
 _ALL = (
@@ -105,6 +106,7 @@ _ALL = (
     Fault("409", Answer(409, _MODIFIED), WRITES),
     Fault("410", Answer(410, _EXPIRED), ("list", "watch")),
     Fault("200_html", Answer(200, _PORTAL, "text/html")),
+    Fault("404_html", Answer(404, _NO_BACKEND, "text/html")),
     Fault("reset_before", Reset()),
     # From here on the server has done what was asked, whatever the client sees.
     Fault("reset_after", Reset(), PLAIN, reaches_server=True),
@@ -118,3 +120,5 @@ _ALL = (
     Fault("watch_expired", Ended(_GONE_EVENT), WATCH),
 )
 FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in _ALL}
+# Faults that are over when a client asks again, which it safely can; after any other a client may rightly give up.
+PASSING = tuple(fault for fault in _ALL if fault.name not in ("409", "200_html", "404_html", "truncated"))

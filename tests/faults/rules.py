@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
@@ -90,6 +91,7 @@ class Entry:
     asked: Asked
     fault: Fault | None
     status: int = 0
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def what(self) -> str:

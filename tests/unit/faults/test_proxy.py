@@ -125,6 +125,7 @@ SEEN: dict[str, tuple[Callable[[urllib3.BaseHTTPResponse], Any] | type[Exception
     "409": (said(409), False),
     "410": (said(410), False),
     "200_html": (said(200), False),
+    "404_html": (said(404), False),
     "reset_before": (BROKEN, False),
     "reset_after": (BROKEN, True),
     "500_after": (said(500), True),

@@ -1,0 +1,195 @@
+"""Many runs of `config` through a proxy that makes faults: each ends as without them, tells the truth, and in time.
+
+Every second run also meets faults after which a client may rightly give up: such a failure has to be typed, true about
+what was written, and the next run has to finish the work.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Bug, Failure
+from faults import FAULTS, PASSING, Proxy, Rule
+from faults.catalogue import Answer, Late, Reply
+from faults.rules import Entry
+from integration.support import bed
+from integration.support.audit import Audit
+from integration.support.bed import Cluster
+from integration.support.operations import Operations
+
+NAMESPACE = "campaign-faults"
+FATES = ("unchanged", "update", "create", "delete")
+# A client that asks five times may meet a fault five times.
+TRIES = 5
+SLOWEST = 2.0
+State = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one run has to do: the fate of each object, drawn from the seed."""
+
+    seed: int
+    objects: int
+
+    @property
+    def fates(self) -> dict[str, str]:
+        drawn = random.Random(self.seed)
+        return {f"object-{number}": drawn.choice(FATES) for number in range(self.objects)}
+
+    def before(self) -> State:
+        return {name: "old" if fate == "update" else "is" for name, fate in self.fates.items() if fate != "create"}
+
+    def after(self) -> State:
+        return {name: "new" if fate == "update" else "is" for name, fate in self.fates.items() if fate != "delete"}
+
+    def plan(self) -> set[tuple[str, str]]:
+        return {(fate, name) for name, fate in self.fates.items() if fate != "unchanged"}
+
+    def options(self, state: State) -> dict[str, Any]:
+        """The task that brings about a state."""
+        rows = ({"name": name, "hosts": [state.get(name, "is")]} for name in self.fates)
+        states = ("present" if name in state else "absent" for name in self.fates)
+        pairs = zip(rows, states, strict=True)
+        return {"virtual_services": [{**row, "namespace": NAMESPACE, "state": wanted} for row, wanted in pairs]}
+
+
+@dataclass
+class Campaign:
+    """The runs, and what they have come to."""
+
+    cluster: Cluster
+    proxy: Proxy
+    wrong: list[str] = field(default_factory=list)
+    failed: int = 0
+    faults: int = 0
+    seconds: list[float] = field(default_factory=list)
+    asked: list[float] = field(default_factory=list)
+    calm: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.direct = Operations({"kubeconfig": self.cluster.kubeconfig})
+        self.through = Operations({"kubeconfig": self.proxy.kubeconfig})
+        self.audit = Audit(Path(self.cluster.audit_log))
+
+    def run(self, work: Work, percent: int) -> None:
+        """One run without faults, for its time, and one with them."""
+        self._begin(work)
+        self.proxy.play([])
+        self.calm.append(self._timed(work))
+        self._begin(work)
+        faults = PASSING if work.seed % 2 else tuple(FAULTS.values())
+        self.proxy.play([Rule(faults, probability=percent / 100)], work.seed)
+        mark = self.audit.mark()
+        try:
+            seconds = self._timed(work)
+        except Failure as failure:
+            self.failed += 1
+            self._judge_failure(work, failure, bool(self.audit.persisted(mark)))
+            self.direct.run("config", work.options(work.after()))
+            self.calm.pop()
+        else:
+            self.seconds.append(seconds)
+            self.asked.append(asked_to_wait(self.proxy.log))
+        self.faults += len(self.proxy.injected)
+        self._expect(work, "the end state is another", self._state() == work.after())
+
+    def _begin(self, work: Work) -> None:
+        self.direct.run("config", work.options(work.before()))
+
+    def _timed(self, work: Work) -> float:
+        start = time.monotonic()
+        result = self.through.run("config", work.options(work.after()))
+        seconds = time.monotonic() - start
+        plan = {(row["action"], row["name"]) for row in result["plan"]}
+        self._expect(work, f"untrue plan, {sorted(plan ^ work.plan())}", plan == work.plan())
+        self._expect(work, f"changed is {result['changed']}", result["changed"] == bool(work.plan()))
+        return seconds
+
+    def _judge_failure(self, work: Work, failure: Failure, persisted: bool) -> None:
+        told = f"{failure.as_dict()['code']}: {failure}"
+        self._expect(work, f"should have gone on, {told}", may_give_up(self.proxy.injected))
+        self._expect(work, f"no help, {told}", bool(failure.hint) and not isinstance(failure, Bug))
+        self._expect(work, f"says changed={failure.changed}, {told}", failure.changed == persisted)
+        state, before, after = self._state(), work.before(), work.after()
+        neither = [name for name in work.fates if state.get(name) not in (before.get(name), after.get(name))]
+        self._expect(work, f"neither as before nor as wanted: {neither}", not neither)
+
+    def _state(self) -> State:
+        found = json.loads(self.cluster.kubectl("get", "virtualservices", "-n", NAMESPACE, "-o", "json"))
+        return {item["metadata"]["name"]: item["spec"]["hosts"][0] for item in found["items"]}
+
+    def _expect(self, work: Work, otherwise: str, holds: bool) -> None:
+        if not holds:
+            self.wrong.append(f"seed {work.seed}: {otherwise}")
+
+    def judge_time(self) -> None:
+        """What the faults ask or take (Retry-After, lateness) is theirs; the rest is ours."""
+        calm, ours = sum(self.calm), sum(self.seconds) - sum(self.asked)
+        if self.seconds and ours > SLOWEST * calm:
+            self.wrong.append(f"time: {ours:.1f} s with faults, {calm:.1f} s without")
+
+    def figures(self) -> Mapping[str, Any]:
+        ended = len(self.seconds)
+        return {
+            "runs": ended + self.failed,
+            "gave up": self.failed,
+            "faults": self.faults,
+            "median s without": round(statistics.median(self.calm), 2) if ended else None,
+            "median s with": round(statistics.median(self.seconds), 2) if ended else None,
+            "times as long": round(sum(self.seconds) / sum(self.calm), 2) if ended else None,
+            "without asked waits": round((sum(self.seconds) - sum(self.asked)) / sum(self.calm), 2) if ended else None,
+        }
+
+
+def may_give_up(injected: Iterable[Entry]) -> bool:
+    """Whether a fault was met that nobody has to ride out, or too many by one request."""
+    met = list(injected)
+    most = max(Counter(entry.asked.identity for entry in met).values(), default=0)
+    return most >= TRIES or any(entry.fault not in PASSING for entry in met)
+
+
+def asked_to_wait(log: Iterable[Entry]) -> float:
+    """Seconds in which somebody had been told or made to wait: overlapping ones count once."""
+    waits = sorted((entry.at, entry.at + wait_of(entry.fault.reply)) for entry in log if entry.fault)
+    total, until = 0.0, 0.0
+    for start, end in waits:
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
+
+
+def wait_of(reply: Reply) -> float:
+    """What a fault itself costs, however well it is borne."""
+    return reply.retry_after if isinstance(reply, Answer) else reply.seconds if isinstance(reply, Late) else 0.0
+
+
+def prepared(cluster: Cluster) -> Cluster:
+    """With Istio's CRDs and the campaign's namespace."""
+    part = f"charts-{bed.ISTIO}"
+    crds = bed.parts(part)[part] / "base" / "files" / "crd-all.gen.yaml"
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager", "tests", "-f", str(crds))
+    cluster.kubectl("wait", "--for=condition=Established", "-f", str(crds))
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    return cluster
+
+
+def campaign(seeds: int = 200, percent: int = 10, objects: int = 40, first: int = 1) -> list[str]:
+    """What was wrong with runs of `first` and the following seeds."""
+    cluster = prepared(bed.cluster("api"))
+    with Proxy(cluster) as proxy:
+        runs = Campaign(cluster, proxy)
+        for seed in range(first, first + seeds):
+            runs.run(Work(seed, objects), percent)
+        runs.judge_time()
+        print(*(f"{name}: {value}" for name, value in runs.figures().items()), sep=", ")
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    return runs.wrong

@@ -1,0 +1,240 @@
+"""One fault at a time, on every kind of request: the task ends as without it, or fails in a way that is true and helps.
+
+What is persisted is read from the API server's audit log, what is there from kubectl: both without the proxy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.client import Client, Object
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import connect
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import KUBERNETES
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import Verdict, Wait
+from campaigns.faults import campaign
+from faults import FAULTS, Proxy, Rule
+from faults.cases import AFTER, AIMS, BEFORE, CASES, MAY_FAIL, PLAN, Aim, wanted
+from faults.defects import held
+from integration.support.audit import Audit
+from integration.support.bed import Cluster
+from integration.support.operations import Operations
+
+Result = TypeVar("Result")
+CONFIG_MAP = KUBERNETES["v1", "ConfigMap"]
+MORE_THAN_A_PAGE = 501
+
+
+@dataclass
+class World:
+    """A namespace in the state that every case starts from, and the ways to it."""
+
+    cluster: Cluster
+    audit: Audit
+    proxy: Proxy
+    namespace: str
+    mark: int = 0
+    direct: Operations = field(init=False)
+    faulty: Operations = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.direct = Operations({"kubeconfig": self.cluster.kubeconfig})
+        self.faulty = Operations({"kubeconfig": self.proxy.kubeconfig})
+
+    def begin(self, *rules: Rule) -> None:
+        self.direct.run("config", wanted(self.namespace, "before", "absent", "present"))
+        self.proxy.play(rules)
+        self.mark = self.audit.mark()
+
+    def hosts(self) -> dict[str, list[str]]:
+        """The state: what the VirtualServices say."""
+        found = json.loads(self.cluster.kubectl("get", "virtualservices", "-n", self.namespace, "-o", "json"))
+        return {item["metadata"]["name"]: item["spec"]["hosts"] for item in found["items"]}
+
+    def persisted(self) -> set[str]:
+        """Names of what has been written since the begin."""
+        return {line.rpartition("/")[2] for line in self.audit.persisted(self.mark)}
+
+
+@pytest.fixture(scope="module")
+def world(
+    cluster: Cluster, crds: Path, namespaces: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    assert crds
+    assert cluster.audit_log
+    namespaces.append(f"test-faults-{tmp_path_factory.getbasetemp().name}")
+    cluster.kubectl("create", "namespace", namespaces[-1])
+    with Proxy(cluster) as proxy:
+        yield World(cluster, Audit(Path(cluster.audit_log)), proxy, namespaces[-1])
+
+
+def attempted(work: Callable[[], Result]) -> Result | Failure:
+    """What comes of it."""
+    try:
+        return work()
+    except Failure as failure:
+        return failure
+
+
+def test_proxy_is_faithful(world: World) -> None:
+    """kubectl does the same through it: reads, writes, and watches until something is so."""
+    world.proxy.play([])
+    through = dataclasses.replace(world.cluster, kubeconfig=world.proxy.kubeconfig)
+    metadata = {"name": "faithful", "namespace": world.namespace}
+    through.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"is": "young"}})
+    assert through.get("configmap", "faithful", world.namespace) == world.cluster.get(
+        "configmap", "faithful", world.namespace
+    )
+    assert through.kubectl("get", "--raw", "/openapi/v2") == world.cluster.kubectl("get", "--raw", "/openapi/v2")
+    change = threading.Thread(target=_after_watching, args=(world, "faithful", "ready"))
+    change.start()
+    place = ("configmap/faithful", "-n", world.namespace)
+    assert "condition met" in through.kubectl("wait", *place, "--for=jsonpath={.data.is}=ready", "--timeout=10s")
+    change.join()
+    assert {"get", "apply", "watch"} <= {entry.asked.verb for entry in world.proxy.log}
+
+
+@pytest.mark.parametrize(("aim", "fault"), CASES, ids=lambda value: getattr(value, "id", value))
+def test_task(world: World, aim: Aim, fault: str) -> None:
+    world.begin(aim.rule(fault))
+    with held(f"{aim.id} {fault}"):
+        result = attempted(lambda: world.faulty.run("config", wanted(world.namespace)))
+        if isinstance(result, Failure):
+            fails_truly(world, result, fault)
+            world.direct.run("config", wanted(world.namespace))
+        else:
+            assert result["changed"]
+            assert {(row["action"], row["name"]) for row in result["plan"]} == PLAN
+        assert world.hosts() == AFTER
+    assert [entry.what for entry in world.proxy.injected] == [fault], "the fault never struck"
+
+
+def fails_truly(world: World, failure: Failure, fault: str) -> None:
+    """It had to fail, it says why and what to do, and whether something was written."""
+    assert fault in MAY_FAIL, f"a repeated request would have helped: {failure}"
+    assert failure.as_dict()["code"] == MAY_FAIL[fault]
+    assert failure.reason
+    assert failure.hint
+    assert failure.changed == bool(world.persisted()), str(failure)
+    state = world.hosts()
+    assert all(state.get(name) in (BEFORE.get(name), AFTER.get(name)) for name in {*BEFORE, *AFTER, *state})
+
+
+@pytest.mark.parametrize(
+    ("aim", "fault"), [("read", "503"), ("update", "reset_before"), ("update", "reset_after"), ("delete", "504_after")]
+)
+def test_task_gives_up(world: World, aim: str, fault: str) -> None:
+    """A fault that does not pass: it is not waited out for ever, and what was written is not denied."""
+    aimed = next(entry for entry in AIMS if entry.id == aim)
+    world.begin(dataclasses.replace(aimed.rule(fault), nth=None))
+    start = time.monotonic()
+    with held(f"for ever {aim} {fault}"):
+        with pytest.raises(Failure) as raised:
+            world.faulty.run("config", wanted(world.namespace))
+        assert time.monotonic() - start < 15
+        assert raised.value.as_dict()["code"] in ("unreachable", "timeout", "server_error")
+        assert raised.value.changed == bool(world.persisted()), str(raised.value)
+    world.direct.run("config", wanted(world.namespace))
+    assert world.hosts() == AFTER
+
+
+@pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if "get" in fault.verbs])
+def test_nothing_changes_where_nothing_was_to_change(world: World, fault: str) -> None:
+    world.direct.run("config", wanted(world.namespace))
+    world.proxy.play([Rule(FAULTS[fault], path="virtualservices/changed", nth={1})])
+    mark = world.audit.mark()
+    with held(f"unchanged {fault}"):
+        result = attempted(lambda: world.faulty.run("config", wanted(world.namespace)))
+        if isinstance(result, Failure):
+            assert (result.as_dict()["code"], result.changed) == (MAY_FAIL.get(fault), False)
+        else:
+            assert (result["changed"], result["plan"]) == (False, [])
+    assert world.proxy.injected
+    assert world.audit.persisted(mark) == []
+
+
+def client(kubeconfig: str) -> Client:
+    return Client(connect(ConnectionOptions(kubeconfig=kubeconfig)))
+
+
+@pytest.fixture(scope="module")
+def many(world: World) -> set[str]:
+    """More objects than fit on a page, by name."""
+    head = {"apiVersion": "v1", "kind": "ConfigMap"}
+    names = {f"many-{number}" for number in range(MORE_THAN_A_PAGE)}
+    metadata = ({"name": name, "namespace": world.namespace, "labels": {"many": "yes"}} for name in names)
+    items = [{**head, "metadata": entry} for entry in metadata]
+    world.cluster.kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    return names
+
+
+@pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if "list" in fault.verbs])
+@pytest.mark.parametrize("page", [1, 2])
+def test_list(world: World, many: set[str], page: int, fault: str) -> None:
+    world.proxy.play([Rule(FAULTS[fault], verb="list", nth={page})])
+    with held(f"list {page} {fault}"):
+        kube = client(world.proxy.kubeconfig)
+        found = attempted(lambda: list(kube.list_objects(CONFIG_MAP, world.namespace, labels="many=yes")))
+        if isinstance(found, Failure):
+            assert fault in MAY_FAIL or (fault, page) == ("410", 1), str(found)
+            assert found.hint
+        else:
+            assert sorted(item["metadata"]["name"] for item in found) == sorted(many)
+    assert [entry.what for entry in world.proxy.injected] == [fault]
+
+
+def _judged(found: Object | None) -> Verdict:
+    value = (found or {}).get("data", {}).get("is")
+    return Verdict(ready=value == "ready", hopeless=value == "broken", state=f"it is {value}")
+
+
+def _after_watching(world: World, name: str, value: str) -> None:
+    """Change the object once somebody watches it."""
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline and "watch" not in {entry.asked.verb for entry in world.proxy.log}:
+        time.sleep(0.02)
+    world.cluster.patch("configmap", name, world.namespace, {"data": {"is": value}})
+
+
+def waited(world: World, name: str, value: str, *rules: Rule) -> Object | None:
+    """The object that was waited for, through these faults."""
+    metadata = {"name": name, "namespace": world.namespace}
+    world.cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"is": "young"}})
+    world.proxy.play(rules)
+    change = threading.Thread(target=_after_watching, args=(world, name, value))
+    change.start()
+    try:
+        wait = Wait.within(client(world.proxy.kubeconfig), 20, lambda _line: None)
+        return wait.until(CONFIG_MAP, name, world.namespace, _judged)
+    finally:
+        change.join()
+
+
+@pytest.mark.parametrize(
+    ("verb", "fault"),
+    [(verb, name) for verb in ("get", "watch") for name, fault in FAULTS.items() if verb in fault.verbs],
+)
+def test_wait(world: World, verb: str, fault: str) -> None:
+    start = time.monotonic()
+    with held(f"wait {verb} {fault}"):
+        found = waited(world, f"{verb}-{fault}".replace("_", "-"), "ready", Rule(FAULTS[fault], verb=verb, nth={1}))
+        assert found
+        assert found["data"] == {"is": "ready"}
+        assert time.monotonic() - start < 5
+    assert world.proxy.injected
+
+
+@pytest.mark.usefixtures("crds")
+def test_campaign() -> None:
+    """Ten seeds of what `make campaign NAME=faults` does two hundred times."""
+    with held("campaign"):
+        assert campaign(seeds=10) == []
