@@ -621,6 +621,44 @@ options:
           - A script in Lua.
           - An object has either this or C(wasm).
         type: dict
+  set:
+    description:
+      - Name of the object set that this task owns. Its objects then belong together, and what leaves the input can be
+        removed by O(prune).
+      - The set is kept by a ConfigMap of this name in O(set_namespace), as the ApplySet specification of Kubernetes
+        describes it. A set of another tool is refused.
+    type: str
+  set_namespace:
+    description:
+      - Namespace of the ConfigMap and of the lock of the set. It has to exist.
+    type: str
+    default: istio-system
+  prune:
+    description:
+      - Remove objects that were in the set before, are not in the input any more, and still carry the label of the set.
+      - Namespaces, CRDs and the Secret C(cacerts) are never pruned. What would be pruned is a part of the plan.
+    type: bool
+    default: false
+  prune_limit:
+    description:
+      - A task that would prune more objects than this is refused.
+    type: int
+    default: 10
+  adopt:
+    description:
+      - Take objects into the set that exist already and are in no set, or in another one. Without it they are refused.
+    type: bool
+    default: false
+  on_error:
+    description:
+      - What happens when a write fails after others have succeeded.
+      - V(rollback) restores what this task had changed, in reverse, fields and their managers included. What cannot be
+        restored is named. CRDs stay.
+      - V(stop) leaves what was done; V(continue) goes on with the other objects and fails at the end. The next run goes
+        on from there.
+    type: str
+    choices: [rollback, stop, continue]
+    default: rollback
 extends_documentation_fragment:
   - service_mesh.istio.attributes
   - service_mesh.istio.connection
@@ -649,6 +687,19 @@ EXAMPLES = r"""
       - name: reviews-old
         namespace: shop
         state: absent
+
+- name: A set, so that what is taken out of the list is taken out of the cluster
+  service_mesh.istio.config:
+    context: east
+    set: shop
+    prune: true
+    virtual_services:
+      - name: reviews
+        namespace: shop
+        hosts: [reviews]
+        http:
+          - route:
+              - destination: {host: reviews}
 
 - name: Manifests from a file
   service_mesh.istio.config:

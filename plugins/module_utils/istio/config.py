@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..kube.client import Object
 from ..kube.errors import Failure
-from ..reconcile.engine import reconcile
+from ..reconcile.engine import OnError, reconcile
 from ..reconcile.objects import Desired, Key
+from ..reconcile.objectset import ObjectSet
 from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
@@ -36,16 +37,21 @@ class Config:
 
     present: tuple[Desired, ...] = ()
     absent: tuple[Key, ...] = ()
-    take_ownership_from: tuple[str, ...] = field(default=())
+    take_ownership_from: tuple[str, ...] = ()
+    on_error: OnError = "rollback"
+    object_set: ObjectSet | None = None
 
 
 def run_config(run: Run, wanted: Config) -> Outcome:
     """Bring the objects to what is wanted."""
+    manager = f"{MANAGER}/{wanted.object_set.name}" if wanted.object_set else MANAGER
     return reconcile(
         run,
-        Owner(MANAGER, wanted.take_ownership_from, ranks=RANKS, keyed_lists=KEYED_LISTS),
+        Owner(manager, wanted.take_ownership_from, ranks=RANKS, keyed_lists=KEYED_LISTS),
         wanted.present,
         wanted.absent,
+        on_error=wanted.on_error,
+        object_set=wanted.object_set,
     )
 
 
@@ -64,7 +70,21 @@ def _config(entries: Sequence[tuple[Object, str, str]], params: Mapping[str, Any
         tuple(Desired(content, source) for content, source, state in entries if state == "present"),
         tuple(Key.of(content) for content, _source, state in entries if state == "absent"),
         tuple(params.get("take_ownership_from") or ()),
+        params.get("on_error") or "rollback",
+        _object_set(params),
     )
+
+
+def _object_set(params: Mapping[str, Any]) -> ObjectSet | None:
+    """The set that a task's options name. Raises InvalidManifest for `prune` without one."""
+    if params.get("set"):
+        options = ("set_namespace", "prune", "prune_limit", "adopt")
+        return ObjectSet(params["set"], *(params[name] for name in options))
+    if params.get("prune"):
+        raise InvalidManifest(
+            "'prune' needs 'set'", reason="only a set knows what was in it before", hint="Give the set a name by 'set'"
+        )
+    return None
 
 
 def _manifests(params: Mapping[str, Any]) -> Iterator[tuple[Object, str, str]]:

@@ -24,6 +24,8 @@ from .arguments import (
     CONNECTION,
     MODE,
     NAMESPACE_INJECTION,
+    OBJECT_SET,
+    ON_ERROR,
     OWNERSHIP,
     STATE,
     WAIT,
@@ -54,7 +56,12 @@ def _needs(kind: Kind, names: Mapping[str, str]) -> ArgumentSpec:
 
 CONFIG: Operation[Config] = Operation(
     "config",
-    ArgumentSpec({"objects": {"type": "list", "elements": "dict"}}) + spec_of_lists() + STATE + OWNERSHIP,
+    ArgumentSpec({"objects": {"type": "list", "elements": "dict"}})
+    + spec_of_lists()
+    + STATE
+    + OWNERSHIP
+    + OBJECT_SET
+    + ON_ERROR,
     config_of_many,
     run_config,
 )
