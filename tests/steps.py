@@ -43,7 +43,7 @@ class Step:
 
 @cache
 def scratch() -> tempfile.TemporaryDirectory[str]:
-    """Where tests keep their files. pytest's own place keeps three runs of a user, and one more would lose its files."""
+    """Where tests keep their files: pytest's own place forgets those of a run when three more have begun."""
     return tempfile.TemporaryDirectory(prefix="service_mesh.istio-")
 
 
