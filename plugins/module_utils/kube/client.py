@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .connection import Connection
-from .errors import NotFound, UnknownKind, Unreachable, error_from_status
+from .errors import Gone, NotFound, UnknownKind, Unreachable, error_from_status
 from .resources import KUBERNETES, Resource, ResourceTable, api_root, resources_of_group
 from .transport import exchange
 
@@ -59,6 +59,22 @@ class Client:
             )
         return found
 
+    def served(self, group_kind: str) -> Resource | None:
+        """A kind by its group alone (`Deployment.apps`), in a version that is known or that the server prefers."""
+        kind, _dot, group = group_kind.partition(".")
+        for resource in self._known.values():
+            if resource.group_kind == group_kind:
+                return resource
+        version = self._preferred_version(group) if group else "v1"
+        return self.resource(version, kind) if version else None
+
+    def _preferred_version(self, group: str) -> str:
+        try:
+            answer = self._send("get", f"/apis/{group}", f"the versions of {group}")
+        except (NotFound, UnknownKind):
+            return ""
+        return str(answer["preferredVersion"]["groupVersion"])
+
     def _discover(self, api_version: str) -> None:
         self._asked.add(api_version)
         try:
@@ -77,15 +93,27 @@ class Client:
     def list_objects(
         self, resource: Resource, namespace: str | None = None, labels: str = "", fields: str = ""
     ) -> Iterator[Object]:
-        """The objects of a kind, page by page."""
+        """The objects of a kind, page by page.
+
+        When a list takes so long that its continuation expires, it goes on with the server's present state: an object
+        may then come a second time.
+        """
         query = {"limit": str(_PAGE), "labelSelector": labels, "fieldSelector": fields}
         while True:
-            page = self._send("list", resource.path(namespace), resource.plural, query=query)
+            page = self._page(resource, namespace, query)
             for item in page["items"]:  # items of a list carry no kind of their own
                 yield {"apiVersion": resource.api_version, "kind": resource.kind, **item}
             query["continue"] = page["metadata"].get("continue") or ""
             if not query["continue"]:
                 return
+
+    def _page(self, resource: Resource, namespace: str | None, query: dict[str, str]) -> Object:
+        try:
+            return self._send("list", resource.path(namespace), resource.plural, query=query)
+        except Gone as error:
+            # The answer brings a token for the rest of the list as it is now; without one it begins anew.
+            query["continue"] = str(error.continuation)
+            return self._send("list", resource.path(namespace), resource.plural, query=query)
 
     def apply(self, resource: Resource, desired: Object, manager: str, *, dry_run: bool, force: bool = False) -> Object:
         """Server-side apply, strictly validated. Raises Conflict when another manager owns a field."""

@@ -134,6 +134,14 @@ class UnknownKind(ApiError):
     )
 
 
+class Gone(ApiError):
+    """What was asked for is not kept any more: the continuation of a list has expired."""
+
+    code = "gone"
+    default_hint = "Run the task again"
+    continuation = ""
+
+
 class Conflict(ApiError):
     code = "conflict"
 
@@ -171,6 +179,7 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
     403: Forbidden,
     404: NotFound,
     409: Conflict,
+    410: Gone,
     413: Invalid,
     415: Invalid,
     422: Invalid,
@@ -188,13 +197,16 @@ def error_from_status(verb: str, subject: str, cluster: str, code: int, status: 
     """The typed error of an API server's Status object (or of what a proxy in between answered)."""
     message = str(status.get("message") or "").strip() or f"HTTP {code}"
     kind = _error_type(code, message, status)
-    return kind(
+    error = kind(
         f"Could not {verb} {subject} on {cluster}",
         subject=subject,
         reason=message,
         status=code,
         details=status.get("details") or {},
     )
+    if isinstance(error, Gone):
+        error.continuation = str((status.get("metadata") or {}).get("continue") or "")
+    return error
 
 
 def _error_type(code: int, message: str, status: Mapping[str, Any]) -> type[ApiError]:

@@ -22,7 +22,9 @@ from ..kube.client import Client, Object
 from ..kube.errors import Failure, Interrupted, ServerError, TimedOut, Unreachable
 from ..kube.resources import CRD
 from ..kube.wait import crd_established
+from .lock import Lock, locked
 from .objects import Desired, Key, secrets_of
+from .objectset import CONFIG_MAP, ObjectSet, OpenSet, open_set
 from .order import is_foundation, rank
 from .outcome import Outcome
 from .parallel import each
@@ -61,19 +63,39 @@ def reconcile(
     *,
     on_error: OnError = "rollback",
     review: Review | None = None,
+    object_set: ObjectSet | None = None,
 ) -> Outcome:
     """Plan, and unless in check mode carry out; the one way in which this collection writes.
 
     `review` sees the plan before the first write: it may raise a Failure, and returns warnings.
+    With an object set, the objects become its members, and what has left it may be pruned.
     """
     try:
-        plan = make_plan(run.client, owner, present, absent, run.planned)
+        members = open_set(run.client, object_set, present, list(absent)) if object_set else None
+        plan = _plan(run, owner, present, absent, members)
         warnings = list(review(plan)) if review else []
-        actions = _planned(run, plan) if run.check_mode else _Writing(run, plan, on_error).carry_out()
+        actions = _planned(run, plan) if run.check_mode else _carry_out(run, plan, on_error, members)
         return Outcome(actions, warnings=warnings)
     except Failure as error:
         error.hide(secrets_of(desired.content for desired in present))
         raise
+
+
+def _plan(run: Run, owner: Owner, present: Sequence[Desired], absent: Iterable[Key], members: OpenSet | None) -> Plan:
+    if members is None:
+        return make_plan(run.client, owner, present, absent, run.planned)
+    plan = make_plan(run.client, owner, members.present, [*absent, *members.pruned], run.planned)
+    members.refuse_strangers(plan)
+    return plan
+
+
+def _carry_out(run: Run, plan: Plan, on_error: OnError, members: OpenSet | None) -> list[Action]:
+    if members is None or not plan.writes:
+        return _Writing(run, plan, on_error).carry_out()
+    with locked(run, members.of.name, members.of.namespace, plan.owner.manager) as lock:
+        run.before_write()
+        run.client.apply(CONFIG_MAP, members.widened().content, plan.owner.manager, dry_run=False)
+        return _Writing(run, plan, on_error, lock, members.of.parent).carry_out()
 
 
 def _planned(run: Run, plan: Plan) -> list[Action]:
@@ -92,6 +114,8 @@ class _Writing:
     run: Run
     plan: Plan
     on_error: OnError
+    lock_of_set: Lock | None = None
+    last: Key | None = None
     done: list[Done] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -102,7 +126,10 @@ class _Writing:
             self._write_waves(first)
             self._await_crds(first)
             self._verify()
-            self._write_waves([action for action in self.plan.writes if action not in first])
+            rest = [action for action in self.plan.writes if action not in first]
+            self._write_waves([action for action in rest if action.key != self.last])
+            # The parent's hints become exact only when nothing else is left that they have to lead to.
+            self._write_waves([action for action in rest if action.key == self.last])
         except Failure as error:
             raise self._ended(error) from error
         if self.failures:
@@ -111,6 +138,8 @@ class _Writing:
 
     def _write_waves(self, actions: Sequence[Action]) -> None:
         for wave in _waves(actions, self.plan.owner):
+            if self.lock_of_set:
+                self.lock_of_set.renew()
             for _written in each(self._write_one, wave):
                 pass
 

@@ -16,8 +16,10 @@ from typing import Any
 
 from ..istio import injection, modes
 from ..istio.charts import CHARTS
+from ..istio.facts import ROOT_NAMESPACE
 from ..istio.kind import Kind, SpecOption
 from ..istio.kinds import KINDS
+from ..reconcile import engine
 
 Options = Mapping[str, Any]
 _RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if")
@@ -62,6 +64,16 @@ CONNECTION = ArgumentSpec(
 
 STATE = ArgumentSpec({"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}})
 OWNERSHIP = ArgumentSpec({"take_ownership_from": {"type": "list", "elements": "str", "default": []}})
+OBJECT_SET = ArgumentSpec(
+    {
+        "set": {"type": "str"},
+        "set_namespace": {"type": "str", "default": ROOT_NAMESPACE},
+        "prune": {"type": "bool", "default": False},
+        "prune_limit": {"type": "int", "default": 10},
+        "adopt": {"type": "bool", "default": False},
+    }
+)
+ON_ERROR = ArgumentSpec({"on_error": {"type": "str", "choices": list(engine.ON_ERROR), "default": "rollback"}})
 MODE = ArgumentSpec({"mode": {"type": "str", "choices": list(modes.MODES), "default": modes.DEDICATED}})
 WAIT = ArgumentSpec({"wait_timeout": {"type": "float", "default": 300.0}})
 
