@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / ".venv" / "report"
 BED = "tests/testbed/bed"
+# What integration tests use of the bed beside the lane api: istioctl and the charts of every version.
+TESTED_PARTS = ("istio-1.29.1", "charts-1.28.3", "charts-1.29.1", "charts-1.31.0")
 TOOLS = Path(sys.executable).parent
 OLDEST = ROOT / ".venv-2.16" / "bin"
 DOCS = ("lint-collection-docs", "--plugin-docs", "--validate-collection-refs=self", ".")
@@ -37,11 +41,18 @@ class Step:
     at_once: int = 1
 
 
+@cache
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """Where tests keep their files: pytest's own place forgets those of a run when three more have begun."""
+    return tempfile.TemporaryDirectory(prefix="service_mesh.istio-")
+
+
 def pytest(name: str, *arguments: str, minutes: int, tools: Path = TOOLS) -> Check:
     """One run of pytest with a report to count. What the tests start comes from the same environment."""
     junit = REPORTS / f"{name}.xml"
     command = (str(tools / "python"), "-m", "pytest", f"--junitxml={junit}", *arguments)
-    return Check(name, command, minutes, junit, environment={"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"})
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    return Check(name, command, minutes, junit, environment={"PATH": path, "PYTEST_DEBUG_TEMPROOT": scratch().name})
 
 
 def lint() -> list[Check]:
@@ -75,6 +86,7 @@ def integration() -> list[Check]:
     """The bed comes first and by itself: a cold machine builds for many minutes, which no test's limit should see."""
     return [
         Check("bed-api", (BED, "up", "--lane", "api"), minutes=45),
+        Check("bed-parts", (BED, "build", *TESTED_PARTS), minutes=30),
         pytest("integration", "tests/integration", minutes=30),
     ]
 

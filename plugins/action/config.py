@@ -28,6 +28,7 @@ from ansible.utils.display import Display
 from ..module_utils.kube import connection as _connection  # noqa: F401
 from ..module_utils.kube.errors import Failure
 from ..module_utils.reconcile.planned import FACT, Planned
+from ..module_utils.task.files import sources_of
 from ..module_utils.task.operation import PLANNED_VARIABLE, Operation, Surroundings
 from ..module_utils.task.worker import failed, plain, run_in_worker, validated
 
@@ -53,11 +54,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
     def _run(self, operation: Operation[Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """Options are judged here in any case, so that both ways say the same."""
         params = validated(operation, plain(self._task.args))
+        sources = sources_of(params, self._find_needle, self._loader)
         planned = Planned.of_this_run(plain((variables.get("ansible_facts") or {}).get(FACT)))
         if not self._runs_here():
-            return self._run_module(planned, variables)
+            return self._run_module({**self._task.args, **sources}, planned, variables)
         surroundings = Surroundings(bool(self._task.check_mode), bool(self._task.diff), Display().display, planned)
-        return run_in_worker(operation, params, surroundings, self._task_environment())
+        return run_in_worker(operation, {**params, **sources}, surroundings, self._task_environment())
 
     def _runs_here(self) -> bool:
         local = self._connection.transport in _LOCAL
@@ -74,12 +76,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
             merged.update(self._templar.template(variables) or {})
         return merged
 
-    def _run_module(self, planned: Planned, variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _run_module(self, arguments: dict[str, Any], planned: Planned, variables: Mapping[str, Any]) -> dict[str, Any]:
         in_background = bool(self._task.async_val) and not self._connection.has_native_async
         environment = self._task.environment
         self._task.environment = [*(environment or []), {PLANNED_VARIABLE: json.dumps(planned.as_fact())}]
         try:
-            result: dict[str, Any] = self._execute_module(task_vars=variables, wrap_async=in_background)
+            result: dict[str, Any] = self._execute_module(
+                module_args=arguments, task_vars=variables, wrap_async=in_background
+            )
         finally:  # the task is the same object for every item of a loop
             self._task.environment = environment
         return result

@@ -17,6 +17,21 @@ description:
   - Takes manifests as they are, of any kind that the API server knows, and lists of Istio's kinds with typed options.
   - Every object is validated by the API server, with all admission, before the first one is written.
 options:
+  src:
+    description:
+      - >-
+        Files of the controller with manifests, in YAML or JSON, of one or many documents. A folder stands for all
+        V(*.yaml), V(*.yml) and V(*.json) below it in the order of their names, but for hidden ones; a pattern
+        (V(routes/*.yaml), V(teams/**/prod)) for all that it matches.
+      - >-
+        A relative path is looked for as Ansible looks for files, in C(files) of the role or the playbook and beside
+        them. Whole files may be encrypted by C(ansible-vault). They are no templates.
+      - >-
+        Equal keys in one mapping, tabs, keys and texts that YAML reads as something else (V(on), V(0.10)), and
+        V(null) are refused with file, document and line. To server-side apply V(null) is not an absent field.
+      - A file may have 5 MB, an object 1 MB.
+    type: list
+    elements: str
   objects:
     description:
       - Manifests, as Kubernetes knows them. A C(List) stands for its items.
@@ -688,23 +703,15 @@ EXAMPLES = r"""
         namespace: shop
         state: absent
 
-- name: A set, so that what is taken out of the list is taken out of the cluster
+- name: Everything in a folder beside the inventory
   service_mesh.istio.config:
     context: east
-    set: shop
-    prune: true
-    virtual_services:
-      - name: reviews
-        namespace: shop
-        hosts: [reviews]
-        http:
-          - route:
-              - destination: {host: reviews}
+    src: "{{ inventory_dir }}/routes"
 
-- name: Manifests from a file
+- name: A manifest with variables in it
   service_mesh.istio.config:
     context: east
-    objects: "{{ lookup('ansible.builtin.file', 'shop.yaml') | ansible.builtin.from_yaml_all | list }}"
+    objects: "{{ lookup('ansible.builtin.template', 'shop.yaml.j2') | ansible.builtin.from_yaml_all | list }}"
 """
 
 RETURN = r"""

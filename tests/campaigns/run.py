@@ -36,11 +36,11 @@ def parameters(campaign: Campaign, arguments: list[str]) -> Mapping[str, int]:
 
 def main(arguments: list[str]) -> int:
     """Run the named campaign; what was wrong decides the exit code."""
-    # In place of this folder, whose names are not modules of their own.
-    sys.path[:1] = [str(TESTS), str(TESTS / "testbed"), str(TESTS.parent / ".venv" / "collections")]
     if not arguments or arguments[0] not in names():
         print(f"Which campaign? There are: {', '.join(names())}.", file=sys.stderr)
         return 2
+    # In place of this folder, whose names are not modules of their own.
+    sys.path[:1] = [str(TESTS), str(TESTS / "testbed"), str(TESTS.parent / ".venv" / "collections")]
     campaign: Campaign = importlib.import_module(f"campaigns.{arguments[0]}").campaign
     try:
         chosen = parameters(campaign, arguments[1:])

@@ -10,13 +10,11 @@ OPEN: Mapping[str, tuple[str, ...]] = {
     "a passing 500 is taken for a verdict on the object": tuple(
         f"{aim} {fault}" for aim in _WRITES for fault in ("500", "500_after")
     ),
-    "a 409 without causes is neither repeated nor explained": ("dry-run 409", "update 409", "dry-run-delete 409"),
+    "a 409 without causes is neither repeated nor explained": ("dry-run 409", "dry-run-delete 409"),
     "any 404 that is no Status is taken for a missing CRD": (
-        *(f"{aim} 404_html" for aim in ("discovery", "read", "read-of-nothing", "read-to-delete", "unchanged")),
+        *(f"{aim} 404_html" for aim in ("discovery", "read", "read-to-delete", "unchanged")),
         *(f"{aim} 404_html" for aim in ("update", "create", "dry-run-delete", "delete", "wait get")),
-        "read-of-nothing truncated",
     ),
-    "an ambiguous first write is told as changed=false": ("update truncated", "for ever update reset_after"),
     "an expired continue token ends the list": ("list 2 410",),
     "all of these together": ("campaign",),
 }

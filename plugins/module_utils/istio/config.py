@@ -6,12 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..kube.client import Object
-from ..kube.errors import Failure
 from ..reconcile.engine import OnError, reconcile
 from ..reconcile.objects import Desired, Key
 from ..reconcile.objectset import ObjectSet
@@ -21,14 +19,10 @@ from ..reconcile.run import Run
 from .facts import KEYED_LISTS, MANAGER_PREFIX
 from .kind import Kind, manifest
 from .kinds import KINDS, RANKS
+from .manifests import InvalidManifest, Manifest, judged
+from .sources import unpacked_documents
 
 MANAGER = f"{MANAGER_PREFIX}config"
-
-
-class InvalidManifest(Failure):
-    """What stands in the input is not an object of Kubernetes."""
-
-    code = "invalid_manifest"
 
 
 @dataclass(frozen=True)
@@ -57,18 +51,19 @@ def run_config(run: Run, wanted: Config) -> Outcome:
 
 def config_of_kind(kind: Kind, params: Mapping[str, Any]) -> Config:
     """The request of a module of one kind."""
-    return _config([(manifest(kind, params), kind.name, params["state"])], params)
+    return _config([Manifest(manifest(kind, params), kind.name, params["state"])], params)
 
 
 def config_of_many(params: Mapping[str, Any]) -> Config:
-    """The request of the config module: manifests, and a list of options for each kind."""
-    return _config([*_manifests(params), *_lists(params)], params)
+    """The request of the config module: files, manifests, and a list of options for each kind."""
+    return _config([*_files(params), *_objects(params), *_lists(params)], params)
 
 
-def _config(entries: Sequence[tuple[Object, str, str]], params: Mapping[str, Any]) -> Config:
+def _config(entries: Iterable[Manifest], params: Mapping[str, Any]) -> Config:
+    manifests = judged(entries)
     return Config(
-        tuple(Desired(content, source) for content, source, state in entries if state == "present"),
-        tuple(Key.of(content) for content, _source, state in entries if state == "absent"),
+        tuple(Desired(found.content, found.place) for found in manifests if found.state == "present"),
+        tuple(Key.of(found.content) for found in manifests if found.state == "absent"),
         tuple(params.get("take_ownership_from") or ()),
         params.get("on_error") or "rollback",
         _object_set(params),
@@ -87,39 +82,18 @@ def _object_set(params: Mapping[str, Any]) -> ObjectSet | None:
     return None
 
 
-def _manifests(params: Mapping[str, Any]) -> Iterator[tuple[Object, str, str]]:
-    for number, content in enumerate(params.get("objects") or [], 1):
-        source = f"objects[{number - 1}]"
-        for item in _checked(content, source):
-            yield item, source, params["state"]
+def _files(params: Mapping[str, Any]) -> Iterator[Manifest]:
+    for document in unpacked_documents(params.get("src") or []):
+        yield Manifest(document.content, document.place, params["state"], document.locate)
 
 
-def _checked(content: object, source: str) -> list[Object]:
-    """A manifest's objects: itself, or what its `List` holds. Raises InvalidManifest."""
-    if not isinstance(content, Mapping):
-        raise InvalidManifest(f"{source} is not an object of Kubernetes", subject=source, reason="it is no mapping")
-    if str(content.get("kind", "")).endswith("List") and isinstance(content.get("items"), list):
-        entries = enumerate(content["items"])
-        return [item for number, entry in entries for item in _checked(entry, f"{source}.items[{number}]")]
-    metadata = content.get("metadata")
-    given = {
-        "apiVersion": content.get("apiVersion"),
-        "kind": content.get("kind"),
-        "metadata.name": metadata.get("name") if isinstance(metadata, Mapping) else None,
-    }
-    missing = [key for key, value in given.items() if not isinstance(value, str) or not value]
-    if missing:
-        raise InvalidManifest(
-            f"{source} is not an object of Kubernetes",
-            subject=source,
-            reason=f"it has no {', no '.join(missing)} (text)",
-            hint="Every object needs apiVersion, kind and metadata.name",
-        )
-    return [dict(content)]
+def _objects(params: Mapping[str, Any]) -> Iterator[Manifest]:
+    for number, content in enumerate(params.get("objects") or []):
+        yield Manifest(content, f"objects[{number}]", params["state"])
 
 
-def _lists(params: Mapping[str, Any]) -> Iterator[tuple[Object, str, str]]:
+def _lists(params: Mapping[str, Any]) -> Iterator[Manifest]:
     for kind in KINDS:
         for number, values in enumerate(params.get(kind.plural_name) or []):
             state = values.get("state") or params["state"]
-            yield manifest(kind, values), f"{kind.plural_name}[{number}]", state
+            yield Manifest(manifest(kind, values), f"{kind.plural_name}[{number}]", state)

@@ -11,6 +11,7 @@ it finds becomes one urllib3 pool. Nothing here knows what is asked of the serve
 from __future__ import annotations
 
 import ssl
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,9 +38,14 @@ class Connection:
     configuration: Configuration
     options: ConnectionOptions
     warnings: list[str] = field(default_factory=list)
+    _credentials: threading.Lock = field(default_factory=threading.Lock)
 
     def headers(self) -> dict[str, str]:
         """Credentials for one request; the library refreshes what has expired (exec plugins, token files)."""
+        with self._credentials:  # one plugin process at a time, however many requests wait for it
+            return self._headers()
+
+    def _headers(self) -> dict[str, str]:
         headers = {"User-Agent": "service_mesh.istio"}
         token = self.configuration.auth_settings().get("BearerToken", {}).get("value")
         if not token and self.configuration.username and self.configuration.password:

@@ -21,8 +21,11 @@ from ..kube.resources import Resource
 from .objects import Key
 from .parallel import each
 
+# From how many objects on a list is cheaper than asking for each: of a namespace, of the whole cluster.
 _MANY = 5
-_ALWAYS_BY_NAME = frozenset({"Secret"})
+_MANY_EVERYWHERE = 20
+# Secrets that nobody asked for are never read; a list of CRDs brings the schemas of all other tools along.
+_ALWAYS_BY_NAME = frozenset({"CustomResourceDefinition", "Secret"})
 
 Keep = Callable[[Key, Object], bool]
 
@@ -57,10 +60,11 @@ def _by_resource(wanted: Mapping[Key, Resource]) -> dict[Resource, list[Key]]:
 
 
 def _readings(resource: Resource, keys: Sequence[Key]) -> Iterator[_Reading]:
-    if len(keys) < _MANY or resource.kind in _ALWAYS_BY_NAME:
+    namespaces = {key.namespace for key in keys}
+    many = _MANY if len(namespaces) == 1 else _MANY_EVERYWHERE
+    if len(keys) < many or resource.kind in _ALWAYS_BY_NAME:
         yield from (_Reading(resource, frozenset({key}), by_name=True) for key in keys)
         return
-    namespaces = {key.namespace for key in keys}
     yield _Reading(resource, frozenset(keys), namespace=namespaces.pop() or None if len(namespaces) == 1 else None)
 
 

@@ -54,14 +54,16 @@ def _needs(kind: Kind, names: Mapping[str, str]) -> ArgumentSpec:
     return ArgumentSpec({}, {"required_if": [("state", "present", needed)]} if needed else {})
 
 
+# The action plugin replaces what `src` names by what stands there, which may be vaulted.
+_MANIFESTS = ArgumentSpec(
+    {
+        "src": {"type": "list", "elements": "str", "no_log": True},
+        "objects": {"type": "list", "elements": "dict"},
+    }
+)
 CONFIG: Operation[Config] = Operation(
     "config",
-    ArgumentSpec({"objects": {"type": "list", "elements": "dict"}})
-    + spec_of_lists()
-    + STATE
-    + OWNERSHIP
-    + OBJECT_SET
-    + ON_ERROR,
+    _MANIFESTS + spec_of_lists() + STATE + OWNERSHIP + OBJECT_SET + ON_ERROR,
     config_of_many,
     run_config,
 )

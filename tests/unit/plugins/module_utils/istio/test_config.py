@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.config import (
     Config,
-    InvalidManifest,
     config_of_kind,
     config_of_many,
 )
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import GATEWAY, KINDS
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.manifests import InvalidManifest
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Key
 
 
@@ -27,12 +27,6 @@ def sources(wanted: Config) -> dict[str, str]:
     return {desired.key.name: desired.source for desired in wanted.present}
 
 
-def refused(content: Any) -> str:
-    with pytest.raises(InvalidManifest) as refusal:
-        config(objects=[service("a"), content])
-    return str(refusal.value)
-
-
 def test_each_object_knows_where_in_the_input_it_stands() -> None:
     items = [service("b"), {"kind": "ServiceList", "items": [service("c")]}]
     wanted = config(
@@ -41,40 +35,29 @@ def test_each_object_knows_where_in_the_input_it_stands() -> None:
     )
     assert sources(wanted) == {
         "a": "objects[0]",
-        "b": "objects[1]",
-        "c": "objects[1]",
+        "b": "objects[1], items[0]",
+        "c": "objects[1], items[1], items[0]",
         "d": "gateways[0]",
         "e": "gateways[1]",
     }
 
 
+def test_what_is_no_object_is_refused_wherever_it_stands() -> None:
+    with pytest.raises(InvalidManifest) as refusal:
+        config(objects=[service("a"), {"kind": "List", "items": [{}]}], gateways=[{"name": "g", "namespace": "B"}])
+    assert refusal.value.reason.startswith("objects[1], items[0]: apiVersion is missing; ")
+    assert "gateways[0]: metadata.namespace is 'B', which cannot be the name of a namespace" in refusal.value.reason
+
+
+def test_files_come_with_the_others() -> None:
+    text = "file of src:shop.yaml\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n"
+    assert sources(config(src=[text], objects=[service("b")])) == {"a": "shop.yaml, document 1", "b": "objects[0]"}
+    assert [key.name for key in config("absent", src=[text]).absent] == ["a"]
+
+
 def test_nothing_asked_is_nothing_wanted() -> None:
     assert config() == config(objects=None, gateways=None) == Config()
     assert config(objects=[{"kind": "List", "items": []}]) == Config()
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        ({}, "it has no apiVersion, no kind, no metadata.name (text)"),
-        ({"apiVersion": "v1", "kind": "Service"}, "it has no metadata.name (text)"),
-        ({"apiVersion": "v1", "kind": "Service", "metadata": "a"}, "it has no metadata.name (text)"),
-        ({"apiVersion": "v1", "kind": "Service", "metadata": {"name": 8080}}, "it has no metadata.name (text)"),
-        ({"apiVersion": "v1", "kind": "", "metadata": {"name": "a"}}, "it has no kind (text)"),
-        ({"apiVersion": 1, "kind": "Service", "metadata": {"name": "a"}}, "it has no apiVersion (text)"),
-        ({"apiVersion": "v1", "kind": "List"}, "it has no metadata.name (text)"),
-    ],
-)
-def test_a_manifest_that_is_none_says_what_is_missing(content: dict[str, Any], reason: str) -> None:
-    assert refused(content) == (
-        f"objects[1] is not an object of Kubernetes: {reason}. Every object needs apiVersion, kind and metadata.name."
-    )
-
-
-@pytest.mark.parametrize("item", ["text", None, 5, ["list"]])
-def test_an_item_of_a_list_that_is_no_mapping_is_named(item: Any) -> None:
-    content = {"kind": "List", "items": [service("b"), item]}
-    assert refused(content).startswith("objects[1].items[1] is not an object of Kubernetes: it is no mapping")
 
 
 def test_an_entrys_state_beats_the_tasks() -> None:

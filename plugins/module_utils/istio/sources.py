@@ -1,0 +1,114 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files of the controller that `src` names: which they are, and their texts.
+
+Searching and decrypting are Ansible's business and come as functions. What a
+module on another host gets is the text, packed with the name that the user gave it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from glob import glob
+from pathlib import Path
+
+from .documents import Document, File, documents
+from .yaml_text import InvalidSource, refused
+
+Find = Callable[[str], str]
+Decrypt = Callable[[str], bytes]
+
+SUFFIXES = (".yaml", ".yml", ".json")
+LARGEST_FILE = 5_000_000
+_VAULT = b"$ANSIBLE_VAULT"
+_WILDCARDS = frozenset("*?[")
+_MARK = "file of src:"
+
+
+def packed_files(asked: Iterable[str], find: Find, decrypt: Decrypt) -> list[str]:
+    """Every file that `src` names, as one text each. Raises InvalidSource."""
+    found = {path: place for entry in asked for path, place in _expanded(entry, find)}
+    return [_packed(_read(path, place, decrypt)) for path, place in found.items()]
+
+
+def unpacked_documents(packed: Iterable[str]) -> Iterator[Document]:
+    """The documents of packed files. Raises InvalidSource."""
+    for entry in packed:
+        head, _newline, text = entry.partition("\n")
+        if not head.startswith(_MARK):  # a path that nobody has read must never pass for an empty file
+            raise InvalidSource(f"{head} has not been read", subject=head, reason="the module runs without its action")
+        yield from documents(File(head.removeprefix(_MARK), text))
+
+
+def _packed(file: File) -> str:
+    return f"{_MARK}{file.place}\n{file.text}"
+
+
+def _expanded(asked: str, find: Find) -> list[tuple[Path, str]]:
+    """The files behind a path, a folder or a pattern, in order, each with the name that tells the user which it is."""
+    head, pattern = _split(asked)
+    base = Path(find(head or "."))
+    if not pattern and not base.is_dir():
+        return [(base, asked)]
+    roots = [base / name for name in sorted(glob(pattern, root_dir=base, recursive=True))] if pattern else [base]
+    found = [file for root in roots for file in _manifests(root)]
+    if not found:
+        wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
+        hint = "Correct 'src'; an empty list says on purpose that nothing is meant"
+        raise InvalidSource(f"'{asked}' holds no manifests", subject=asked, reason=f"no {wanted} below it", hint=hint)
+    return [(file, os.path.join(head, file.relative_to(base))) for file in found]
+
+
+def _split(asked: str) -> tuple[str, str]:
+    """The part of a path before its first wildcard, and the pattern below it."""
+    parts = asked.split("/")
+    first = next((number for number, part in enumerate(parts) if _WILDCARDS & set(part)), len(parts))
+    head = "/".join(parts[:first])
+    return (head or "/") if asked.startswith("/") else head, "/".join(parts[first:])
+
+
+def _manifests(root: Path) -> Iterator[Path]:
+    """Manifests at or below a path, sorted; hidden ones are somebody's tools, not objects."""
+    if not root.is_dir():
+        if root.suffix in SUFFIXES:
+            yield root
+        return
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if name.endswith(SUFFIXES) and not name.startswith("."):
+                yield Path(folder, name)
+
+
+def _read(path: Path, place: str, decrypt: Decrypt) -> File:
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise refused(place, 0, "it is no file")
+        if found.st_size > LARGEST_FILE:
+            raise _too_large(place, found.st_size)
+        content = path.read_bytes()
+    except OSError as error:
+        raise refused(place, 0, error.strerror or str(error), "Check the path and its permissions") from error
+    return File(place, _text(place, decrypt(str(path)) if content.startswith(_VAULT) else content))
+
+
+def _too_large(place: str, size: int) -> InvalidSource:
+    why = f"it has {size / 1e6:.1f} MB, and a file may have {LARGEST_FILE / 1e6:.0f} MB"
+    return refused(place, 0, why, "Split it; several files and folders can stand in 'src'")
+
+
+def _text(place: str, content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise refused(place, 0, "it is UTF-16, not UTF-8", "Save it as UTF-8")
+    if b"\0" in content:
+        raise refused(place, 0, "it is binary, not text")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise refused(place, line, "it is not UTF-8", "Save it as UTF-8") from error

@@ -1,0 +1,127 @@
+"""Which files `src` means, in which order, and why one is refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.sources import (
+    LARGEST_FILE,
+    packed_files,
+    unpacked_documents,
+)
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.yaml_text import InvalidSource
+
+NAMES = ("b.yaml", "a.yml", "c.json", "notes.txt", ".hidden.yaml", "team/x.yaml", "team/deep/y.yaml", ".git/z.yaml")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in NAMES:
+        file = tmp_path / "routes" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text('{"a": 1}')
+    return tmp_path
+
+
+def packed(folder: Path, *asked: str) -> list[str]:
+    def decrypt(path: str) -> bytes:
+        return b"secret: " + Path(path).read_bytes()[-1:]
+
+    return packed_files(asked, lambda path: str(folder / path), decrypt)
+
+
+def places(folder: Path, *asked: str) -> list[str]:
+    return [document.place.partition(", ")[0] for document in unpacked_documents(packed(folder, *asked))]
+
+
+def refused(folder: Path, *asked: str) -> str:
+    with pytest.raises(InvalidSource) as refusal:
+        packed(folder, *asked)
+    return str(refusal.value)
+
+
+FOLDER = ["routes/a.yml", "routes/b.yaml", "routes/c.json", "routes/team/x.yaml", "routes/team/deep/y.yaml"]
+
+
+def test_a_folder_is_all_that_is_no_tools_business(folder: Path) -> None:
+    assert places(folder, "routes") == places(folder, "routes/") == FOLDER
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("routes/*.yaml", ["routes/b.yaml"]),
+        ("routes/[ab].y*ml", ["routes/a.yml", "routes/b.yaml"]),
+        ("routes/*/x.yaml", ["routes/team/x.yaml"]),
+        ("routes/**/y.yaml", ["routes/team/deep/y.yaml"]),
+        ("routes/te*", ["routes/team/x.yaml", "routes/team/deep/y.yaml"]),
+        ("*/b.yaml", ["routes/b.yaml"]),
+    ],
+)
+def test_a_pattern_is_what_it_matches(folder: Path, pattern: str, expected: list[str]) -> None:
+    assert places(folder, pattern) == expected
+
+
+def test_a_file_may_have_any_name_and_counts_once(folder: Path) -> None:
+    assert places(folder, "routes/notes.txt", "routes/b.yaml", "routes/*.yaml") == ["routes/notes.txt", "routes/b.yaml"]
+
+
+def test_an_absolute_path_stays_one(folder: Path) -> None:
+    assert places(folder, f"{folder}/routes/*.yaml", f"{folder}/routes/a.yml") == [
+        f"{folder}/routes/b.yaml",
+        f"{folder}/routes/a.yml",
+    ]
+
+
+def test_vaulted_text_is_decrypted_and_a_mark_of_its_order_removed(folder: Path) -> None:
+    (folder / "vaulted").write_text("$ANSIBLE_VAULT;1.1;AES256\n7")
+    (folder / "marked").write_bytes(b"\xef\xbb\xbfa: 1")
+    assert [found.content for found in unpacked_documents(packed(folder, "vaulted", "marked"))] == [
+        {"secret": 7},
+        {"a": 1},
+    ]
+
+
+@pytest.mark.parametrize("asked", ["routes/*.txt", "nothing*", "empty"])
+def test_what_holds_nothing_is_a_mistake(folder: Path, asked: str) -> None:
+    (folder / "empty").mkdir()
+    assert refused(folder, asked).startswith(f"'{asked}' holds no manifests: no *.yaml, *.yml, *.json below it")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"a: \0", "it is binary, not text"),
+        (b"a: 1\nb: \xe9\n", "f.yaml, line 2 cannot be read: it is not UTF-8"),
+        ("a: 1".encode("utf-16"), "it is UTF-16, not UTF-8"),
+    ],
+)
+def test_what_is_no_text_is_refused(folder: Path, content: bytes, told: str) -> None:
+    (folder / "f.yaml").write_bytes(content)
+    assert told in refused(folder, "f.yaml")
+
+
+def test_a_large_file_is_refused_by_its_size_alone(folder: Path) -> None:
+    """A sparse file of a terabyte could not be read."""
+    file = folder / "f.yaml"
+    for size, told in ((LARGEST_FILE + 1, "it has 5.0 MB"), (50_000_000, "it has 50.0 MB"), (10**12, "1000000.0 MB")):
+        file.touch()
+        os.truncate(file, size)
+        assert told in refused(folder, "f.yaml")
+        assert "Split it" in refused(folder, "f.yaml")
+
+
+def test_a_pipe_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "f.yaml")
+    assert "it is no file" in refused(folder, "f.yaml")
+
+
+def test_a_file_that_is_gone_is_told(folder: Path) -> None:
+    assert "gone.yaml cannot be read: No such file" in refused(folder, "gone.yaml")
+
+
+def test_a_path_that_nobody_has_read_is_no_empty_file() -> None:
+    with pytest.raises(InvalidSource, match="routes has not been read"):
+        list(unpacked_documents(["routes"]))
