@@ -22,16 +22,15 @@ PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
 NOTHING: Task = {"name": "Nothing", "ansible.builtin.debug": {"msg": ""}}
 
 
-def documents(folder: Path | str) -> str:
-    """The objects in a folder's files as a list, as playbooks write it. Text is the name of a variable."""
-    where = f"'{folder}'" if isinstance(folder, Path) else folder
-    files = f"query('ansible.builtin.fileglob', {where} ~ '/*.yaml')"
+def documents(folder: Path) -> str:
+    """The objects in a folder's files as a list, as playbooks write it."""
+    files = f"query('ansible.builtin.fileglob', '{folder}/*.yaml')"
     return f"{{{{ query('ansible.builtin.file', *{files}) | join('\n---\n') | from_yaml_all | list }}}}"
 
 
 def ours(folder: Path | str, **options: object) -> Task:
-    """Our task on a folder of manifests."""
-    return {"name": "Ours", "service_mesh.istio.config": {"objects": documents(folder), **options}}
+    """Our task on a folder of manifests, or one that a variable names."""
+    return {"name": "Ours", "service_mesh.istio.config": {"src": str(folder), **options}}
 
 
 def core(definition: object, **keywords: object) -> Task:

@@ -186,7 +186,7 @@ def hosts(kit: Kit) -> Suite:
     shares = {name: [entry for entry in made if entry["metadata"]["namespace"] == name] for name in kit.namespaces}
     each = {name: {"objects_of_host": str(kit.manifests(f"of-{name}", share))} for name, share in shares.items()}
     fleet = kit.contenders.files.inventory("fleet", each, {})
-    run, forks, tasks = kit.contenders.playbook, f"--forks={kit.scale.forks}", [ours("objects_of_host")]
+    run, forks, tasks = kit.contenders.playbook, f"--forks={kit.scale.forks}", [ours("{{ objects_of_host }}")]
     return Suite(
         (WIPE, run(Row(rows.HOSTS, OURS), fleet, tasks, forks, least_writes=kit.scale.objects)),
         (
