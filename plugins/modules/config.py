@@ -703,6 +703,19 @@ EXAMPLES = r"""
         namespace: shop
         state: absent
 
+- name: A set, so that what is taken out of the list is taken out of the cluster
+  service_mesh.istio.config:
+    context: east
+    set: shop
+    prune: true
+    virtual_services:
+      - name: reviews
+        namespace: shop
+        hosts: [reviews]
+        http:
+          - route:
+              - destination: {host: reviews}
+
 - name: Everything in a folder beside the inventory
   service_mesh.istio.config:
     context: east

@@ -157,8 +157,9 @@ class _Writing:
             self.done.append(Done(action, result))
 
     def _notice_effect(self, action: Action, error: Failure) -> None:
-        """A write whose answer was lost may have taken effect: what is there then has to be taken back, too."""
-        if not isinstance(error, (Unreachable, TimedOut, ServerError)):
+        """A write may have taken effect although it failed: what is there then has to be taken back, too."""
+        in_two_requests = bool(action.desired and action.desired.drop_labels)
+        if not in_two_requests and not isinstance(error, (Unreachable, TimedOut, ServerError)):
             return
         try:
             now = self.run.client.get(action.resource, action.key.name, action.key.namespace or None)
