@@ -100,6 +100,7 @@ extends_documentation_fragment:
   - service_mesh.istio.metadata
   - service_mesh.istio.state
   - service_mesh.istio.ownership
+  - service_mesh.istio.checks
 """
 
 EXAMPLES = r"""

@@ -14,8 +14,9 @@ from ..reconcile.engine import OnError, reconcile
 from ..reconcile.objects import Desired, Key
 from ..reconcile.objectset import ObjectSet
 from ..reconcile.outcome import Outcome
-from ..reconcile.plan import Owner
+from ..reconcile.plan import Owner, Plan
 from ..reconcile.run import Run
+from .checks import check_cluster, check_input, known_codes
 from .facts import KEYED_LISTS, MANAGER_PREFIX
 from .kind import Kind, manifest
 from .kinds import KINDS, RANKS
@@ -34,10 +35,15 @@ class Config:
     take_ownership_from: tuple[str, ...] = ()
     on_error: OnError = "rollback"
     object_set: ObjectSet | None = None
+    ignored_checks: frozenset[str] = frozenset()
 
 
 def run_config(run: Run, wanted: Config) -> Outcome:
     """Bring the objects to what is wanted."""
+
+    def review(plan: Plan) -> list[str]:
+        return check_cluster(run.client, plan.actions, wanted.ignored_checks, check_mode=run.check_mode)
+
     manager = f"{MANAGER}/{wanted.object_set.name}" if wanted.object_set else MANAGER
     return reconcile(
         run,
@@ -46,6 +52,7 @@ def run_config(run: Run, wanted: Config) -> Outcome:
         wanted.absent,
         on_error=wanted.on_error,
         object_set=wanted.object_set,
+        review=review,
     )
 
 
@@ -60,13 +67,17 @@ def config_of_many(params: Mapping[str, Any]) -> Config:
 
 
 def _config(entries: Iterable[Manifest], params: Mapping[str, Any]) -> Config:
+    ignored = known_codes(params.get("ignore_checks") or ())
     manifests = judged(entries)
+    present = tuple(Desired(found.content, found.place) for found in manifests if found.state == "present")
+    check_input(present, ignored)
     return Config(
-        tuple(Desired(found.content, found.place) for found in manifests if found.state == "present"),
+        present,
         tuple(Key.of(found.content) for found in manifests if found.state == "absent"),
         tuple(params.get("take_ownership_from") or ()),
         params.get("on_error") or "rollback",
         _object_set(params),
+        ignored,
     )
 
 

@@ -74,6 +74,7 @@ OBJECT_SET = ArgumentSpec(
     }
 )
 ON_ERROR = ArgumentSpec({"on_error": {"type": "str", "choices": list(engine.ON_ERROR), "default": "rollback"}})
+CHECKS = ArgumentSpec({"ignore_checks": {"type": "list", "elements": "str", "default": []}})
 MODE = ArgumentSpec({"mode": {"type": "str", "choices": list(modes.MODES), "default": modes.DEDICATED}})
 WAIT = ArgumentSpec({"wait_timeout": {"type": "float", "default": 300.0}})
 

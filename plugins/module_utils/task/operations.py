@@ -21,6 +21,7 @@ from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
 from .arguments import (
     CHART_SOURCE,
+    CHECKS,
     CONNECTION,
     MODE,
     NAMESPACE_INJECTION,
@@ -39,7 +40,7 @@ from .operation import Operation, Params
 def kind_operation(kind: Kind) -> Operation[Config]:
     """The operation of a module that applies objects of one kind."""
 
-    common = STATE + OWNERSHIP
+    common = STATE + OWNERSHIP + CHECKS
     names = module_options(kind, (CONNECTION + common).options)
 
     def prepare(params: Params) -> Config:
@@ -63,7 +64,7 @@ _MANIFESTS = ArgumentSpec(
 )
 CONFIG: Operation[Config] = Operation(
     "config",
-    _MANIFESTS + spec_of_lists() + STATE + OWNERSHIP + OBJECT_SET + ON_ERROR,
+    _MANIFESTS + spec_of_lists() + STATE + OWNERSHIP + CHECKS + OBJECT_SET + ON_ERROR,
     config_of_many,
     run_config,
 )

@@ -1,0 +1,43 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What objects mean together; twin of CHECKS."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Option ignore_checks, and what the checks are."""
+
+    DOCUMENTATION = r"""
+options:
+  ignore_checks:
+    description:
+      - >-
+        Codes of checks that are not made. Beyond what the API server and Istio validate object by object, the
+        collection checks what objects mean together: the input before any request, and what changes against
+        the cluster before the first write. Errors refuse the task, warnings inform.
+      - >-
+        Errors are V(reserved_name), a C(Gateway) is called V(mesh), which means all sidecars;
+        V(reserved_namespace), an object for workloads stands in a namespace in which nothing ever gets a proxy;
+        V(weights_not_100), the weights of a route do not sum to 100; V(same_workloads), two of a kind are for
+        the same workloads, as two without a selector in one namespace; V(mesh_host_taken), two
+        C(VirtualService) are for one host of the sidecars; V(gateway_host_taken), two C(VirtualService) take
+        every request for one host on one gateway; V(gateway_conflict), two servers are for one host and port of
+        the same gateway Pods; V(subset_not_defined), a route names a subset that no C(DestinationRule) defines;
+        V(subset_in_use), a subset goes away to which a C(VirtualService) still routes.
+      - >-
+        Warnings are V(gateway_not_defined), a C(VirtualService) is for a C(Gateway) that does not exist;
+        V(rule_shadowed), two C(DestinationRule) of a namespace say the same of one host; V(service_host_taken),
+        two C(ServiceEntry) of different namespaces are for one host and seen by the same workloads;
+        V(first_allow), a policy is the first that allows something for workloads, which refuses all else from
+        then on; V(strict_outside_mesh), mutual TLS becomes V(STRICT) where workloads without a proxy send
+        plaintext.
+      - >-
+        In check mode V(subset_not_defined) and V(subset_in_use) are warnings, because a task before this one may
+        only have planned what is missing.
+    type: list
+    elements: str
+    default: []
+"""
