@@ -12,6 +12,7 @@ from typing import Any
 from ..istio import releases
 from ..istio.charts import Archive, ChartSource
 from ..istio.config import Config, config_of_kind, config_of_many, run_config
+from ..istio.config_info import Query, query, run_query
 from ..istio.control_plane import COMPONENTS, ControlPlane, run_control_plane
 from ..istio.gateways import GatewayDeployment, run_gateway_deployment
 from ..istio.injection import NamespaceInjection, namespace_injection, run_injection
@@ -67,6 +68,21 @@ CONFIG: Operation[Config] = Operation(
     _MANIFESTS + spec_of_lists() + STATE + OWNERSHIP + CHECKS + OBJECT_SET + ON_ERROR,
     config_of_many,
     run_config,
+)
+
+CONFIG_INFO: Operation[Query] = Operation(
+    "config_info",
+    ArgumentSpec(
+        {
+            "kinds": {"type": "list", "elements": "str", "default": []},
+            "namespaces": {"type": "list", "elements": "str", "default": []},
+            "names": {"type": "list", "elements": "str", "default": []},
+            "label_selectors": {"type": "list", "elements": "str", "default": []},
+            "managed_fields": {"type": "bool", "default": False},
+        }
+    ),
+    query,
+    run_query,
 )
 
 
