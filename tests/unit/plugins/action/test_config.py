@@ -15,23 +15,20 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parents[4]
 PYTHON = "ansible_python_interpreter"
 COLLECTION = "service_mesh.istio"
 NEEDED: dict[str, dict[str, Any]] = {
-    "authorization_policy": {"name": "a", "namespace": "web"},
+    # Of an object that shall be absent, no kind asks for more than its name.
+    **{kind.name: {"name": "a", "namespace": "web", "state": "absent"} for kind in KINDS},
     "config": {"objects": []},
+    "config_info": {},
     "control_plane": {"version": "1.29.1"},
-    "destination_rule": {"name": "a", "namespace": "web"},
-    "gateway": {"name": "a", "namespace": "web"},
     "gateway_deployment": {"name": "a", "namespace": "web", "version": "1.29.1"},
     "injection": {"namespaces": [{"name": "web"}]},
     "mesh_info": {},
-    "peer_authentication": {"name": "a", "namespace": "web"},
-    "request_authentication": {"name": "a", "namespace": "web"},
-    "service_entry": {"name": "a", "namespace": "web"},
-    "virtual_service": {"name": "a", "namespace": "web"},
 }
 KUBECONFIG = {"contexts": [{"name": "east", "context": {}}, {"name": "west", "context": {}}]}
 UNNAMED = "No cluster is named: none of 'host', 'kubeconfig' and 'context' is given"
