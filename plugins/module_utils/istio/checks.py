@@ -71,7 +71,7 @@ def check_cluster(
     client: Client, actions: Iterable[Action], ignored: frozenset[str] = frozenset(), *, check_mode: bool = False
 ) -> list[str]:
     """Warnings about what a plan changes. Raises CheckFailed. Asks for nothing when nothing changes."""
-    changes = [Change.of(action) for action in actions if action.writes]
+    changes = [change for change in (Change.of(action) for action in actions if action.writes) if change.means]
     world = ClusterWorld(client, changes)
     asked = [found for found in ANALYZERS.values() if found.code not in ignored]
     findings = _findings(world, changes, asked)

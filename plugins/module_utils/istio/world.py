@@ -46,6 +46,11 @@ class Change:
         after = None if action.verb == "delete" else action.after or desired
         return cls(action.key, action.before, after, action.desired.source if action.desired else "")
 
+    @property
+    def means(self) -> bool:
+        """Whether it changes what an object says: a label that is put back is no reason to judge the rest."""
+        return self.before is None or self.after is None or spec_of(self.before) != spec_of(self.after)
+
 
 class World:
     """The objects of the changes, and nothing else: the input alone."""

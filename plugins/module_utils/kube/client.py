@@ -21,7 +21,7 @@ from typing import Any
 from .connection import Connection
 from .errors import Gone, NotFound, UnknownKind, Unreachable, error_from_status
 from .resources import KUBERNETES, Resource, ResourceTable, api_root, resources_of_group
-from .transport import exchange
+from .transport import excerpt, exchange, read_status
 
 try:
     import urllib3
@@ -237,7 +237,7 @@ class Client:
         text = answer.data
         if answer.status < 300:
             return _object(text, subject)
-        raise error_from_status(verb, subject, self.name, answer.status, _status(text))
+        raise error_from_status(verb, subject, self.name, answer.status, read_status(text))
 
     def _count(self, verb: str) -> None:
         with self._lock:
@@ -269,22 +269,10 @@ def _object(text: bytes, subject: str) -> Object:
     try:
         answer = json.loads(text)
     except ValueError as error:
-        raise Unreachable(f"The answer for {subject} is not JSON", subject=subject, reason=_excerpt(text)) from error
+        raise Unreachable(f"The answer for {subject} is not JSON", subject=subject, reason=excerpt(text)) from error
     if not isinstance(answer, dict):
-        raise Unreachable(f"The answer for {subject} is not an object", subject=subject, reason=_excerpt(text))
+        raise Unreachable(f"The answer for {subject} is not an object", subject=subject, reason=excerpt(text))
     return answer
-
-
-def _status(text: bytes) -> Mapping[str, Any]:
-    try:
-        status = json.loads(text)
-    except ValueError:
-        return {"message": _excerpt(text)}
-    return status if isinstance(status, dict) else {"message": _excerpt(text)}
-
-
-def _excerpt(text: bytes) -> str:
-    return " ".join(text[:200].decode(errors="replace").split())
 
 
 def remaining(deadline: float) -> float:

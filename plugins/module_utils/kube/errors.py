@@ -144,6 +144,7 @@ class Gone(ApiError):
 
 class Conflict(ApiError):
     code = "conflict"
+    default_hint = "Somebody else changed it at the same moment: run the task again"
 
 
 class Invalid(ApiError):
@@ -173,6 +174,13 @@ class Interrupted(Failure):
     default_hint = "Run the playbook again: it goes on from what the cluster has"
 
 
+class TooBusy(ApiError):
+    code = "too_busy"
+    default_hint = (
+        "The API server had too much to do, again and again: run the task later, or look for who keeps it busy"
+    )
+
+
 BY_STATUS: Mapping[int, type[ApiError]] = {
     400: Invalid,
     401: Unauthorized,
@@ -180,6 +188,7 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
     404: NotFound,
     409: Conflict,
     410: Gone,
+    429: TooBusy,
     413: Invalid,
     415: Invalid,
     422: Invalid,
@@ -187,6 +196,8 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
     504: TimedOut,
 }
 
+# The API server's own answer where it serves no such group or kind.
+_NO_SUCH_PATH = "404 page not found"
 _DENIED = "denied the request"
 # Server-side apply says so, with status 500, of fields and types that the schema does not have.
 _NOT_IN_SCHEMA = ("failed to create typed patch object", "failed to convert new object")
@@ -209,6 +220,17 @@ def error_from_status(verb: str, subject: str, cluster: str, code: int, status: 
     return error
 
 
+def may_pass(code: int, status: Mapping[str, Any]) -> bool:
+    """Whether an error of an idempotent write says nothing about the object, so that asking again may help.
+
+    A 500 is a verdict when it comes from a schema or a webhook; a 409 without causes is a race that the server lost.
+    """
+    message = str(status.get("message") or "")
+    if code == 500:
+        return not (message.startswith(_NOT_IN_SCHEMA) or _WEBHOOK_DOWN in message or _DENIED in message)
+    return code == 409 and not (status.get("details") or {}).get("causes")
+
+
 def _error_type(code: int, message: str, status: Mapping[str, Any]) -> type[ApiError]:
     if _WEBHOOK_DOWN in message:
         return WebhookUnavailable
@@ -217,5 +239,6 @@ def _error_type(code: int, message: str, status: Mapping[str, Any]) -> type[ApiE
     if message.startswith(_NOT_IN_SCHEMA):
         return Invalid
     if code == 404 and status.get("kind") != "Status":
-        return UnknownKind
+        # An ingress or a proxy has 404s of its own, and these say nothing about kinds and objects.
+        return UnknownKind if message == _NO_SUCH_PATH else Unreachable
     return BY_STATUS.get(code, ServerError)

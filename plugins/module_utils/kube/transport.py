@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from .connection import Connection
-from .errors import CertificateRejected, TimedOut, Unreachable
+from .errors import CertificateRejected, TimedOut, Unreachable, may_pass
 
 try:
     import urllib3
@@ -39,6 +40,9 @@ _RETRIED_STATUS = {"GET": (429, 500, 502, 503, 504), "POST": (429, 503)}
 _RETRIED_STATUS_OF_WRITES = (429, 502, 503, 504)
 _CONNECT_SECONDS = 10.0
 _LONGEST_PAUSE = 10.0
+# Server-side apply, and deletes that carry the uid of what was seen.
+_IDEMPOTENT_WRITES = ("PATCH", "DELETE")
+_PAUSES = (0.05, 0.2, 0.8)
 
 
 def exchange(
@@ -55,18 +59,27 @@ def exchange(
 ) -> urllib3.BaseHTTPResponse:
     """The server's answer, whatever its status. Raises Unreachable, CertificateRejected or TimedOut."""
     asked = urlencode({key: value for key, value in query.items() if value})
+    url = f"{connection.url}{path}" + (f"?{asked}" if asked else "")
+    arguments: dict[str, Any] = {
+        "headers": _headers(connection, content if body is not None else ""),
+        "body": None if body is None else json.dumps(body).encode(),
+        "timeout": urllib3.Timeout(connect=min(timeout, _CONNECT_SECONDS), read=timeout),
+        "preload_content": not stream,
+    }
     try:
-        return connection.pool.request(
-            method,
-            f"{connection.url}{path}" + (f"?{asked}" if asked else ""),
-            headers=_headers(connection, content if body is not None else ""),
-            body=None if body is None else json.dumps(body).encode(),
-            timeout=urllib3.Timeout(connect=min(timeout, _CONNECT_SECONDS), read=timeout),
-            retries=_retries(method),
-            preload_content=not stream,
-        )
+        for pause in _PAUSES if method in _IDEMPOTENT_WRITES else ():
+            answer = connection.pool.request(method, url, retries=_retries(method), **arguments)
+            if not _passing(answer):
+                return answer
+            time.sleep(pause)
+        return connection.pool.request(method, url, retries=_retries(method), **arguments)
     except urllib3.exceptions.HTTPError as error:
         raise _unreachable(connection, error, subject, timeout) from error
+
+
+def _passing(answer: urllib3.BaseHTTPResponse) -> bool:
+    """Whether a write failed for a reason of the moment, which only its text tells."""
+    return answer.status in (409, 500) and may_pass(answer.status, read_status(answer.data))
 
 
 def _headers(connection: Connection, content: str) -> urllib3.HTTPHeaderDict:
@@ -131,3 +144,17 @@ def _tls_reason(error: BaseException) -> str:
 def _short(cause: object) -> str:
     text = str(cause)
     return text.rpartition(": ")[2] if "HTTPConnection" in text or "HTTPSConnection" in text else text
+
+
+def read_status(text: bytes) -> Mapping[str, Any]:
+    """The Status object of an error, or what somebody in between has said."""
+    try:
+        status = json.loads(text)
+    except ValueError:
+        return {"message": excerpt(text)}
+    return status if isinstance(status, dict) else {"message": excerpt(text)}
+
+
+def excerpt(text: bytes) -> str:
+    """The beginning of an answer that is not what it should be."""
+    return " ".join(text[:200].decode(errors="replace").split())

@@ -94,7 +94,8 @@ def _carry_out(run: Run, plan: Plan, on_error: OnError, members: OpenSet | None)
         return _Writing(run, plan, on_error).carry_out()
     with locked(run, members.of.name, members.of.namespace, plan.owner.manager) as lock:
         run.before_write()
-        run.client.apply(CONFIG_MAP, members.widened().content, plan.owner.manager, dry_run=False)
+        parent = next(action for action in plan.actions if action.key == members.of.parent)
+        run.client.apply(CONFIG_MAP, members.widened().content, plan.owner.manager, dry_run=False, force=parent.force)
         return _Writing(run, plan, on_error, lock, members.of.parent).carry_out()
 
 

@@ -220,7 +220,8 @@ def _dry_run(
         return client.apply(resource, desired.content, owner.manager, dry_run=True), False
     except Conflict as error:
         others = {manager for manager, _field in conflicting(error)}
-        if not others or not others <= set(owner.take_ownership_from):
+        # Our own name among them is what a roll-back that was interrupted has left.
+        if not others or not others <= {owner.manager, *owner.take_ownership_from}:
             raise explained(error, f"{desired.key} on {client.name}", desired.content, live) from error
     return client.apply(resource, desired.content, owner.manager, dry_run=True, force=True), True
 

@@ -83,7 +83,8 @@ def _equal_items(desired: Any, live: Any, path: Path, keyed: KeyedLists) -> bool
 def _owned(desired: Any, path: Path, keyed: KeyedLists) -> Object:
     """The fields of a value as fieldsV1 writes them: nothing below a leaf."""
     if isinstance(desired, dict):
-        return {f"f:{key}": _owned(value, (*path, key), keyed) for key, value in desired.items()}
+        item = {".": {}} if path in keyed else {}  # a map's value that is an object is owned as a whole, too
+        return {f"f:{key}": {**item, **_owned(value, (*path, key), keyed)} for key, value in desired.items()}
     if path in keyed:
         return {_item_key(item, keyed[path]): {".": {}, **_owned(item, path, keyed)} for item in desired}
     return {}

@@ -11,14 +11,14 @@ the object is still as this run left it. CRDs stay: taking one away takes its ob
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.errors import Failure, Interrupted
+from ..kube.errors import Conflict, Failure, Interrupted, ServerError, TimedOut, Unreachable
 from ..kube.resources import CRD
-from .objects import Key
+from .objects import Key, comparable
 from .plan import Action, Owner
 from .run import Run
 
@@ -63,10 +63,23 @@ def _put_back(run: Run, owner: Owner, action: Action, before: Object, now: Objec
     """Content first, then ownership: a write always makes its own manager the owner of what it changes."""
     manager = owner.manager
     if now is None:
-        written = run.client.create(action.resource, _assignable(before), manager)
+        written = _once(run, action, before, lambda: run.client.create(action.resource, _assignable(before), manager))
     else:
-        written = run.client.replace(action.resource, _at_version(before, now), manager)
-    run.client.replace(action.resource, _at_version(before, written), manager)
+        content = _at_version(before, now)
+        written = _once(run, action, before, lambda: run.client.replace(action.resource, content, manager))
+    owned = _at_version(before, written)
+    _once(run, action, before, lambda: run.client.replace(action.resource, owned, manager))
+
+
+def _once(run: Run, action: Action, before: Object, write: Callable[[], Object]) -> Object:
+    """The written object; a write whose answer was lost has been done when the object is as it shall be."""
+    try:
+        return write()
+    except (Conflict, Unreachable, TimedOut, ServerError):
+        there = run.client.get(action.resource, action.key.name, action.key.namespace or None)
+        if there is None or comparable(there) != comparable(before):
+            raise
+        return there
 
 
 def _assignable(before: Object) -> Object:

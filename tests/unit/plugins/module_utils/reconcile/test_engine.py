@@ -9,7 +9,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.engin
 
 @pytest.mark.parametrize(
     ("hint", "onwards"),
-    [("", "Run the task again: it goes on from here."), ("Ask Ann", "Ask Ann.")],
+    [("", "Somebody else changed it at the same moment: run the task again."), ("Ask Ann", "Ask Ann.")],
 )
 def test_the_cause_comes_first_then_the_account(hint: str, onwards: str) -> None:
     cause = Conflict("Secret web/z has changed", subject="Secret web/z", reason="why", hint=hint)
