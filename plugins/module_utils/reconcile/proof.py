@@ -83,7 +83,8 @@ def _equal_items(desired: Any, live: Any, path: Path, keyed: KeyedLists) -> bool
 def _owned(desired: Any, path: Path, keyed: KeyedLists) -> Object:
     """The fields of a value as fieldsV1 writes them: nothing below a leaf."""
     if isinstance(desired, dict):
-        item = {".": {}} if path in keyed else {}  # a map's value that is an object is owned as a whole, too
+        # In a map of objects, each of them is owned as a whole, too.
+        item: Object = {".": {}} if keyed.get(path) == () else {}
         return {f"f:{key}": {**item, **_owned(value, (*path, key), keyed)} for key, value in desired.items()}
     if path in keyed:
         return {_item_key(item, keyed[path]): {".": {}, **_owned(item, path, keyed)} for item in desired}

@@ -94,3 +94,12 @@ def test_what_cannot_be_known_is_left_to_the_server() -> None:
 def test_a_label_that_has_to_go_is_a_change() -> None:
     assert not proved(CONTENT, live(), "other")
     assert proved(CONTENT, live(), "absent")
+
+
+def test_a_map_of_objects_is_owned_object_by_object() -> None:
+    spec = {"portLevelMtls": {"8081": {"mode": "STRICT"}}}
+    desired = {**CONTENT, "spec": spec}
+    found = live(fieldsV1={**OWNED, "f:spec": {"f:portLevelMtls": {"f:8081": {".": {}, "f:mode": {}}}}})
+    found["spec"] = spec
+    assert is_unchanged(Desired(desired), found, MANAGER, {("spec", "portLevelMtls"): ()})
+    assert not is_unchanged(Desired(desired), found, MANAGER, {})
