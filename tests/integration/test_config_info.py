@@ -27,7 +27,7 @@ def other(cluster: Cluster, namespaces: list[str], namespace: str) -> str:
 
 
 def virtual_service(namespace: str, name: str, **labels: str) -> dict[str, Any]:
-    return {"name": name, "namespace": namespace, "hosts": [f"{name}.example.com"], "labels": labels}
+    return {"name": name, "namespace": namespace, "hosts": [f"{name}.{namespace}.example.com"], "labels": labels}
 
 
 def names(result: dict[str, Any]) -> list[tuple[str, str]]:
@@ -35,7 +35,7 @@ def names(result: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def test_what_config_wrote_is_read_back(namespace: str, operations: Operations) -> None:
-    spec = {"hosts": ["a.example.com"], "http": [{"route": [{"destination": {"host": "a"}}]}]}
+    spec = {"hosts": [f"a.{namespace}.example.com"], "http": [{"route": [{"destination": {"host": "a"}}]}]}
     operations.run("virtual_service", {"name": "a", "namespace": namespace, **spec})
     result = operations.run("config_info", {"kinds": ["virtual_service"], "namespaces": [namespace]})
     (found,) = result["objects"]

@@ -31,7 +31,7 @@ def test_an_object_of_it_is_refused(namespace: str, operations: Operations, chec
 
 @pytest.mark.parametrize("check", [True, False])
 def test_nothing_else_of_the_task_is_written(namespace: str, operations: Operations, check: bool) -> None:
-    sound = {"name": "shop", "namespace": namespace, "hosts": ["shop.example.com"]}
+    sound = {"name": "shop", "namespace": namespace, "hosts": [f"{namespace}.example.com"]}
     with pytest.raises(UnknownKind, match="TrafficExtension"):
         operations.run("config", {"virtual_services": [sound], "traffic_extensions": [wanted(namespace)]}, check=check)
 
