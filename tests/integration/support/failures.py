@@ -112,7 +112,11 @@ def object_rows(world: World) -> list[Row]:
         ),
         row("misspelt_deep", "virtual_service", misspelt, "invalid", ".spec.http[0].rout", "not declared in schema"),
         row(
-            "good_then_bad", "config", _objects(world.manifest("good"), world.manifest(htp=[])), "invalid", ".spec.htp"
+            "good_then_bad",
+            "config",
+            _objects(world.manifest("good", hosts=["good"]), world.manifest(htp=[])),
+            "invalid",
+            ".spec.htp",
         ),
         row(
             "no_namespace",
