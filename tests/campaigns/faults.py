@@ -56,7 +56,7 @@ class Work:
 
     def options(self, state: State) -> dict[str, Any]:
         """The task that brings about a state."""
-        rows = ({"name": name, "hosts": [state.get(name, "is")]} for name in self.fates)
+        rows = ({"name": name, "hosts": [f"{name}.{state.get(name, 'is')}"]} for name in self.fates)
         states = ("present" if name in state else "absent" for name in self.fates)
         pairs = zip(rows, states, strict=True)
         return {"virtual_services": [{**row, "namespace": NAMESPACE, "state": wanted} for row, wanted in pairs]}
@@ -135,7 +135,7 @@ class Campaign:
 
     def _state(self) -> State:
         found = json.loads(self.cluster.kubectl("get", "virtualservices", "-n", NAMESPACE, "-o", "json"))
-        return {item["metadata"]["name"]: item["spec"]["hosts"][0] for item in found["items"]}
+        return {item["metadata"]["name"]: item["spec"]["hosts"][0].partition(".")[2] for item in found["items"]}
 
     def _expect(self, work: Work, otherwise: str, holds: bool) -> None:
         if not holds:

@@ -45,18 +45,18 @@ PLAN = {("update", "changed"), ("create", "new"), ("delete", "old")}
 
 def wanted(namespace: str, changed: str = "after", new: str = "present", old: str = "absent") -> dict[str, Any]:
     """One object of each fate: unchanged (of a kind that has to be discovered, too), updated, created, deleted."""
-    place, hosts = {"namespace": namespace}, ["reviews"]
+    place = {"namespace": namespace}
     revision = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": {"name": "same", **place}}
     return {
         "objects": [{**revision, "revision": 1, "data": {"a": "b"}}],
         "destination_rules": [{"name": "same", **place, "host": "reviews"}],
         "virtual_services": [
             {"name": "changed", **place, "hosts": [changed]},
-            {"name": "new", **place, "hosts": hosts, "state": new},
-            {"name": "old", **place, "hosts": hosts, "state": old},
+            {"name": "new", **place, "hosts": ["new"], "state": new},
+            {"name": "old", **place, "hosts": ["old"], "state": old},
         ],
     }
 
 
-BEFORE = {"changed": ["before"], "old": ["reviews"]}
-AFTER = {"changed": ["after"], "new": ["reviews"]}
+BEFORE = {"changed": ["before"], "old": ["old"]}
+AFTER = {"changed": ["after"], "new": ["new"]}

@@ -15,6 +15,10 @@ OPEN: Mapping[str, tuple[str, ...]] = {
         *(f"{aim} 404_html" for aim in ("discovery", "read", "read-to-delete", "unchanged")),
         *(f"{aim} 404_html" for aim in ("update", "create", "dry-run-delete", "delete", "wait get")),
     ),
+    "a disturbed roll-back leaves fields to our manager's Update, and the next run conflicts with itself": (
+        *(f"roll-back 2 {fault}" for fault in ("reset_after", "500_after", "502_html_after", "504_after")),
+        *("roll-back 2 broken_off", "roll-back 3 500"),
+    ),
     "an expired continue token ends the list": ("list 2 410",),
     "all of these together": ("campaign",),
 }
@@ -26,7 +30,7 @@ def held(case: str) -> Iterator[None]:
     known = {case for cases in OPEN.values() for case in cases}
     try:
         yield
-    except Exception:
+    except AssertionError:
         if case not in known:
             raise
     else:

@@ -22,8 +22,9 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import KUBERNETES
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import Verdict, Wait
 from campaigns.faults import campaign
-from faults import FAULTS, Proxy, Rule
+from faults import FAULTS, PASSING, Proxy, Rule
 from faults.cases import AFTER, AIMS, BEFORE, CASES, MAY_FAIL, PLAN, Aim, wanted
+from faults.catalogue import WRITES
 from faults.defects import held
 from integration.support.audit import Audit
 from integration.support.bed import Cluster
@@ -153,6 +154,31 @@ def test_task_gives_up(world: World, aim: str, fault: str) -> None:
     assert world.hosts() == AFTER
 
 
+@pytest.fixture
+def cleared(world: World) -> Iterator[None]:
+    """What the test leaves is no burden for others."""
+    yield
+    world.cluster.kubectl("delete", "virtualservices", "--all", "-n", world.namespace)
+
+
+@pytest.mark.usefixtures("cleared")
+@pytest.mark.parametrize("write", [2, 3])
+@pytest.mark.parametrize("fault", [fault.name for fault in PASSING if set(WRITES) <= set(fault.verbs)])
+def test_roll_back(world: World, write: int, fault: str) -> None:
+    """The last deletion fails, and then a fault meets what restores: whatever is left, the next run can go on."""
+    on_writes = dataclasses.replace(FAULTS[fault], verbs=WRITES)
+    fails = Rule(FAULTS["200_html"], verb="delete", dry_run=False, path="virtualservices/old")
+    world.begin(fails, Rule(on_writes, dry_run=False, path="virtualservices/changed", nth={write}))
+    with held(f"roll-back {write} {fault}"):
+        with pytest.raises(Failure) as raised:
+            world.faulty.run("config", wanted(world.namespace))
+        assert {"200_html", fault} >= {entry.what for entry in world.proxy.injected} >= {"200_html"}
+        fails_truly(world, raised.value)
+        next_run = attempted(lambda: world.direct.run("config", wanted(world.namespace)))
+        assert not isinstance(next_run, Failure), f"the next run fails: {next_run}"
+        assert world.hosts() == AFTER
+
+
 @pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if "get" in fault.verbs])
 def test_nothing_changes_where_nothing_was_to_change(world: World, fault: str) -> None:
     world.direct.run("config", wanted(world.namespace))
@@ -232,8 +258,9 @@ def waited(world: World, name: str, value: str, *rules: Rule) -> Object | None:
 def test_wait(world: World, verb: str, fault: str) -> None:
     start = time.monotonic()
     with held(f"wait {verb} {fault}"):
-        found = waited(world, f"{verb}-{fault}".replace("_", "-"), "ready", Rule(FAULTS[fault], verb=verb, nth={1}))
-        assert found
+        name, rule = f"{verb}-{fault}".replace("_", "-"), Rule(FAULTS[fault], verb=verb, nth={1})
+        found = attempted(lambda: waited(world, name, "ready", rule))
+        assert isinstance(found, dict), str(found)
         assert found["data"] == {"is": "ready"}
         assert time.monotonic() - start < 5
     assert world.proxy.injected
