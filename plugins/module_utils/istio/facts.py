@@ -31,15 +31,14 @@ CO_OWNED: CoOwned = {
     ],
 }
 
-# Which lists of a kind are keyed by which fields, and which maps have objects as values (no fields): these are owned
-# item by item. All other lists of these kinds are atomic, and none of their fields has a default
-# (Istio: the CRDs of 1.28 to 1.31, x-kubernetes-list-type and additionalProperties).
+# Which lists of a kind are keyed by which fields, and so owned item by item. All other lists of these kinds are
+# atomic, and none of their fields has a default (Istio: the CRDs of 1.28 to 1.31, x-kubernetes-list-type).
 KEYED_LISTS: Mapping[str, KeyedLists] = {
     "AuthorizationPolicy.security.istio.io": {},
     "DestinationRule.networking.istio.io": {},
     "EnvoyFilter.networking.istio.io": {},
     "Gateway.networking.istio.io": {},
-    "PeerAuthentication.security.istio.io": {("spec", "portLevelMtls"): ()},
+    "PeerAuthentication.security.istio.io": {},
     "ProxyConfig.networking.istio.io": {},
     "RequestAuthentication.security.istio.io": {},
     "ServiceEntry.networking.istio.io": {("spec", "ports"): ("name",)},

@@ -41,7 +41,7 @@ def is_unchanged(desired: Desired, live: Object, manager: str, keyed: KeyedLists
     if applied_version(live, manager) != desired.key.api_version:
         return False  # applying it in another version moves the fields to that version
     try:
-        return _equal(content, live, (), keyed) and _owned(content, (), keyed) == fields_of(live, manager)
+        return _equal(content, live, (), keyed) and _owned(content, (), keyed) == _undotted(fields_of(live, manager))
     except _Doubt:
         return False
 
@@ -63,15 +63,17 @@ def _equal(desired: Any, live: Any, path: Path, keyed: KeyedLists) -> bool:
     if path in keyed:
         return _equal_items(desired, live, path, keyed)
     # To Python, 1 is True; to the server it is not.
-    return type(desired) is type(live) and _same_types(desired, live) and bool(desired == live)
+    return _same_types(desired, live) and bool(desired == live)
 
 
 def _same_types(desired: Any, live: Any) -> bool:
+    if type(desired) is not type(live):
+        return False
     if isinstance(desired, list):
         return len(desired) == len(live) and all(map(_same_types, desired, live))
     if isinstance(desired, dict):
         return desired.keys() == live.keys() and all(_same_types(desired[key], live[key]) for key in desired)
-    return type(desired) is type(live)
+    return True
 
 
 def _equal_items(desired: Any, live: Any, path: Path, keyed: KeyedLists) -> bool:
@@ -83,12 +85,15 @@ def _equal_items(desired: Any, live: Any, path: Path, keyed: KeyedLists) -> bool
 def _owned(desired: Any, path: Path, keyed: KeyedLists) -> Object:
     """The fields of a value as fieldsV1 writes them: nothing below a leaf."""
     if isinstance(desired, dict):
-        # In a map of objects, each of them is owned as a whole, too.
-        item: Object = {".": {}} if keyed.get(path) == () else {}
-        return {f"f:{key}": {**item, **_owned(value, (*path, key), keyed)} for key, value in desired.items()}
+        return {f"f:{key}": _owned(value, (*path, key), keyed) for key, value in desired.items()}
     if path in keyed:
-        return {_item_key(item, keyed[path]): {".": {}, **_owned(item, path, keyed)} for item in desired}
+        return {_item_key(item, keyed[path]): _owned(item, path, keyed) for item in desired}
     return {}
+
+
+def _undotted(fields: Mapping[str, Any]) -> Object:
+    """Without the marks of items and free-form mappings that are owned as a whole: where their fields are ours, they are."""
+    return {key: _undotted(value) for key, value in fields.items() if key != "."}
 
 
 def _item_key(item: Any, names: Sequence[str]) -> str:
