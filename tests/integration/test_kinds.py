@@ -20,7 +20,7 @@ from integration.support.operations import Operations
 pytestmark = pytest.mark.usefixtures("every_kind")
 Changes = Callable[[], list[str]]
 # The cases stand alone, and others of their kind are in other namespaces.
-ALONE = ["subset_not_defined", "gateway_conflict"]
+ALONE = ["subset_not_defined", "gateway_conflict", "mesh_host_taken"]
 METADATA = {"labels", "annotations"}
 SAME = ("changed", "plan", "summary", "diff")
 LABELLED = [case for case in CASES if "labels" in case.options]
