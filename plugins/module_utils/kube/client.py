@@ -47,11 +47,13 @@ class Client:
         self._known: dict[tuple[str, str], Resource] = {**KUBERNETES, **(known or {})}
         self._asked: set[str] = set()
         self._lock = threading.Lock()
+        self._discovery = threading.Lock()
 
     def resource(self, api_version: str, kind: str) -> Resource:
         """Where objects of this kind live. Raises UnknownKind when the server serves no such kind."""
-        if (api_version, kind) not in self._known and api_version not in self._asked:
-            self._discover(api_version)
+        with self._discovery:  # who asks for a group at the same time waits for the answer
+            if (api_version, kind) not in self._known and api_version not in self._asked:
+                self._discover(api_version)
         found = self._known.get((api_version, kind))
         if found is None:
             raise UnknownKind(

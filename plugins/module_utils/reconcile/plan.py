@@ -245,6 +245,8 @@ def _missing(cluster: _Cluster, key: Key, error: NotFound | UnknownKind) -> str:
     unknown_kind = isinstance(error, UnknownKind)
     if not unknown_kind and error.details.get("kind") != NAMESPACE.plural:
         raise error
+    if unknown_kind and cluster.planned.resource(key.api_version, key.kind) is None:
+        raise error
     if key.namespace in cluster.planned.namespaces:
         return f"namespace {key.namespace}"
     if unknown_kind and (not key.namespace or cluster.client.get(NAMESPACE, key.namespace)):

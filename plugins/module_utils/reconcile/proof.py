@@ -92,7 +92,7 @@ def _owned(desired: Any, path: Path, keyed: KeyedLists) -> Object:
 
 
 def _undotted(fields: Mapping[str, Any]) -> Object:
-    """Without the marks of items and free-form mappings that are owned as a whole: where their fields are ours, they are."""
+    """Without the marks of what is owned as a whole: where all fields of it are ours, it is."""
     return {key: _undotted(value) for key, value in fields.items() if key != "."}
 
 
