@@ -78,7 +78,7 @@ def template(cluster: Cluster, new_namespace: str, tmp_path: Path) -> Template:
     data = {"key": "{{ lookup('env', 'SEED') }}"}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data}
     virtual_services = [
-        {"name": f"many-{number}", "namespace": new_namespace, "hosts": ["reviews"]} for number in range(MANY)
+        {"name": f"many-{number}", "namespace": new_namespace, "hosts": [f"many-{number}"]} for number in range(MANY)
     ]
     variables = {
         "mesh_injection_namespaces": [{"name": new_namespace, "create": True}],

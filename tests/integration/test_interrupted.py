@@ -31,7 +31,7 @@ def slowly(runner: Runner, cluster: Cluster, tmp_path: Path) -> Iterator[Runner]
 
 
 def many(namespace: str) -> dict[str, Any]:
-    rows = [{"name": f"many-{number}", "namespace": namespace, "hosts": ["reviews"]} for number in range(MANY)]
+    rows = [{"name": f"many-{number}", "namespace": namespace, "hosts": [f"many-{number}"]} for number in range(MANY)]
     return {"name": "many", "service_mesh.istio.config": {"virtual_services": rows}}
 
 

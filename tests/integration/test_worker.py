@@ -17,7 +17,7 @@ SECRET = "seeded-vault-value"
 
 
 def task(namespace: str, name: str = "subject", **more: Any) -> dict[str, Any]:
-    return {"name": name, MODULE: {"name": name, "namespace": namespace, "hosts": ["reviews"], **more}}
+    return {"name": name, MODULE: {"name": name, "namespace": namespace, "hosts": [name], **more}}
 
 
 def test_libraries_are_imported_once_before_the_fork(runner: Runner, namespace: str) -> None:
