@@ -30,6 +30,8 @@ class Audit:
         with self.path.open(encoding="utf-8") as log:
             log.seek(since)
             for line in log:
+                if not line.endswith("\n"):
+                    return  # it is being written just now
                 event = json.loads(line)
                 if event.get("userAgent", "").startswith(agent) and event["stage"] == "ResponseComplete":
                     yield event
