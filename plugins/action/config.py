@@ -20,15 +20,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+
+from ..module_utils.istio.sources import not_found, not_opened, packed_files
 
 # Imported here on purpose: the controller loads this file before it forks, so
 # every worker inherits the libraries instead of importing them again.
 from ..module_utils.kube import connection as _connection  # noqa: F401
 from ..module_utils.kube.errors import Failure
 from ..module_utils.reconcile.planned import FACT, Planned
-from ..module_utils.task.files import sources_of
 from ..module_utils.task.operation import PLANNED_VARIABLE, Operation, Surroundings
 from ..module_utils.task.worker import failed, plain, run_in_worker, validated
 
@@ -54,7 +56,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
     def _run(self, operation: Operation[Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """Options are judged here in any case, so that both ways say the same."""
         params = validated(operation, plain(self._task.args))
-        sources = sources_of(params, self._find_needle, self._loader)
+        sources = {"src": self._files(params["src"])} if params.get("src") else {}
         planned = Planned.of_this_run(plain((variables.get("ansible_facts") or {}).get(FACT)))
         if not self._runs_here():
             return self._run_module({**self._task.args, **sources}, planned, variables)
@@ -64,6 +66,23 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
     def _runs_here(self) -> bool:
         local = self._connection.transport in _LOCAL
         return local and not self._connection.become and not self._task.async_val
+
+    def _files(self, asked: list[str]) -> list[str]:
+        """What `src` names is always the controller's: it is found and decrypted here, wherever the module runs."""
+
+        def find(path: str) -> str:
+            try:
+                return str(self._find_needle("files", path))
+            except AnsibleError as error:
+                raise not_found(path) from error
+
+        def decrypt(path: str) -> bytes:
+            try:  # as include_vars does: there is no public way to the text
+                return bytes(self._loader._get_file_contents(path)[0])
+            except AnsibleError as error:
+                raise not_opened(path) from error
+
+        return packed_files(asked, find, decrypt)
 
     def _operation(self) -> Operation[Any]:
         name = str(self._task.action).rpartition(".")[2]

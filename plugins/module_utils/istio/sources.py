@@ -44,6 +44,17 @@ def unpacked_documents(packed: Iterable[str]) -> Iterator[Document]:
         yield from documents(File(head.removeprefix(_MARK), text))
 
 
+def not_found(path: str) -> InvalidSource:
+    """The error of a path that Ansible's search does not find."""
+    hint = "Files are looked for in 'files' of the role and of the playbook, and beside both"
+    return InvalidSource(f"'{path}' is not found", subject=path, reason="'src' names it", hint=hint)
+
+
+def not_opened(path: str) -> InvalidSource:
+    """The error of a vaulted file."""
+    return refused(path, 0, "it is vaulted, and no secret given opens it", "Give its vault password")
+
+
 def _packed(file: File) -> str:
     return f"{_MARK}{file.place}\n{file.text}"
 

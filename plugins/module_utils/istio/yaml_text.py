@@ -24,7 +24,7 @@ try:
 except ImportError as error:
     MISSING_LIBRARY = error.name or str(error)
 
-FieldPath = tuple[str | int, ...]
+FieldPath = tuple[Any, ...]  # keys and positions
 # Far beyond any object; what is deeper crashes the C library, and what has more values is an object of over 1 MB.
 _DEEPEST = 200
 _MOST_VALUES = 2_000_000
