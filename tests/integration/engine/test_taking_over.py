@@ -1,0 +1,80 @@
+"""Objects that others have made become ours without losing a field: kubectl's, Helm's, and those of merge patches."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict
+from integration.engine.driver import Engine, Object, virtual_service
+from integration.support.bed import Cluster
+
+pytestmark = pytest.mark.usefixtures("crds")
+LABELS = {"team": "shop"}
+Make = Callable[[Cluster, str, Path], None]
+
+
+def theirs(namespace: str) -> Object:
+    """More than we shall ask for."""
+    found = virtual_service("reviews", namespace, "old", labels=LABELS, annotations={"example.com/by": "hand"})
+    found["spec"]["gateways"] = ["mesh"]
+    return found
+
+
+def by_kubectl(cluster: Cluster, namespace: str, _folder: Path) -> None:
+    """Client-side, with its copy in an annotation."""
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(theirs(namespace)))
+
+
+def by_helm(cluster: Cluster, namespace: str, folder: Path) -> None:
+    (folder / "chart" / "templates").mkdir(parents=True)
+    (folder / "chart" / "Chart.yaml").write_text("{apiVersion: v2, name: theirs, version: 1.0.0}", encoding="utf-8")
+    (folder / "chart" / "templates" / "all.yaml").write_text(yaml.safe_dump(theirs(namespace)), encoding="utf-8")
+    argv = [str(cluster.bin / "helm"), "--kubeconfig", cluster.kubeconfig, "-n", namespace, "install", "theirs"]
+    homes = {f"HELM_{name}_HOME": str(folder / name) for name in ("CACHE", "CONFIG", "DATA")}
+    result = subprocess.run(
+        [*argv, str(folder / "chart")], env={**os.environ, **homes}, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def by_patches(cluster: Cluster, namespace: str, _folder: Path) -> None:
+    """As kubernetes.core's `k8s` does: created once, merge-patched from then on."""
+    first = theirs(namespace)
+    first["metadata"].pop("annotations")
+    cluster.kubectl("create", "-f", "-", stdin=json.dumps(first))
+    cluster.patch("virtualservice", "reviews", namespace, {"metadata": theirs(namespace)["metadata"]})
+
+
+@pytest.mark.parametrize("make", [by_kubectl, by_helm, by_patches])
+def test_taking_over(make: Make, cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    make(cluster, namespace, tmp_path)
+    before = cluster.get("virtualservice", "reviews", namespace)
+    wanted = virtual_service("reviews", namespace, "new")
+    with pytest.raises(Conflict) as raised:
+        Engine(cluster.kubeconfig).run([wanted])
+    named = raised.value.hint.partition("take_ownership_from: [")[2].partition("]")[0]
+    assert named in {entry["manager"] for entry in before["metadata"]["managedFields"]}
+    assert ".spec.hosts" in raised.value.reason
+    taking = Engine(cluster.kubeconfig, take_ownership_from=(named,))
+    assert [row["fields"] for row in taking.run([wanted]).plan()] == [["spec.hosts[0]"]]
+    after = cluster.get("virtualservice", "reviews", namespace)
+    assert after["spec"] == {**before["spec"], "hosts": ["new"]}
+    for part in ("labels", "annotations"):
+        assert after["metadata"].get(part) == before["metadata"].get(part)
+    assert not Engine(cluster.kubeconfig).run([wanted]).changed
+
+
+def test_equal_values_are_shared_without_a_word(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    """What is as we want it needs no taking over, and stays when we let it go."""
+    by_kubectl(cluster, namespace, tmp_path)
+    engine = Engine(cluster.kubeconfig)
+    engine.run([theirs(namespace)])
+    engine.run([virtual_service("reviews", namespace, "old")])
+    after = cluster.get("virtualservice", "reviews", namespace)
+    assert (after["spec"], after["metadata"]["labels"]) == (theirs(namespace)["spec"], LABELS)
