@@ -25,7 +25,6 @@ from campaigns.faults import campaign
 from faults import FAULTS, PASSING, Proxy, Rule
 from faults.cases import AFTER, AIMS, BEFORE, CASES, MAY_FAIL, PLAN, Aim, wanted
 from faults.catalogue import WRITES
-from faults.defects import held
 from integration.support.audit import Audit
 from integration.support.bed import Cluster
 from integration.support.operations import Operations
@@ -110,17 +109,16 @@ def test_proxy_is_faithful(world: World) -> None:
 @pytest.mark.parametrize(("aim", "fault"), CASES, ids=lambda value: getattr(value, "id", value))
 def test_task(world: World, aim: Aim, fault: str) -> None:
     world.begin(aim.rule(fault))
-    with held(f"{aim.id} {fault}"):
-        result = attempted(lambda: world.faulty.run("config", wanted(world.namespace)))
-        if isinstance(result, Failure):
-            assert fault in MAY_FAIL, f"a repeated request would have helped: {result}"
-            assert result.as_dict()["code"] == MAY_FAIL[fault]
-            fails_truly(world, result)
-            world.direct.run("config", wanted(world.namespace))
-        else:
-            assert result["changed"]
-            assert {(row["action"], row["name"]) for row in result["plan"]} == PLAN
-        assert world.hosts() == AFTER
+    result = attempted(lambda: world.faulty.run("config", wanted(world.namespace)))
+    if isinstance(result, Failure):
+        assert fault in MAY_FAIL, f"a repeated request would have helped: {result}"
+        assert result.as_dict()["code"] == MAY_FAIL[fault]
+        fails_truly(world, result)
+        world.direct.run("config", wanted(world.namespace))
+    else:
+        assert result["changed"]
+        assert {(row["action"], row["name"]) for row in result["plan"]} == PLAN
+    assert world.hosts() == AFTER
     assert [entry.what for entry in world.proxy.injected] == [fault], "the fault never struck"
 
 
@@ -144,12 +142,11 @@ def test_task_gives_up(world: World, aim: str, fault: str) -> None:
     aimed = next(entry for entry in AIMS if entry.id == aim)
     world.begin(dataclasses.replace(aimed.rule(fault), nth=None))
     start = time.monotonic()
-    with held(f"for ever {aim} {fault}"):
-        with pytest.raises(Failure) as raised:
-            world.faulty.run("config", wanted(world.namespace))
-        assert time.monotonic() - start < 15
-        assert raised.value.as_dict()["code"] in ("unreachable", "timeout", "server_error")
-        fails_truly(world, raised.value)
+    with pytest.raises(Failure) as raised:
+        world.faulty.run("config", wanted(world.namespace))
+    assert time.monotonic() - start < 15
+    assert raised.value.as_dict()["code"] in ("unreachable", "timeout", "server_error")
+    fails_truly(world, raised.value)
     world.direct.run("config", wanted(world.namespace))
     assert world.hosts() == AFTER
 
@@ -169,14 +166,13 @@ def test_roll_back(world: World, write: int, fault: str) -> None:
     on_writes = dataclasses.replace(FAULTS[fault], verbs=WRITES)
     fails = Rule(FAULTS["200_html"], verb="delete", dry_run=False, path="virtualservices/old")
     world.begin(fails, Rule(on_writes, dry_run=False, path="virtualservices/changed", nth={write}))
-    with held(f"roll-back {write} {fault}"):
-        with pytest.raises(Failure) as raised:
-            world.faulty.run("config", wanted(world.namespace))
-        assert {"200_html", fault} >= {entry.what for entry in world.proxy.injected} >= {"200_html"}
-        fails_truly(world, raised.value)
-        next_run = attempted(lambda: world.direct.run("config", wanted(world.namespace)))
-        assert not isinstance(next_run, Failure), f"the next run fails: {next_run}"
-        assert world.hosts() == AFTER
+    with pytest.raises(Failure) as raised:
+        world.faulty.run("config", wanted(world.namespace))
+    assert {"200_html", fault} >= {entry.what for entry in world.proxy.injected} >= {"200_html"}
+    fails_truly(world, raised.value)
+    next_run = attempted(lambda: world.direct.run("config", wanted(world.namespace)))
+    assert not isinstance(next_run, Failure), f"the next run fails: {next_run}"
+    assert world.hosts() == AFTER
 
 
 @pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if "get" in fault.verbs])
@@ -184,13 +180,12 @@ def test_nothing_changes_where_nothing_was_to_change(world: World, fault: str) -
     world.direct.run("config", wanted(world.namespace))
     world.proxy.play([Rule(FAULTS[fault], path="virtualservices/changed", nth={1})])
     mark = world.audit.mark()
-    with held(f"unchanged {fault}"):
-        result = attempted(lambda: world.faulty.run("config", wanted(world.namespace)))
-        if isinstance(result, Failure):
-            assert (result.as_dict()["code"], result.changed) == (MAY_FAIL.get(fault), False)
-        else:
-            assert (result["changed"], result["plan"]) == (False, [])
-        assert world.audit.persisted(mark) == []
+    result = attempted(lambda: world.faulty.run("config", wanted(world.namespace)))
+    if isinstance(result, Failure):
+        assert (result.as_dict()["code"], result.changed) == (MAY_FAIL.get(fault), False)
+    else:
+        assert (result["changed"], result["plan"]) == (False, [])
+    assert world.audit.persisted(mark) == []
     assert world.proxy.injected
 
 
@@ -213,14 +208,13 @@ def many(world: World) -> set[str]:
 @pytest.mark.parametrize("page", [1, 2])
 def test_list(world: World, many: set[str], page: int, fault: str) -> None:
     world.proxy.play([Rule(FAULTS[fault], verb="list", nth={page})])
-    with held(f"list {page} {fault}"):
-        kube = client(world.proxy.kubeconfig)
-        found = attempted(lambda: list(kube.list_objects(CONFIG_MAP, world.namespace, labels="many=yes")))
-        if isinstance(found, Failure):
-            assert fault in MAY_FAIL or (fault, page) == ("410", 1), str(found)
-            assert found.hint
-        else:
-            assert sorted(item["metadata"]["name"] for item in found) == sorted(many)
+    kube = client(world.proxy.kubeconfig)
+    found = attempted(lambda: list(kube.list_objects(CONFIG_MAP, world.namespace, labels="many=yes")))
+    if isinstance(found, Failure):
+        assert fault in MAY_FAIL or (fault, page) == ("410", 1), str(found)
+        assert found.hint
+    else:
+        assert sorted(item["metadata"]["name"] for item in found) == sorted(many)
     assert [entry.what for entry in world.proxy.injected] == [fault]
 
 
@@ -257,17 +251,15 @@ def waited(world: World, name: str, value: str, *rules: Rule) -> Object | None:
 )
 def test_wait(world: World, verb: str, fault: str) -> None:
     start = time.monotonic()
-    with held(f"wait {verb} {fault}"):
-        name, rule = f"{verb}-{fault}".replace("_", "-"), Rule(FAULTS[fault], verb=verb, nth={1})
-        found = attempted(lambda: waited(world, name, "ready", rule))
-        assert isinstance(found, dict), str(found)
-        assert found["data"] == {"is": "ready"}
-        assert time.monotonic() - start < 5
+    name, rule = f"{verb}-{fault}".replace("_", "-"), Rule(FAULTS[fault], verb=verb, nth={1})
+    found = attempted(lambda: waited(world, name, "ready", rule))
+    assert isinstance(found, dict), str(found)
+    assert found["data"] == {"is": "ready"}
+    assert time.monotonic() - start < 5
     assert world.proxy.injected
 
 
 @pytest.mark.usefixtures("crds")
 def test_campaign() -> None:
     """Ten seeds of what `make campaign NAME=faults` does two hundred times."""
-    with held("campaign"):
-        assert campaign(seeds=10) == []
+    assert campaign(seeds=10) == []

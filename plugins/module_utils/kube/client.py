@@ -97,14 +97,18 @@ class Client:
     ) -> Iterator[Object]:
         """The objects of a kind, page by page.
 
-        When a list takes so long that its continuation expires, it goes on with the server's present state: an object
-        may then come a second time.
+        When a list takes so long that its continuation expires, it goes on with the server's present state, and what
+        has come before is left out.
         """
         query = {"limit": str(_PAGE), "labelSelector": labels, "fieldSelector": fields}
+        seen: set[tuple[str, str]] = set()
         while True:
             page = self._page(resource, namespace, query)
-            for item in page["items"]:  # items of a list carry no kind of their own
-                yield {"apiVersion": resource.api_version, "kind": resource.kind, **item}
+            for item in page["items"]:
+                place = (item["metadata"].get("namespace") or "", item["metadata"]["name"])
+                if place not in seen:
+                    seen.add(place)  # items of a list carry no kind of their own
+                    yield {"apiVersion": resource.api_version, "kind": resource.kind, **item}
             query["continue"] = page["metadata"].get("continue") or ""
             if not query["continue"]:
                 return

@@ -40,8 +40,8 @@ _RETRIED_STATUS = {"GET": (429, 500, 502, 503, 504), "POST": (429, 503)}
 _RETRIED_STATUS_OF_WRITES = (429, 502, 503, 504)
 _CONNECT_SECONDS = 10.0
 _LONGEST_PAUSE = 10.0
-# Server-side apply, and deletes that carry the uid of what was seen.
-_IDEMPOTENT_WRITES = ("PATCH", "DELETE")
+# Server-side apply; deletes with the uid, and replacements with the resourceVersion, of what was seen.
+_IDEMPOTENT_WRITES = ("PATCH", "DELETE", "PUT")
 _PAUSES = (0.05, 0.2, 0.8)
 
 
