@@ -101,7 +101,7 @@ def _retries(method: str) -> urllib3.Retry:
         redirect=0,
         status_forcelist=_RETRIED_STATUS.get(method, _RETRIED_STATUS_OF_WRITES),
         allowed_methods=None,
-        backoff_factor=0.2,
+        backoff_factor=0.1,
         backoff_max=2.0,
         respect_retry_after_header=True,
         raise_on_status=False,
