@@ -28,7 +28,7 @@ SOMEBODY = "somebody"
 # Of the kinds that the bed's Istio serves.
 SERVED = [case for case in CASES if case.kind.name != "traffic_extension"]
 EXAMPLES = settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     database=None,

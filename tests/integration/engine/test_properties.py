@@ -20,7 +20,7 @@ from integration.support.bed import Cluster
 
 pytestmark = pytest.mark.usefixtures("crds")
 EXAMPLES = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     database=None,

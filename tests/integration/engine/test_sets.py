@@ -124,7 +124,7 @@ def test_hint_that_somebody_changed_is_a_conflict_like_any_other(
     engine: Engine, cluster: Cluster, namespace: str, objects: ObjectSet
 ) -> None:
     engine.run(members(namespace, "a", "b"), object_set=objects)
-    patch = {"metadata": {"annotations": {f"{SPECIFIED}contains-group-kinds": "ConfigMap,Secret"}}}
+    patch = {"metadata": {"annotations": {f"{SPECIFIED}contains-group-kinds": "Secret,ConfigMap"}}}
     cluster.patch("configmap", "shop", namespace, patch)
     with pytest.raises(Conflict, match=r"take_ownership_from: \[kubectl-patch\]"):
         engine.run(members(namespace, "a"), object_set=objects)
