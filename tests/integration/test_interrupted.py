@@ -17,6 +17,7 @@ from integration.support.servers import slow_proxy
 
 pytestmark = pytest.mark.usefixtures("crds")
 MANY = 60
+SIDE_BY_SIDE = 4  # writes of one rank (reconcile/parallel.py)
 VIRTUAL_SERVICES = "virtualservices.networking.istio.io"
 
 
@@ -52,7 +53,7 @@ def test_killed_playbook_stops_writing_and_the_next_run_converges(
     process.wait()
     written = len(audit.persisted(mark))
     time.sleep(1.5)
-    assert len(audit.persisted(mark)) <= written + 1, "one write may have been under way"
+    assert len(audit.persisted(mark)) <= written + SIDE_BY_SIDE, "only what was under way may still be written"
     assert 3 <= len(cluster.names(VIRTUAL_SERVICES, namespace)) < MANY
     again = runner.run(many(namespace), many(namespace))
     assert again.rc == 0, again.output
