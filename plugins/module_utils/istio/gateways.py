@@ -11,15 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.resources import DEPLOYMENT
-from ..kube.wait import deployment_available
 from ..reconcile.engine import reconcile
-from ..reconcile.objects import Desired, Key
+from ..reconcile.objects import Desired
 from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from . import facts, modes
 from .charts import ChartSource, charts_of
+from .readiness import await_deployments
 from .values import merged, refuse_unknown
 
 MANAGER = f"{facts.MANAGER_PREFIX}gateway_deployment"
@@ -53,7 +52,7 @@ def run_gateway_deployment(run: Run, wanted: GatewayDeployment) -> Outcome:
     objects = [_namespace(wanted), *rendered]
     outcome = reconcile(run, Owner(MANAGER), [Desired(content, source=f"chart {CHART}") for content in objects])
     if not run.check_mode:
-        _await_available(run, objects, wanted.wait_timeout)
+        await_deployments(run.wait(wanted.wait_timeout), objects)
     outcome.extra = {"version": wanted.version, "namespace": wanted.namespace, "name": wanted.name}
     return outcome
 
@@ -69,10 +68,3 @@ def chart_values(wanted: GatewayDeployment) -> dict[str, Any]:
 
 def _namespace(wanted: GatewayDeployment) -> Object:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": wanted.namespace}}
-
-
-def _await_available(run: Run, objects: list[Object], seconds: float) -> None:
-    wait = run.wait(seconds)
-    for key in map(Key.of, objects):
-        if key.kind == DEPLOYMENT.kind:
-            wait.until(DEPLOYMENT, key.name, key.namespace, deployment_available)

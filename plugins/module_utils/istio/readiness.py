@@ -11,6 +11,7 @@ its CA and fails closed; and an object that must be refused is refused.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from ..kube.client import Object, remaining
 from ..kube.errors import ApiError, DeniedByWebhook
@@ -35,10 +36,8 @@ _REFUSED: Object = {
 
 def await_control_plane(wait: Wait, objects: list[Object], namespace: str) -> None:
     """Climb the ladder. Raises NotReady with the rung that does not hold."""
+    await_deployments(wait, objects)
     keys = [Key.of(content) for content in objects]
-    for key in keys:
-        if key.kind == DEPLOYMENT.kind:
-            wait.until(DEPLOYMENT, key.name, key.namespace, deployment_available)
     for key in keys:
         if key.kind == MUTATING_WEBHOOKS.kind:
             wait.until(MUTATING_WEBHOOKS, key.name, None, webhook_has_ca)
@@ -46,6 +45,13 @@ def await_control_plane(wait: Wait, objects: list[Object], namespace: str) -> No
             wait.until(VALIDATING_WEBHOOKS, key.name, None, validator_fails_closed)
     if any(key.kind == VALIDATING_WEBHOOKS.kind for key in keys):
         _await_refusal(wait, GATEWAY.resource, namespace)
+
+
+def await_deployments(wait: Wait, objects: Iterable[Object]) -> None:
+    """Wait for the Deployments among some objects."""
+    for key in map(Key.of, objects):
+        if key.kind == DEPLOYMENT.kind:
+            wait.until(DEPLOYMENT, key.name, key.namespace, deployment_available)
 
 
 def webhook_has_ca(found: Object | None) -> Verdict:

@@ -78,12 +78,12 @@ class Client:
         return str(answer["preferredVersion"]["groupVersion"])
 
     def _discover(self, api_version: str) -> None:
-        self._asked.add(api_version)
         try:
             answer = self._send("get", api_root(api_version), f"the kinds of {api_version}")
         except (NotFound, UnknownKind):
-            return
+            answer = {}
         self._known.update(resources_of_group(api_version, answer))
+        self._asked.add(api_version)  # only an answer counts: who could not be reached is asked again
 
     def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object | None:
         """The object, or None. Raises UnknownKind when its CRD is not installed."""

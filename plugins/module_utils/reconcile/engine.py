@@ -59,7 +59,7 @@ def reconcile(
     run: Run,
     owner: Owner,
     present: Sequence[Desired],
-    absent: Iterable[Key] = (),
+    absent: Sequence[Key] = (),
     *,
     on_error: OnError = "rollback",
     review: Review | None = None,
@@ -71,7 +71,7 @@ def reconcile(
     With an object set, the objects become its members, and what has left it may be pruned.
     """
     try:
-        members = open_set(run.client, object_set, present, list(absent)) if object_set else None
+        members = open_set(run.client, object_set, present, absent) if object_set else None
         plan = _plan(run, owner, present, absent, members)
         warnings = list(review(plan)) if review else []
         actions = _planned(run, plan) if run.check_mode else _carry_out(run, plan, on_error, members)
@@ -81,7 +81,7 @@ def reconcile(
         raise
 
 
-def _plan(run: Run, owner: Owner, present: Sequence[Desired], absent: Iterable[Key], members: OpenSet | None) -> Plan:
+def _plan(run: Run, owner: Owner, present: Sequence[Desired], absent: Sequence[Key], members: OpenSet | None) -> Plan:
     if members is None:
         return make_plan(run.client, owner, present, absent, run.planned)
     plan = make_plan(run.client, owner, members.present, [*absent, *members.pruned], run.planned)
