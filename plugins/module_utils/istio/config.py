@@ -14,7 +14,7 @@ from ..reconcile.engine import OnError, reconcile
 from ..reconcile.objects import Desired, Key
 from ..reconcile.objectset import ObjectSet
 from ..reconcile.outcome import Outcome
-from ..reconcile.plan import Owner, Plan
+from ..reconcile.plan import Owner, Plan, Validate
 from ..reconcile.run import Run
 from .checks import check_cluster, check_input, known_codes
 from .facts import KEYED_LISTS, MANAGER_PREFIX
@@ -36,6 +36,7 @@ class Config:
     on_error: OnError = "rollback"
     object_set: ObjectSet | None = None
     ignored_checks: frozenset[str] = frozenset()
+    validate: Validate = "server"
 
 
 def run_config(run: Run, wanted: Config) -> Outcome:
@@ -53,6 +54,7 @@ def run_config(run: Run, wanted: Config) -> Outcome:
         on_error=wanted.on_error,
         object_set=wanted.object_set,
         review=review,
+        validate=wanted.validate,
     )
 
 
@@ -78,6 +80,7 @@ def _config(entries: Iterable[Manifest], params: Mapping[str, Any]) -> Config:
         params.get("on_error") or "rollback",
         _object_set(params),
         ignored,
+        params.get("validate") or "server",
     )
 
 

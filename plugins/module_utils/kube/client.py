@@ -33,6 +33,7 @@ Object = dict[str, Any]
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _PAGE = 500
+_GROUP_VERSION_KIND = "x-kubernetes-group-version-kind"
 _WARNING = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
 
 
@@ -46,6 +47,7 @@ class Client:
         self.warnings: list[str] = list(connection.warnings)
         self._known: dict[tuple[str, str], Resource] = {**KUBERNETES, **(known or {})}
         self._asked: set[str] = set()
+        self._published: dict[str, Object] = {}
         self._lock = threading.Lock()
         self._discovery = threading.Lock()
 
@@ -84,6 +86,23 @@ class Client:
             answer = {}
         self._known.update(resources_of_group(api_version, answer))
         self._asked.add(api_version)  # only an answer counts: who could not be reached is asked again
+
+    def schema(self, api_version: str, kind: str) -> Object | None:
+        """What the server publishes of a kind (OpenAPI v3), or None; for a new CRD that takes it a moment."""
+        with self._discovery:
+            if api_version not in self._published:
+                self._published[api_version] = self._schemas(api_version)
+        group, _slash, version = api_version.rpartition("/")
+        wanted = {"group": group, "version": version, "kind": kind}
+        found = self._published[api_version].values()
+        return next((schema for schema in found if wanted in schema.get(_GROUP_VERSION_KIND, ())), None)
+
+    def _schemas(self, api_version: str) -> Object:
+        try:
+            answer = self._send("get", f"/openapi/v3{api_root(api_version)}", f"the schemas of {api_version}")
+        except (NotFound, UnknownKind):
+            return {}
+        return dict(answer["components"]["schemas"])
 
     def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object | None:
         """The object, or None. Raises UnknownKind when its CRD is not installed."""

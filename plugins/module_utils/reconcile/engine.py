@@ -28,7 +28,7 @@ from .objectset import CONFIG_MAP, ObjectSet, OpenSet, open_set
 from .order import is_foundation, rank
 from .outcome import Outcome
 from .parallel import each
-from .plan import Action, Owner, Plan, make_plan
+from .plan import Action, Owner, Plan, Validate, make_plan
 from .rollback import Done, restore
 from .run import Run
 
@@ -64,6 +64,7 @@ def reconcile(
     on_error: OnError = "rollback",
     review: Review | None = None,
     object_set: ObjectSet | None = None,
+    validate: Validate = "server",
 ) -> Outcome:
     """Plan, and unless in check mode carry out; the one way in which this collection writes.
 
@@ -72,7 +73,7 @@ def reconcile(
     """
     try:
         members = open_set(run.client, object_set, present, absent) if object_set else None
-        plan = _plan(run, owner, present, absent, members)
+        plan = _plan(run, owner, present, absent, members, validate)
         warnings = list(review(plan)) if review else []
         actions = _planned(run, plan) if run.check_mode else _carry_out(run, plan, on_error, members)
         return Outcome(actions, warnings=warnings)
@@ -81,10 +82,17 @@ def reconcile(
         raise
 
 
-def _plan(run: Run, owner: Owner, present: Sequence[Desired], absent: Sequence[Key], members: OpenSet | None) -> Plan:
+def _plan(
+    run: Run,
+    owner: Owner,
+    present: Sequence[Desired],
+    absent: Sequence[Key],
+    members: OpenSet | None,
+    validate: Validate,
+) -> Plan:
     if members is None:
-        return make_plan(run.client, owner, present, absent, run.planned)
-    plan = make_plan(run.client, owner, members.present, [*absent, *members.pruned], run.planned)
+        return make_plan(run.client, owner, present, absent, run.planned, validate)
+    plan = make_plan(run.client, owner, members.present, [*absent, *members.pruned], run.planned, validate)
     members.refuse_strangers(plan)
     return plan
 
@@ -181,8 +189,10 @@ class _Writing:
         questions = [action.desired for action in self.plan.actions if not action.verified and action.desired]
         if not questions:
             return
-        answers = {action.key: action for action in make_plan(self.run.client, self.plan.owner, questions).actions}
-        self.plan = Plan(self.plan.owner, [answers.get(action.key, action) for action in self.plan.actions])
+        owner, validate = self.plan.owner, self.plan.validate
+        answered = make_plan(self.run.client, owner, questions, validate=validate).actions
+        answers = {action.key: action for action in answered}
+        self.plan = Plan(owner, [answers.get(action.key, action) for action in self.plan.actions], validate)
 
     def _ended(self, error: Failure) -> Failure:
         """The error, with an account of what happened to the rest."""

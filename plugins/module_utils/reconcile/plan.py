@@ -8,7 +8,10 @@ Check mode and a real run build the same plan by this code. Each object is
 dry-run by server-side apply, with all admission included; it is unchanged when
 the answer equals what is there, the fields that our manager owns included.
 An object whose namespace or CRD does not exist yet cannot be asked for: it is
-validated by its planned schema and marked as not verified.
+validated by its planned schema and marked as not verified. Who chooses
+`validate: schema` has most new objects validated by the published schema
+instead; what exists is dry-run all the same, because only the server knows what
+would change.
 """
 
 from __future__ import annotations
@@ -28,9 +31,13 @@ from .parallel import each
 from .planned import Planned
 from .proof import KeyedLists, is_unchanged
 from .read import read
-from .schema import violations
+from .schema import ObjectSchema
+from .schemas import Schemas
 
 Verb = Literal["create", "update", "delete", "unchanged"]
+Validate = Literal["server", "schema"]
+VALIDATE: tuple[Validate, ...] = ("server", "schema")
+_BY_SCHEMA = "validated by its schema: the server has not been asked"
 _UNVERIFIED = "not verified by the server: {} is only planned"
 _OWNERSHIP = "metadata.managedFields"
 
@@ -84,6 +91,7 @@ class Plan:
 
     owner: Owner
     actions: list[Action]
+    validate: Validate = "server"
 
     @property
     def writes(self) -> list[Action]:
@@ -91,7 +99,12 @@ class Plan:
 
 
 def make_plan(
-    client: Client, owner: Owner, present: Sequence[Desired], absent: Iterable[Key] = (), planned: Planned | None = None
+    client: Client,
+    owner: Owner,
+    present: Sequence[Desired],
+    absent: Iterable[Key] = (),
+    planned: Planned | None = None,
+    validate: Validate = "server",
 ) -> Plan:
     """The plan that brings the cluster to the desired objects.
 
@@ -100,9 +113,12 @@ def make_plan(
     gone = sorted(absent, key=lambda key: (rank(key, owner.ranks), key), reverse=True)
     _refuse_duplicates([*((desired.key, desired.source) for desired in present), *((key, "absent") for key in gone)])
     world = (planned or Planned()).including(desired.content for desired in present)
-    cluster = _Cluster.read(client, owner, world, _ordered(present, owner.ranks), gone)
-    actions = list(each(cluster.present, _ordered(present, owner.ranks)))
-    return Plan(owner, actions + list(each(cluster.absent, gone)))
+    ordered = _ordered(present, owner.ranks)
+    cluster = _Cluster.read(client, owner, world, ordered, gone)
+    if validate == "schema":
+        cluster.judge_by_schema(ordered)
+    actions = list(each(cluster.present, ordered))
+    return Plan(owner, actions + list(each(cluster.absent, gone)), validate)
 
 
 @dataclass
@@ -115,6 +131,10 @@ class _Cluster:
     resources: dict[Key, Resource] = field(default_factory=dict)
     live: dict[Key, Object] = field(default_factory=dict)
     proved: set[Key] = field(default_factory=set)
+    by_schema: set[Key] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.schemas = Schemas(self.client, self.planned)
 
     @classmethod
     def read(
@@ -161,11 +181,30 @@ class _Cluster:
         content = settled(desired.content, live, self.owner.manager, paths)
         return desired if content is desired.content else Desired(content, desired.source, desired.drop_labels)
 
+    def judge_by_schema(self, ordered: Sequence[Desired]) -> None:
+        """Choose the new objects that need no dry run.
+
+        The first of every kind and of every namespace is dry-run nevertheless: permissions, a namespace that is
+        missing and a webhook that is down show themselves before the first write.
+        """
+        seen: set[str] = set()
+        for key in (desired.key for desired in ordered):
+            if key in self.proved or key in self.live:
+                continue
+            marks = {key.group_kind, f"in {key.namespace}"}
+            if marks <= seen:
+                self.by_schema.add(key)
+            seen |= marks
+
     def present(self, desired: Desired) -> Action:
         key = desired.key
         resource, live = self.resources[key], self.live.get(key)
         if key in self.proved:
             return Action("unchanged", key, resource, desired=desired)
+        schema = self.schemas.published(key) if key in self.by_schema else None
+        if schema:
+            _require_valid(key, schema, desired.content)
+            return Action("create", key, resource, reason=_BY_SCHEMA, desired=desired, after=desired.content)
         desired = self._settled(desired, live)
         try:
             after, force = _dry_run(self.client, self.owner, resource, desired, live)
@@ -230,14 +269,19 @@ def _unverified(cluster: _Cluster, resource: Resource, desired: Desired, error: 
     """A creation that the server cannot be asked about, because something planned is missing."""
     key = desired.key
     missing = _missing(cluster, key, error)
-    schema = cluster.planned.schema(key.api_version, key.kind)
-    found = violations(desired.content, schema) if schema else []
+    schema = cluster.schemas.planned(key)
+    if schema:
+        _require_valid(key, schema, desired.content)
+    reason = _UNVERIFIED.format(missing)
+    return Action("create", key, resource, reason=reason, desired=desired, after=desired.content, verified=False)
+
+
+def _require_valid(key: Key, schema: ObjectSchema, content: Object) -> None:
+    found = schema.violations(content)
     if found:
         raise InvalidObject(
             f"{key} is not valid", subject=str(key), reason="; ".join(found), hint="Correct the named field"
         )
-    reason = _UNVERIFIED.format(missing)
-    return Action("create", key, resource, reason=reason, desired=desired, after=desired.content, verified=False)
 
 
 def _missing(cluster: _Cluster, key: Key, error: NotFound | UnknownKind) -> str:

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Validating an object against the structural schema of a CRD that does not exist yet.
+"""Validating an object against a structural schema, without asking the API server about the object.
 
-Once the CRD exists the API server answers, and answers more (CEL rules,
-admission); until then this finds wrong types, missing and misspelt fields.
+The server answers more (CEL rules, admission). This finds wrong types, missing
+and misspelt fields, where the CRD does not exist yet or where the user has
+chosen to ask less.
 Source of the dialect: Kubernetes, "CustomResourceDefinitions", structural schemas.
 """
 
@@ -26,13 +27,30 @@ except ImportError as error:
 _ROOT = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}}
 
 
-def violations(content: Object, schema: Object) -> list[str]:
-    """What the schema holds against an object, a sentence each, with the field's path."""
-    if MISSING_LIBRARY:
-        return [f"the Python library '{MISSING_LIBRARY}' is missing: install the collection's requirements.txt"]
-    strict = _strict({**schema, "properties": {**schema.get("properties", {}), **_ROOT}})
-    found = sorted(Draft202012Validator(strict).iter_errors(content), key=lambda error: list(map(str, error.path)))
-    return list(dict.fromkeys(text for error in found for text in _sentences(error)))
+class ObjectSchema:
+    """The schema of a kind, made ready once for all of its objects."""
+
+    def __init__(self, schema: Object) -> None:
+        strict = _strict({**schema, "properties": {**schema.get("properties", {}), **_ROOT}})
+        self._validator = None if MISSING_LIBRARY else Draft202012Validator(strict)
+
+    def violations(self, content: Object) -> list[str]:
+        """What the schema holds against an object, a sentence each, with the field's path."""
+        if self._validator is None:
+            return [f"the Python library '{MISSING_LIBRARY}' is missing: install the collection's requirements.txt"]
+        found = sorted(self._validator.iter_errors(content), key=lambda error: list(map(str, error.path)))
+        return list(dict.fromkeys(text for error in found for text in _sentences(error)))
+
+
+def stands_alone(schema: Any, below: str = "") -> bool:
+    """Whether a schema says all itself; what a reference in its metadata says, every object has."""
+    if isinstance(schema, list):
+        return all(stands_alone(item, below) for item in schema)
+    if not isinstance(schema, dict):
+        return True
+    return "$ref" not in schema and all(
+        stands_alone(value, key) for key, value in schema.items() if (below, key) != ("properties", "metadata")
+    )
 
 
 def _strict(schema: Any) -> Any:

@@ -19,7 +19,7 @@ from ..istio.charts import CHARTS
 from ..istio.facts import ROOT_NAMESPACE
 from ..istio.kind import Kind, SpecOption
 from ..istio.kinds import KINDS
-from ..reconcile import engine
+from ..reconcile import engine, plan
 
 Options = Mapping[str, Any]
 _RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if")
@@ -74,6 +74,7 @@ OBJECT_SET = ArgumentSpec(
     }
 )
 ON_ERROR = ArgumentSpec({"on_error": {"type": "str", "choices": list(engine.ON_ERROR), "default": "rollback"}})
+VALIDATE = ArgumentSpec({"validate": {"type": "str", "choices": list(plan.VALIDATE), "default": "server"}})
 CHECKS = ArgumentSpec({"ignore_checks": {"type": "list", "elements": "str", "default": []}})
 MODE = ArgumentSpec({"mode": {"type": "str", "choices": list(modes.MODES), "default": modes.DEDICATED}})
 WAIT = ArgumentSpec({"wait_timeout": {"type": "float", "default": 300.0}})

@@ -30,6 +30,7 @@ from .arguments import (
     ON_ERROR,
     OWNERSHIP,
     STATE,
+    VALIDATE,
     WAIT,
     ArgumentSpec,
     spec_of_kind,
@@ -65,7 +66,7 @@ _MANIFESTS = ArgumentSpec(
 )
 CONFIG: Operation[Config] = Operation(
     "config",
-    _MANIFESTS + spec_of_lists() + STATE + OWNERSHIP + CHECKS + OBJECT_SET + ON_ERROR,
+    _MANIFESTS + spec_of_lists() + STATE + OWNERSHIP + CHECKS + OBJECT_SET + ON_ERROR + VALIDATE,
     config_of_many,
     run_config,
 )

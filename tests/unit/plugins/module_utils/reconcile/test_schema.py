@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.schema import violations
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.schema import ObjectSchema, stands_alone
 
 ROUTE = {
     "type": "object",
@@ -46,7 +46,7 @@ SCHEMA = {
 
 def said(**spec: Any) -> list[str]:
     content = {"apiVersion": "example.com/v1", "kind": "Route", "metadata": {"name": "a", "labels": {}}, "spec": spec}
-    return violations(content, SCHEMA)
+    return ObjectSchema(SCHEMA).violations(content)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_everything_wrong_is_said_at_once() -> None:
 
 def test_an_unknown_field_beside_the_spec_is_found() -> None:
     content = {"apiVersion": "example.com/v1", "kind": "Route", "metadata": {"name": "a"}, "sepc": {}}
-    assert violations(content, SCHEMA) == ["unknown field 'sepc' (did you mean 'spec'?)"]
+    assert ObjectSchema(SCHEMA).violations(content) == ["unknown field 'sepc' (did you mean 'spec'?)"]
 
 
 EMBEDDED = {"type": "object", "x-kubernetes-embedded-resource": True, "properties": {"spec": {"type": "object"}}}
@@ -128,4 +128,21 @@ CHOICE = {"type": "string", "nullable": True, "enum": ["x"]}
     ],
 )
 def test_what_the_server_would_accept_is_accepted(schema: Any, value: Any, sentences: list[str]) -> None:
-    assert violations({"inner": value}, {"type": "object", "properties": {"inner": schema}}) == sentences
+    assert ObjectSchema({"type": "object", "properties": {"inner": schema}}).violations({"inner": value}) == sentences
+
+
+REFERENCE = {"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
+
+
+@pytest.mark.parametrize(
+    ("properties", "alone"),
+    [
+        ({"metadata": {"allOf": [REFERENCE]}, "spec": {"type": "object"}}, True),
+        ({"metadata": REFERENCE, "spec": {"allOf": [REFERENCE]}}, False),
+        ({"spec": {"type": "object", "properties": {"metadata": {"type": "object"}}}}, True),
+        ({"spec": {"type": "array", "items": REFERENCE}}, False),
+    ],
+)
+def test_a_schema_that_refers_to_others_is_known(properties: dict[str, Any], alone: bool) -> None:
+    """Kubernetes' own kinds are described in pieces; a CRD says all itself but for metadata."""
+    assert stands_alone({"type": "object", "properties": properties}) is alone
