@@ -32,9 +32,10 @@ from ..module_utils.kube import connection as _connection  # noqa: F401
 from ..module_utils.kube.errors import Failure
 from ..module_utils.reconcile.planned import FACT, Planned
 from ..module_utils.task.operation import PLANNED_VARIABLE, Operation, Surroundings
-from ..module_utils.task.worker import failed, plain, run_in_worker, validated
+from ..module_utils.task.worker import Arguments, failed, plain, run_in_worker, validated
 
 _MODULES = "ansible_collections.service_mesh.istio.plugins.modules"
+_MODULE = importlib.import_module(f"{_MODULES}.{__name__.rpartition('.')[2]}")  # inherited by every worker as well
 _LOCAL = ("local", "ansible.builtin.local")
 
 
@@ -49,13 +50,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
-            return {**result, **self._run(self._operation(), variables)}
+            return {**result, **self._run(_MODULE.OPERATION, variables)}
         except Failure as error:
             return {**result, **failed(error)}
 
     def _run(self, operation: Operation[Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """Options are judged here in any case, so that both ways say the same."""
-        params = validated(operation, plain(self._task.args))
+        self._task.args = Arguments(plain(self._task.args))
+        params = validated(operation, dict(self._task.args))
         sources = {"src": self._files(params["src"])} if params.get("src") else {}
         planned = Planned.of_this_run(plain((variables.get("ansible_facts") or {}).get(FACT)))
         if not self._runs_here():
@@ -83,11 +85,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
                 raise not_opened(path) from error
 
         return packed_files(asked, find, decrypt)
-
-    def _operation(self) -> Operation[Any]:
-        name = str(self._task.action).rpartition(".")[2]
-        operation: Operation[Any] = importlib.import_module(f"{_MODULES}.{name}").OPERATION
-        return operation
 
     def _task_environment(self) -> dict[str, str]:
         merged: dict[str, str] = {}

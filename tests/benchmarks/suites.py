@@ -198,12 +198,12 @@ def hosts(kit: Kit) -> Suite:
 
 def task(kit: Kit) -> Suite:
     """One more task on one unchanged object, ours beside theirs."""
-    route = next(entry for entry in kit.objects(workload.BLOCK) if entry["kind"] == "VirtualService")
-    (options,) = variables([route])["virtual_services"]
+    entry = next(made for made in kit.objects(workload.BLOCK) if made["kind"] == "ServiceEntry")
+    (options,) = variables([entry])["service_entries"]
     run, here = kit.contenders.playbook, kit.local("task-host")
     prepare: list[Step] = [WIPE]
     rounds: list[Step] = []
-    for tool, one in {OURS: {"name": "Ours", "service_mesh.istio.virtual_service": options}, CORE: core(route)}.items():
+    for tool, one in {OURS: {"name": "Ours", "service_mesh.istio.service_entry": options}, CORE: core(entry)}.items():
         prepare.append(run(Row(rows.TASK, tool), here, [one], least_writes=1))
         rounds.append(run(Row(rows.TASK, tool), here, [one, *[NOTHING] * MORE], **proof(False)))
         rounds.append(run(Row(rows.TASKS, tool), here, [one] * (1 + MORE), **proof(False)))

@@ -28,6 +28,7 @@ _LONGEST_NAMESPACE = 63
 _SHOWN = 10
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _CRD = "CustomResourceDefinition"
+_STAMP = "creationTimestamp"
 # What a user may fill as it pleases: there null is a value like any other.
 _FREE = frozenset({("spec", "pluginConfig"), ("patch", "value")})
 # Whose fields of these names hold text in every place; of other APIs only metadata is known.
@@ -80,7 +81,7 @@ def judged(manifests: Iterable[Manifest]) -> list[Manifest]:
     wrong = [(manifest, problem) for manifest in found for problem in problems(manifest.content)]
     if wrong:
         raise _refused(wrong)
-    return [replace(manifest, content=_without_stamps(manifest.content)) for manifest in found]
+    return [_without_stamps(manifest) for manifest in found]
 
 
 def problems(content: Any) -> list[Problem]:
@@ -179,8 +180,8 @@ def _walk(value: Any, path: FieldPath, found: list[Problem], known: bool) -> Non
     """Nulls, and numbers and booleans where only text can stand; texts, which are most of all values, cost nothing."""
     if isinstance(value, str) or path[-2:] in _FREE:
         return
-    if isinstance(value, (Mapping, list)):
-        for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+    if isinstance(value, (dict, list)):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             _walk(item, (*path, key), found, known)
     elif value is None and not _is_stamp(path):
         found.append(Problem(path, "is null, which is not the same as absent: leave the field out"))
@@ -189,7 +190,7 @@ def _walk(value: Any, path: FieldPath, found: list[Problem], known: bool) -> Non
 
 
 def _is_stamp(path: FieldPath) -> bool:
-    return path[-2:] == ("metadata", "creationTimestamp")
+    return path[-2:] == ("metadata", _STAMP)
 
 
 def _is_text(path: FieldPath, known: bool) -> bool:
@@ -225,14 +226,20 @@ def _sentence(manifest: Manifest, problem: Problem) -> str:
     return f"{where}: {field_name(problem.path)} {text}" if problem.path else f"{where} {text}"
 
 
-def _without_stamps(content: Any) -> Any:
-    """The object without `creationTimestamp: null`."""
+def _without_stamps(manifest: Manifest) -> Manifest:
+    """The manifest without `creationTimestamp: null`; hardly any has it."""
+    return replace(manifest, content=_unstamped(manifest.content)) if _has_stamp(manifest.content) else manifest
+
+
+def _has_stamp(content: Any) -> bool:
+    if isinstance(content, dict):
+        return (_STAMP in content and content[_STAMP] is None) or any(map(_has_stamp, content.values()))
+    return isinstance(content, list) and any(map(_has_stamp, content))
+
+
+def _unstamped(content: Any) -> Any:
     if isinstance(content, list):
-        return [_without_stamps(item) for item in content]
-    if not isinstance(content, Mapping):
+        return [_unstamped(item) for item in content]
+    if not isinstance(content, dict):
         return content
-    return {
-        key: _without_stamps(value)
-        for key, value in content.items()
-        if not (key == "creationTimestamp" and value is None)
-    }
+    return {key: _unstamped(value) for key, value in content.items() if not (key == _STAMP and value is None)}

@@ -103,7 +103,17 @@ def _loader() -> Any:
     def ascend(self: Any) -> None:
         self.depth -= 1
 
-    return type("Loader", (base,), {"descend_resolver": descend, "ascend_resolver": ascend})
+    # Files repeat themselves: most texts have been looked at before.
+    @functools.lru_cache(maxsize=100_000)
+    def plain(value: str) -> str:
+        return str(resolver.resolve(yaml.ScalarNode, value, (True, False)))
+
+    def resolve(self: Any, kind: Any, value: Any, implicit: Any) -> Any:
+        is_plain = kind is yaml.ScalarNode and implicit[0]
+        return plain(value) if is_plain else base.resolve(self, kind, value, implicit)
+
+    resolver = base("")
+    return type("Loader", (base,), {"descend_resolver": descend, "ascend_resolver": ascend, "resolve": resolve})
 
 
 def _not_yaml(place: str, text: str, error: Any) -> InvalidSource:

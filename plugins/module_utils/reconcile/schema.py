@@ -12,17 +12,13 @@ Source of the dialect: Kubernetes, "CustomResourceDefinitions", structural schem
 
 from __future__ import annotations
 
+import functools
+import importlib
 from collections.abc import Iterator
 from typing import Any
 
 from ..kube.client import Object
 from ..kube.text import did_you_mean
-
-MISSING_LIBRARY: str | None = None
-try:
-    from jsonschema import Draft202012Validator
-except ImportError as error:
-    MISSING_LIBRARY = error.name or str(error)
 
 _ROOT = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}}
 
@@ -31,15 +27,20 @@ class ObjectSchema:
     """The schema of a kind, made ready once for all of its objects."""
 
     def __init__(self, schema: Object) -> None:
-        strict = _strict({**schema, "properties": {**schema.get("properties", {}), **_ROOT}})
-        self._validator = None if MISSING_LIBRARY else Draft202012Validator(strict)
+        self._strict = _strict({**schema, "properties": {**schema.get("properties", {}), **_ROOT}})
 
     def violations(self, content: Object) -> list[str]:
         """What the schema holds against an object, a sentence each, with the field's path."""
-        if self._validator is None:
-            return [f"the Python library '{MISSING_LIBRARY}' is missing: install the collection's requirements.txt"]
-        found = sorted(self._validator.iter_errors(content), key=lambda error: list(map(str, error.path)))
+        try:
+            found = sorted(self._validator.iter_errors(content), key=lambda error: list(map(str, error.path)))
+        except ImportError as error:
+            return [f"the Python library '{error.name}' is missing: install the collection's requirements.txt"]
         return list(dict.fromkeys(text for error in found for text in _sentences(error)))
+
+    @functools.cached_property
+    def _validator(self) -> Any:
+        """Imported only here: most tasks validate nothing by themselves, and every task would pay for it."""
+        return importlib.import_module("jsonschema").Draft202012Validator(self._strict)
 
 
 def stands_alone(schema: Any, below: str = "") -> bool:

@@ -10,6 +10,7 @@ nothing in what an action plugin returns.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ def run_in_worker(
     operation: Operation[Any], params: Mapping[str, Any], surroundings: Surroundings, environment: Mapping[str, str]
 ) -> dict[str, Any]:
     """The result of a task whose options are right. Raises Failure."""
+    gc.freeze()  # what the controller has loaded lives as long as its worker: searching it for garbage only takes time
     with _environment(environment):
         return perform(operation, params, surroundings)
 
@@ -67,6 +69,17 @@ def _unknown(options: Mapping[str, Any], path: tuple[str, ...]) -> str:
     for step in path[:-1]:
         options = options.get(step, {}).get("options") or {}
     return f"unknown option '{'.'.join(path)}'{did_you_mean(path[-1], options)}"
+
+
+class Arguments(dict[str, Any]):
+    """What a task was given, for its own worker.
+
+    A worker sends its task's fields back with the result, value by tagged value, for callbacks to show. Of a thousand
+    objects that takes half a second, and what a task was given may be secret: so the controller gets none of it.
+    """
+
+    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[()]]:
+        return dict, ()
 
 
 def plain(value: Any) -> Any:
