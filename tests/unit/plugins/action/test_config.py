@@ -45,6 +45,7 @@ def playbook(answers: Path) -> list[dict[str, Any]]:
         task("by_environment", "mesh_info", {}, environment={"K8S_AUTH_HOST": "{{ 'not' ~ '-a-url' }}"}),
         task("misspelt", "gateway", {"name": "a", "namespace": "web", "serverz": []}),
         task("templated", "mesh_info", {"kubeconfig": KUBECONFIG, "context": "{{ 'nor' ~ 'th' }}"}),
+        task("again", "gateway", {"name": "a", "serverz": []}, retries=1, delay=0, until="again.failed is undefined"),
         task("as_module", "mesh_info", {}, vars={PYTHON: sys.executable}, **{"async": 60, "poll": 1}),
     ]
     names = [*(entry["register"] for entry in [*unnamed, *single, *grouped])]
@@ -104,6 +105,11 @@ def test_the_environment_of_a_task_reaches_the_worker(answers: dict[str, Any]) -
 
 def test_a_misspelt_option_is_answered_with_the_right_one(answers: dict[str, Any]) -> None:
     assert "unknown option 'serverz' (did you mean 'servers'?)" in answers["misspelt"]["msg"]
+
+
+def test_a_task_that_is_tried_again_has_its_arguments_still(answers: dict[str, Any]) -> None:
+    assert answers["again"]["attempts"] == 1
+    assert "unknown option 'serverz'" in answers["again"]["msg"]
 
 
 def test_arguments_are_templated(answers: dict[str, Any]) -> None:

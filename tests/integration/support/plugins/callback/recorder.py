@@ -30,7 +30,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def _record(self, status: str, result: Any) -> None:
         line = {"status": status, "host": result._host.get_name(), "task": result._task.get_name()}
         with open(os.environ["RECORDER_FILE"], "a", encoding="utf-8") as file:
-            file.write(json.dumps({**line, "result": result._result}, default=str) + "\n")
+            given = result._task_fields.get("args")  # a callback may show what a task was given
+            file.write(json.dumps({**line, "result": result._result, "given": given}, default=str) + "\n")
 
     def v2_runner_on_ok(self, result: Any) -> None:
         self._record("ok", result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import pickle
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.utils.unsafe_proxy import wrap_var
-from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import plain
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import Arguments, plain
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,3 +103,10 @@ def test_what_a_playbook_holds_becomes_plain() -> None:
         "list": [{"b": "c"}],
         "vault": "hunter2",
     }
+
+
+def test_what_a_task_was_given_does_not_travel() -> None:
+    """A worker sends its task's fields to the controller, and that to every callback."""
+    given = Arguments({"api_key": "secret"})
+    assert dict(given) == {"api_key": "secret"}
+    assert pickle.loads(pickle.dumps({"args": given})) == {"args": {}}
