@@ -92,3 +92,58 @@ def test_planned_namespace_on_a_cluster_with_istio(
     played = runner.run(*(tasks[name] for name in ("inject", "configure", "misspell")), arguments=["--check"])
     assert codes(played) == {"inject": "True", "configure": "True", "misspell": "invalid"}, played.output
     assert audit.persisted(mark) == []
+
+
+def widget_crd(group: str, **fields: str) -> dict[str, Any]:
+    """A CRD whose objects have some fields, each of a type."""
+    spec = {"type": "object", "properties": {name: {"type": kind} for name, kind in fields.items()}}
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
+    names = {"kind": "Widget", "plural": "widgets", "singular": "widget", "listKind": "WidgetList"}
+    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"widgets.{group}"},
+        "spec": {"group": group, "names": names, "scope": "Namespaced", "versions": [version]},
+    }
+
+
+@pytest.fixture
+def group(cluster: Cluster, namespace: str) -> Iterator[str]:
+    """A group whose one CRD knows only colours."""
+    group = f"{namespace}.example.com"
+    crd = widget_crd(group, colour="string")
+    cluster.apply(crd)
+    cluster.kubectl("wait", "--for=condition=Established", f"crd/widgets.{group}")
+    yield group
+    cluster.kubectl("delete", "crd", f"widgets.{group}")
+
+
+def test_objects_of_a_crd_that_is_about_to_change(
+    runner: Runner, audit: Audit, namespace: str, group: str, cluster: Cluster
+) -> None:
+    """They are planned by the schema that is coming, in later tasks and in the same one; a run asks the server."""
+
+    def configure(name: str, *objects: dict[str, Any]) -> dict[str, Any]:
+        options = {"objects": list(objects), "take_ownership_from": ["kubectl"]}
+        return {"name": name, "service_mesh.istio.config": options, "ignore_errors": True}
+
+    def widget(name: str, **spec: Any) -> dict[str, Any]:
+        metadata = {"name": name, "namespace": namespace}
+        return {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": metadata, "spec": spec}
+
+    newer = widget_crd(group, colour="string", size="integer")
+    old, new = widget("old", colour="red"), widget("new", colour="red", size=1)
+    runner.run(configure("before", old))
+    mark = audit.mark()
+    old["spec"]["size"] = 2
+    tasks = [configure("crd", newer), configure("later", old, new), configure("wrong", widget("new", sise=1))]
+    played = runner.run(*tasks, arguments=["--check", "--diff"])
+    assert codes(played) == {"crd": "True", "later": "True", "wrong": "invalid"}, played.output
+    rows = [(row["action"], row["name"], row["fields"], row["reason"]) for row in played.results[1].plan]
+    reason = "not verified by the server: the new CRD of Widget is only planned"
+    assert rows == [("create", "new", [], reason), ("update", "old", ["spec.size"], reason)]
+    assert codes(runner.run(configure("alone", new))) == {"alone": "invalid"}
+    assert audit.persisted(mark) == []
+    played = runner.run(configure("together", newer, old, new), configure("again", newer, old, new))
+    assert codes(played) == {"together": "True", "again": "False"}, played.output

@@ -108,9 +108,8 @@ def _carry_out(run: Run, plan: Plan, on_error: OnError, members: OpenSet | None)
 
 
 def _planned(run: Run, plan: Plan) -> list[Action]:
-    """Leave what would be created, and others will need, for later tasks of this run."""
-    created = [action.desired.content for action in plan.writes if action.verb == "create" and action.desired]
-    foundations = [content for content in created if is_foundation(Key.of(content))]
+    """Leave what would be written, and others will need, for later tasks of this run."""
+    foundations = [action.desired.content for action in plan.writes if is_foundation(action.key) and action.desired]
     if foundations:
         run.planned = run.planned.including(foundations)
     return plan.actions
@@ -130,7 +129,7 @@ class _Writing:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def carry_out(self) -> list[Action]:
-        first = [action for action in self.plan.writes if is_foundation(action.key) and action.verb == "create"]
+        first = [action for action in self.plan.writes if is_foundation(action.key) and action.desired]
         try:
             self._write_waves(first)
             self._await_crds(first)

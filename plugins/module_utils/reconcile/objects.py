@@ -142,6 +142,13 @@ def _hashed(value: object) -> str:
     return f"sha256:{hashlib.sha256(str(value).encode()).hexdigest()[:16]}"
 
 
+def overlaid(below: Any, above: Any) -> Any:
+    """A value laid over another: mappings are merged, everything else is replaced."""
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    return {**below, **{key: overlaid(below.get(key), value) for key, value in above.items()}}
+
+
 def changed_fields(before: Any, after: Any, path: str = "") -> Iterator[str]:
     """Paths of the fields in which two values differ."""
     if isinstance(before, dict) and isinstance(after, dict):

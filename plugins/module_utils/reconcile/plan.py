@@ -7,8 +7,9 @@
 Check mode and a real run build the same plan by this code. Each object is
 dry-run by server-side apply, with all admission included; it is unchanged when
 the answer equals what is there, the fields that our manager owns included.
-An object whose namespace or CRD does not exist yet cannot be asked for: it is
-validated by its planned schema and marked as not verified. Who chooses
+An object whose namespace or CRD does not exist yet, or whose CRD is about to
+change, cannot be asked for: it is validated by its planned schema and marked as
+not verified. Who chooses
 `validate: schema` has most new objects validated by the published schema
 instead; what exists is dry-run all the same, because only the server knows what
 would change.
@@ -21,10 +22,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..kube.client import Client, Object
-from ..kube.errors import Conflict, Failure, NotFound, UnknownKind
+from ..kube.errors import Conflict, Failure, Invalid, NotFound, UnknownKind
 from ..kube.resources import NAMESPACE, Resource
 from .coowned import CoOwned, settled
-from .objects import Desired, Key, changed_fields, comparable
+from .objects import Desired, Key, changed_fields, comparable, overlaid
 from .order import Ranks, rank
 from .ownership import conflicting, explained, fields_of
 from .parallel import each
@@ -210,7 +211,18 @@ class _Cluster:
             after, force = _dry_run(self.client, self.owner, resource, desired, live)
         except (NotFound, UnknownKind) as error:
             return _unverified(self, resource, desired, error)
+        except Invalid:
+            if not self._waits_for_crd(desired):
+                raise
+            return _as_written(resource, desired, live, _UNVERIFIED.format(f"the new CRD of {key.kind}"))
         return _compared(self.owner, resource, desired, live, after, force)
+
+    def _waits_for_crd(self, desired: Desired) -> bool:
+        """Whether the schema that is there refuses an object, and the one that is planned takes it."""
+        present, planned = self.schemas.published(desired.key), self.schemas.planned(desired.key)
+        if present is None or planned is None:
+            return False
+        return bool(present.violations(desired.content)) and not planned.violations(desired.content)
 
     def absent(self, key: Key) -> Action:
         resource, live = self.resources.get(key), self.live.get(key)
@@ -272,8 +284,16 @@ def _unverified(cluster: _Cluster, resource: Resource, desired: Desired, error: 
     schema = cluster.schemas.planned(key)
     if schema:
         _require_valid(key, schema, desired.content)
-    reason = _UNVERIFIED.format(missing)
-    return Action("create", key, resource, reason=reason, desired=desired, after=desired.content, verified=False)
+    return _as_written(resource, desired, None, _UNVERIFIED.format(missing))
+
+
+def _as_written(resource: Resource, desired: Desired, live: Object | None, reason: str) -> Action:
+    """What cannot be asked of the server, as far as it can be told without it."""
+    key, after = desired.key, overlaid(live or {}, desired.content)
+    if live is None:
+        return Action("create", key, resource, reason=reason, desired=desired, after=after, verified=False)
+    fields = tuple(changed_fields(comparable(live), comparable(after)))
+    return Action("update", key, resource, fields, reason, desired, live, after, verified=False)
 
 
 def _require_valid(key: Key, schema: ObjectSchema, content: Object) -> None:
