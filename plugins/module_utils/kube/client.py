@@ -21,7 +21,7 @@ from typing import Any
 from .connection import Connection
 from .errors import Gone, NotFound, UnknownKind, Unreachable, error_from_status
 from .resources import KUBERNETES, Resource, ResourceTable, api_root, resources_of_group
-from .transport import excerpt, exchange, read_status
+from .transport import JSON, excerpt, exchange, read_status
 
 try:
     import urllib3
@@ -32,6 +32,7 @@ Object = dict[str, Any]
 
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
+_METADATA = f"{JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{JSON}"
 _PAGE = 500
 _GROUP_VERSION_KIND = "x-kubernetes-group-version-kind"
 _WARNING = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
@@ -141,11 +142,25 @@ class Client:
             return self._send("list", resource.path(namespace), resource.plural, query=query)
 
     def apply(self, resource: Resource, desired: Object, manager: str, *, dry_run: bool, force: bool = False) -> Object:
-        """Server-side apply, strictly validated. Raises Conflict when another manager owns a field."""
+        """Server-side apply, strictly validated. Raises Conflict when another manager owns a field.
+
+        A dry run answers with the object as it would be, a write with its metadata alone: the rest has been seen. A write
+        is not asked for strictness, which makes the server read it twice: server-side apply knows no unknown field.
+        """
         name, namespace = desired["metadata"]["name"], desired["metadata"].get("namespace")
-        query = {"fieldManager": manager, "fieldValidation": "Strict", "force": "true" if force else "false"}
+        validation = "Strict" if dry_run else "Ignore"
+        query = {"fieldManager": manager, "fieldValidation": validation, "force": "true" if force else "false"}
         return self._write(
-            "apply", resource, name, namespace, desired, method="PATCH", content=_APPLY, query=query, dry_run=dry_run
+            "apply",
+            resource,
+            name,
+            namespace,
+            desired,
+            method="PATCH",
+            content=_APPLY,
+            query=query,
+            dry_run=dry_run,
+            accept=JSON if dry_run else _METADATA,
         )
 
     def merge(
@@ -226,14 +241,17 @@ class Client:
         *,
         method: str,
         dry_run: bool,
-        content: str = "application/json",
+        content: str = JSON,
         query: Mapping[str, str] | None = None,
+        accept: str = JSON,
     ) -> Object:
         asked = {**(query or {}), **({"dryRun": "All"} if dry_run else {})}
         subject = described(resource, name, namespace)
         counted = f"{verb} (dry run)" if dry_run else verb
         path = resource.path(namespace, name)
-        return self._send(verb, path, subject, method=method, query=asked, body=body, content=content, counted=counted)
+        return self._send(
+            verb, path, subject, method=method, query=asked, body=body, content=content, counted=counted, accept=accept
+        )
 
     def _send(
         self,
@@ -244,8 +262,9 @@ class Client:
         method: str = "GET",
         query: Mapping[str, str] | None = None,
         body: Object | None = None,
-        content: str = "application/json",
+        content: str = JSON,
         counted: str = "",
+        accept: str = JSON,
     ) -> Object:
         self._count(counted or verb)
         answer = exchange(
@@ -256,6 +275,7 @@ class Client:
             query=query or {},
             body=body,
             content=content,
+            accept=accept,
             timeout=self.connection.options.request_timeout,
         )
         self._keep_warnings(answer.headers.getlist("Warning"))

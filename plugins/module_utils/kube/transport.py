@@ -34,6 +34,7 @@ try:
 except ImportError:  # connect() says which library is missing
     pass
 
+JSON = "application/json"
 # By method. What is not idempotent is repeated only after an answer that says nothing was done;
 # a 500 to an apply is as a rule the verdict on the object, not a moment of weakness.
 _RETRIED_STATUS = {"GET": (429, 500, 502, 503, 504), "POST": (429, 503)}
@@ -54,6 +55,7 @@ def exchange(
     query: Mapping[str, str],
     body: Mapping[str, Any] | None = None,
     content: str = "",
+    accept: str = JSON,
     timeout: float,
     stream: bool = False,
 ) -> urllib3.BaseHTTPResponse:
@@ -61,7 +63,7 @@ def exchange(
     asked = urlencode({key: value for key, value in query.items() if value})
     url = f"{connection.url}{path}" + (f"?{asked}" if asked else "")
     arguments: dict[str, Any] = {
-        "headers": _headers(connection, content if body is not None else ""),
+        "headers": _headers(connection, content if body is not None else "", accept),
         "body": None if body is None else json.dumps(body).encode(),
         "timeout": urllib3.Timeout(connect=min(timeout, _CONNECT_SECONDS), read=timeout),
         "preload_content": not stream,
@@ -82,8 +84,8 @@ def _passing(answer: urllib3.BaseHTTPResponse) -> bool:
     return answer.status in (409, 500) and may_pass(answer.status, read_status(answer.data))
 
 
-def _headers(connection: Connection, content: str) -> urllib3.HTTPHeaderDict:
-    headers = urllib3.HTTPHeaderDict({"Accept": "application/json", **connection.headers()})
+def _headers(connection: Connection, content: str, accept: str) -> urllib3.HTTPHeaderDict:
+    headers = urllib3.HTTPHeaderDict({"Accept": accept, **connection.headers()})
     if content:
         headers["Content-Type"] = content
     for name, value in connection.repeated_headers():
