@@ -119,9 +119,7 @@ def group(cluster: Cluster, namespace: str) -> Iterator[str]:
     cluster.kubectl("delete", "crd", f"widgets.{group}")
 
 
-def test_objects_of_a_crd_that_is_about_to_change(
-    runner: Runner, audit: Audit, namespace: str, group: str, cluster: Cluster
-) -> None:
+def test_objects_of_a_crd_that_is_about_to_change(runner: Runner, audit: Audit, namespace: str, group: str) -> None:
     """They are planned by the schema that is coming, in later tasks and in the same one; a run asks the server."""
 
     def configure(name: str, *objects: dict[str, Any]) -> dict[str, Any]:

@@ -144,8 +144,8 @@ class Client:
     def apply(self, resource: Resource, desired: Object, manager: str, *, dry_run: bool, force: bool = False) -> Object:
         """Server-side apply, strictly validated. Raises Conflict when another manager owns a field.
 
-        A dry run answers with the object as it would be, a write with its metadata alone: the rest has been seen. A write
-        is not asked for strictness, which makes the server read it twice: server-side apply knows no unknown field.
+        A dry run answers with the object as it would be, a write with its metadata alone: the rest has been seen. A
+        write is not asked for strictness, which makes the server read it twice: an unknown field is refused anyway.
         """
         name, namespace = desired["metadata"]["name"], desired["metadata"].get("namespace")
         validation = "Strict" if dry_run else "Ignore"

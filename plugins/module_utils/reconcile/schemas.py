@@ -14,8 +14,6 @@ from .objects import Key
 from .planned import Planned
 from .schema import ObjectSchema, stands_alone
 
-_Find = Callable[[str, str], Object | None]
-
 
 class Schemas:
     """What objects of a kind must look like, each schema read and made ready once."""
@@ -31,10 +29,10 @@ class Schemas:
         return self._schema("planned", key, self._planned.schema)
 
     def published(self, key: Key) -> ObjectSchema | None:
-        """As the server publishes it, or None: where it is in pieces (Kubernetes' own), and until a new CRD is published."""
+        """As the server publishes it, or None: where it is in pieces (Kubernetes' own), and at first of a new CRD."""
         return self._schema("published", key, self._client.schema)
 
-    def _schema(self, source: str, key: Key, find: _Find) -> ObjectSchema | None:
+    def _schema(self, source: str, key: Key, find: Callable[[str, str], Object | None]) -> ObjectSchema | None:
         place = (source, key.api_version, key.kind)
         with self._lock:
             if place not in self._ready:

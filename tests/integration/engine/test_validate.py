@@ -1,4 +1,4 @@
-"""Validating by the schema alone: what it still finds before the first write, what only writing finds, and what it spares."""
+"""Validating by the schema alone: what it finds before the first write, what only writing finds, and what it spares."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def routes(namespace: str, count: int = 6) -> list[Object]:
     return [virtual_service(f"v{number}", namespace, f"v{number}.{namespace}.example") for number in range(count)]
 
 
-def test_only_the_first_of_a_kind_and_namespace_is_asked_about(
-    cluster: Cluster, namespace: str, engine: Engine, audit: Audit
-) -> None:
+def test_only_the_first_of_a_kind_and_namespace_is_asked_about(namespace: str, engine: Engine, audit: Audit) -> None:
     wanted = [*routes(namespace), *(policy(f"p{number}", namespace, action="DENY") for number in range(3))]
     mark = audit.mark()
     outcome = engine.run(wanted, validate="schema")
@@ -45,7 +43,7 @@ def test_only_the_first_of_a_kind_and_namespace_is_asked_about(
 
 
 def test_the_result_is_that_of_validating_by_the_server(
-    cluster: Cluster, namespace: str, engine: Engine, operations: Operations
+    cluster: Cluster, namespace: str, operations: Operations
 ) -> None:
     strict = {"namespace": namespace, "mtls": {"mode": "STRICT"}}
     entries = [{"name": f"p{n}", "selector": {"matchLabels": {"app": f"a{n}"}}, **strict} for n in range(3)]
@@ -93,7 +91,7 @@ def test_what_only_the_server_knows_is_found_while_writing_and_taken_back(
     assert cluster.names("virtualservice", namespace) | cluster.names("authorizationpolicy", namespace) == set()
 
 
-def test_what_exists_is_asked_about_as_ever(cluster: Cluster, namespace: str, engine: Engine) -> None:
+def test_what_exists_is_asked_about_as_ever(namespace: str, engine: Engine) -> None:
     """What would change is the server's to say, and so is what a schema in pieces means."""
     ports = [{"port": 80}]
     engine.run(routes(namespace, 2))
