@@ -13,8 +13,28 @@ version_added: 0.1.0
 author:
   - Contributors to the service_mesh.istio collection (@service-mesh-istio)
 description:
-  - Reads control planes, gateways and webhooks of a cluster, whoever installed them.
-options: {}
+  - Reads control planes, gateways, node agents and webhooks of a cluster, whoever installed them.
+  - >-
+    This costs a handful of requests. What reads every Pod or object of the cluster has to be asked for, by C(gather).
+options:
+  gather:
+    description:
+      - What is told beyond the state of the components. Many objects are read by one LIST for each kind, in pages.
+      - >-
+        V(revisions) is which revisions there are and who uses each, whether by a label of a namespace or a workload, a
+        running Pod, a gateway or waypoint, a tag, a validator, or configuration that is for it alone. Workloads without
+        Pods, Jobs and CronJobs count.
+      - V(pods) is which Pods have a proxy of which version, and which would get another one by a restart.
+      - V(owners) is who manages how many fields of the components.
+      - >-
+        V(drift) is which fields of objects that this collection has applied somebody else has set since, and who and
+        when. What Istio and Kubernetes write while they run is no drift. An object in which nothing is ours any more
+        cannot be told from one that never was.
+    type: list
+    elements: str
+    choices: [revisions, pods, owners, drift]
+    default: []
+    version_added: 0.1.0
 extends_documentation_fragment:
   - service_mesh.istio.attributes
   - service_mesh.istio.connection
@@ -25,6 +45,12 @@ EXAMPLES = r"""
   service_mesh.istio.mesh_info:
     context: east
   register: east
+
+- name: Who still uses which revision
+  service_mesh.istio.mesh_info:
+    context: east
+    gather: [revisions, pods, drift]
+  register: details
 
 - name: It works
   ansible.builtin.assert:
@@ -50,14 +76,60 @@ mesh:
     ready:
       description: Whether there is a control plane and every component is ready.
       type: bool
+    mode:
+      description: The mode that fits, V(dedicated) where this collection has installed Istio and V(external) otherwise.
+      type: str
+    mesh_id:
+      description: Name of the mesh, as the charts were told it.
+      type: str
+    cluster_name:
+      description: Name of the cluster in the mesh.
+      type: str
+    network:
+      description: Network of the cluster.
+      type: str
     control_planes:
-      description: Control planes, with revision, version, owner, replicas and state.
+      description: Control planes, with revision, version, image, owner, replicas, state, and reasons where not ready.
       type: list
       elements: dict
     gateways:
       description: Gateways deployed with an injected proxy.
       type: list
       elements: dict
+    node_agents:
+      description: The DaemonSets of cni and ztunnel.
+      type: list
+      elements: dict
+    tags:
+      description: Tags, each with the revisions that it stands for.
+      type: list
+      elements: dict
+    support:
+      description: >-
+        For each version that runs, whether it is supported and until when, whether security corrections are missing,
+        and the newest versions that one step reaches in place and by revision.
+      type: list
+      elements: dict
+    revisions:
+      description: >-
+        Revisions that are there or are referred to. Each has C(in_use), C(users) (how many of each kind) and C(objects)
+        (the first 50, and how each refers to it). One with C(exists=false) is a name without control plane and tag.
+      returned: when gathered
+      type: list
+      elements: dict
+    pods:
+      description: Pods with a proxy by version and revision, and those (the first 100) that a restart would change.
+      returned: when gathered
+      type: dict
+    owners:
+      description: Components with those who manage their fields.
+      returned: when gathered
+      type: list
+      elements: dict
+    drift:
+      description: How many fields have drifted, and the first 200 of them with manager and time.
+      returned: when gathered
+      type: dict
     webhooks:
       description: Webhooks of the control planes, with revision, tag, owner and state.
       type: list

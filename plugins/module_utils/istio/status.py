@@ -2,105 +2,180 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is installed and whether it works, read from the cluster alone."""
+"""What is installed and whether it works, read from the cluster alone.
+
+The short form costs a handful of requests; what reads every Pod or object of a cluster has to be asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from ..kube.client import Client, Object
-from ..kube.resources import DEPLOYMENT, MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS
-from ..kube.wait import Verdict, deployment_available
-from .facts import REVISION_LABEL, TAG_LABEL
-from .owners import owner_of
-from .readiness import validator_fails_closed, webhook_has_ca
+from ..kube.resources import DEPLOYMENT, KUBERNETES, MUTATING_WEBHOOKS, NAMESPACE, POD, VALIDATING_WEBHOOKS
+from . import components, modes
+from .drift import drift_asks, drift_told, managers_told
+from .facts import REVISION_LABEL
+from .owners import OURS
+from .pods import pods_told
+from .snapshot import Ask, Snapshot, read, read_more
+from .support import support_of
+from .usage import DAEMON_SET, USAGE_ASKS, Use, counted, istiods, told, uses
+from .webhooks import DEFAULT_REVISION, labels_of, tags_of
+from .world import mapping
 
-_PROXY = "istio-proxy"
-_GATEWAY_TEMPLATES = "inject.istio.io/templates"
+REVISIONS, PODS, OWNERS, DRIFT = "revisions", "pods", "owners", "drift"
+GATHER = (REVISIONS, PODS, OWNERS, DRIFT)
+_CONFIG_MAP = KUBERNETES["v1", "ConfigMap"]
+_INJECTOR = "istio-sidecar-injector"
+_BASE_ASKS = (
+    Ask(DEPLOYMENT, required=True),
+    Ask(MUTATING_WEBHOOKS, required=True),
+    Ask(VALIDATING_WEBHOOKS, required=True),
+    Ask(DAEMON_SET),
+)
 
 
-def mesh_status(client: Client) -> dict[str, Any]:
-    """Control planes, gateways and webhooks of a cluster, each with its state in words.
+def mesh_status(
+    client: Client, gather: Collection[str] = (), today: date | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """The mesh as a cluster has it, and warnings about what could not be read.
 
     `ready` is true when a control plane exists and every component is ready.
     """
-    control_planes = [_control_plane(found) for found in client.list_objects(DEPLOYMENT, labels="app=istiod")]
-    webhooks = [
-        *(
-            _webhook(found, webhook_has_ca(found))
-            for found in client.list_objects(MUTATING_WEBHOOKS, labels=REVISION_LABEL)
-        ),
-        *(
-            _webhook(found, validator_fails_closed(found))
-            for found in client.list_objects(VALIDATING_WEBHOOKS, labels=REVISION_LABEL)
-        ),
+    snapshot = read_mesh(client, gather)
+    status = {**_short(snapshot, today or date.today()), **_gathered(snapshot, gather)}
+    return status, [
+        f"Without the permission to {unread} the result lacks what these would tell" for unread in snapshot.unread
     ]
-    gateways = [_gateway(client, found) for found in client.list_objects(DEPLOYMENT) if _is_gateway(found)]
-    components: list[Mapping[str, Any]] = [*control_planes, *webhooks, *gateways]
+
+
+def read_mesh(client: Client, gather: Collection[str] = ()) -> Snapshot:
+    """Everything that will be told: what there is first, then what belongs to it."""
+    first = read(client, _BASE_ASKS)
+    return read_more(client, first, [*_belonging(first, gather), *_more(first, gather)])
+
+
+def _belonging(snapshot: Snapshot, gather: Collection[str]) -> list[Ask]:
+    """Pods where there is something of Istio's, one LIST for a namespace; and what the charts were told."""
+    places = {found["metadata"]["namespace"] for found in _workloads(snapshot)}
+    whole = {REVISIONS, PODS} & set(gather)
+    return [
+        *(Ask(POD, place, required=True) for place in sorted(places) if not whole),
+        *(Ask(_CONFIG_MAP, found["metadata"]["namespace"], name=_injector(found)) for found in istiods(snapshot)),
+    ]
+
+
+def _more(snapshot: Snapshot, gather: Collection[str]) -> list[Ask]:
+    places = {found["metadata"]["namespace"] for found in _workloads(snapshot)}
+    return [
+        *(USAGE_ASKS if REVISIONS in gather else ()),
+        *((Ask(NAMESPACE), Ask(POD)) if PODS in gather else ()),
+        *(drift_asks(places) if DRIFT in gather else ()),
+    ]
+
+
+def _workloads(snapshot: Snapshot) -> list[Object]:
+    agents = [found for found in snapshot.of(DAEMON_SET) if found["metadata"]["name"] in components.NODE_AGENTS]
+    return [*istiods(snapshot), *components.gateway_deployments(snapshot), *agents]
+
+
+def _injector(istiod: Object) -> str:
+    return str(istiod["metadata"]["name"]).replace("istiod", _INJECTOR, 1)
+
+
+def _short(snapshot: Snapshot, today: date) -> dict[str, Any]:
+    planes, webhooks = components.control_planes(snapshot), components.webhooks(snapshot)
+    gateways, agents = components.gateways(snapshot), components.node_agents(snapshot)
+    parts: list[Mapping[str, Any]] = [*planes, *webhooks, *gateways, *agents]
+    versions = sorted({plane["version"] for plane in planes})
+    tags = tags_of(snapshot.of(MUTATING_WEBHOOKS))
     return {
-        "cluster": client.name,
-        "kubernetes": client.version()["gitVersion"],
-        "versions": sorted({plane["version"] for plane in control_planes}),
-        "ready": bool(control_planes) and all(component["ready"] for component in components),
-        "control_planes": control_planes,
+        "cluster": snapshot.cluster,
+        "kubernetes": snapshot.kubernetes,
+        "versions": versions,
+        "ready": bool(planes) and all(part["ready"] for part in parts),
+        "mode": _mode(planes),
+        **_identity(snapshot),
+        "control_planes": planes,
         "gateways": gateways,
+        "node_agents": agents,
         "webhooks": webhooks,
+        "tags": [{"name": tag, "revisions": sorted(revisions)} for tag, revisions in sorted(tags.items())],
+        "support": [support_of(version, today) for version in versions],
     }
 
 
-def _control_plane(found: Object) -> dict[str, Any]:
-    labels = found["metadata"].get("labels") or {}
-    version = _tag(found["spec"]["template"]["spec"]["containers"][0])
-    revision = labels.get(REVISION_LABEL, "default")
-    return {**_component(found), "version": version, "revision": revision, "owner": owner_of(found).name}
+def _mode(planes: Sequence[Mapping[str, Any]]) -> str:
+    """The mode that fits what is there: an Istio that we have not installed is external to us."""
+    if not planes:
+        return ""
+    return modes.DEDICATED if all(plane["owner"] == OURS for plane in planes) else modes.EXTERNAL
 
 
-def _judged(found: Object) -> Verdict:
-    """To wait for no replicas is over at once; to run none is not to work."""
-    verdict = deployment_available(found)
-    return verdict if found["spec"].get("replicas", 1) else Verdict(state="scaled to zero")
-
-
-def _gateway(client: Client, found: Object) -> dict[str, Any]:
-    """A gateway's version is that of its Pods: the Deployment leaves the image to the injector."""
-    selector = ",".join(f"{key}={value}" for key, value in found["spec"]["selector"]["matchLabels"].items())
-    pods = client.list_objects(POD, found["metadata"]["namespace"], labels=selector)
-    proxies = [container for pod in pods for container in pod["spec"]["containers"] if container["name"] == _PROXY]
-    return {**_component(found), "versions": sorted({_tag(proxy) for proxy in proxies}), "owner": owner_of(found).name}
-
-
-def _component(found: Object) -> dict[str, Any]:
-    verdict, status = _judged(found), found.get("status") or {}
+def _identity(snapshot: Snapshot) -> dict[str, str]:
+    """The names of mesh, cluster and network, as the charts were told them."""
+    given = next(filter(None, map(chart_globals, snapshot.of(_CONFIG_MAP))), {})
+    cluster = (given.get("multiCluster") or {}).get("clusterName")
     return {
-        "name": found["metadata"]["name"],
-        "namespace": found["metadata"]["namespace"],
-        "ready": verdict.ready,
-        "state": verdict.state,
-        "replicas": found["spec"].get("replicas", 1),
-        "available": status.get("availableReplicas", 0),
+        "mesh_id": str(given.get("meshID") or ""),
+        "cluster_name": str(cluster or ""),
+        "network": str(given.get("network") or ""),
     }
 
 
-def _tag(container: Mapping[str, Any]) -> str:
-    """The tag of a container's image, which is the version of Istio in it."""
-    name = str(container.get("image") or "").partition("@")[0].rpartition("/")[2]
-    return name.partition(":")[2]
+def chart_globals(config_map: Object) -> Mapping[str, Any]:
+    """The global values of the charts, which istiod's injector keeps in its ConfigMap; somebody may have broken it."""
+    try:
+        values = json.loads((config_map.get("data") or {}).get("values") or "{}")
+    except ValueError:
+        return {}
+    return mapping(mapping(values).get("global"))
 
 
-def _is_gateway(found: Object) -> bool:
-    annotations = found["spec"]["template"]["metadata"].get("annotations") or {}
-    return annotations.get(_GATEWAY_TEMPLATES) == "gateway"
+def _gathered(snapshot: Snapshot, gather: Collection[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if REVISIONS in gather:
+        found[REVISIONS] = _revisions(snapshot)
+    if PODS in gather:
+        found[PODS] = pods_told(snapshot, versions_of(snapshot))
+    if OWNERS in gather:
+        parts = [*istiods(snapshot), *components.gateway_deployments(snapshot), *_labelled_webhooks(snapshot)]
+        found[OWNERS] = managers_told(parts)
+    if DRIFT in gather:
+        found[DRIFT] = drift_told(snapshot)
+    return found
 
 
-def _webhook(found: Object, verdict: Verdict) -> dict[str, Any]:
-    labels = found["metadata"].get("labels") or {}
-    return {
-        "name": found["metadata"]["name"],
-        "kind": found["kind"],
-        "revision": labels.get(REVISION_LABEL, ""),
-        "tag": labels.get(TAG_LABEL, ""),
-        "ready": verdict.ready,
-        "state": verdict.state,
-        "owner": owner_of(found).name,
-    }
+def versions_of(snapshot: Snapshot) -> dict[str, str]:
+    """The version of each revision."""
+    planes = istiods(snapshot)
+    return {labels_of(found).get(REVISION_LABEL, DEFAULT_REVISION): components.version_of(found) for found in planes}
+
+
+def _labelled_webhooks(snapshot: Snapshot) -> list[Object]:
+    found = [*snapshot.of(MUTATING_WEBHOOKS), *snapshot.of(VALIDATING_WEBHOOKS)]
+    return [item for item in found if REVISION_LABEL in labels_of(item)]
+
+
+def _revisions(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Each revision that is there or is referred to, and who uses it."""
+    versions, used = versions_of(snapshot), uses(snapshot)
+    tags = tags_of(snapshot.of(MUTATING_WEBHOOKS))
+    return [
+        {
+            "name": name,
+            "exists": name in versions,
+            "version": versions.get(name, ""),
+            "tags": sorted(tag for tag, revisions in tags.items() if name in revisions),
+            **_users(used.get(name, [])),
+        }
+        for name in sorted({*versions, *used})
+    ]
+
+
+def _users(found: Sequence[Use]) -> dict[str, Any]:
+    return {"in_use": bool(found), "users": counted(found), "objects": told(found)}

@@ -17,7 +17,7 @@ from ..istio.control_plane import COMPONENTS, ControlPlane, run_control_plane
 from ..istio.gateways import GatewayDeployment, run_gateway_deployment
 from ..istio.injection import NamespaceInjection, namespace_injection, run_injection
 from ..istio.kind import Kind, module_options
-from ..istio.status import mesh_status
+from ..istio.status import GATHER, mesh_status
 from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
 from .arguments import (
@@ -188,12 +188,18 @@ INJECTION: Operation[tuple[list[NamespaceInjection], list[str]]] = Operation(
 )
 
 
-def _run_mesh_info(run: Run, _request: None) -> Outcome:
-    return Outcome(extra={"mesh": mesh_status(run.client)})
+def _gather(params: Params) -> frozenset[str]:
+    return frozenset(params["gather"])
 
 
-def _nothing(_params: Params) -> None:
-    return None
+def _run_mesh_info(run: Run, gather: frozenset[str]) -> Outcome:
+    status, warnings = mesh_status(run.client, gather)
+    return Outcome(extra={"mesh": status}, warnings=warnings)
 
 
-MESH_INFO: Operation[None] = Operation("mesh_info", ArgumentSpec({}), _nothing, _run_mesh_info)
+MESH_INFO: Operation[frozenset[str]] = Operation(
+    "mesh_info",
+    ArgumentSpec({"gather": {"type": "list", "elements": "str", "choices": list(GATHER), "default": []}}),
+    _gather,
+    _run_mesh_info,
+)

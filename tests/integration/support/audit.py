@@ -11,7 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 
 _MUTATING = ("create", "update", "patch", "delete", "deletecollection")
 # Answered, and not kept.
-_QUESTIONS = ("selfsubjectaccessreviews", "subjectaccessreviews", "selfsubjectreviews", "tokenreviews")
+_QUESTIONS = (
+    "selfsubjectaccessreviews",
+    "selfsubjectrulesreviews",
+    "subjectaccessreviews",
+    "selfsubjectreviews",
+    "tokenreviews",
+)
 AGENT = "service_mesh.istio"
 
 

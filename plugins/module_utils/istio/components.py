@@ -1,0 +1,157 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Control planes, gateways, node agents and webhooks of a cluster, each with its state in words, and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..kube.client import Object
+from ..kube.resources import DEPLOYMENT, MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS
+from ..kube.wait import Verdict, condition, deployment_available
+from .facts import REVISION_LABEL, TAG_LABEL
+from .owners import owner_of
+from .pods import image_tag, is_gateway, proxy_version
+from .readiness import validator_fails_closed, webhook_has_ca
+from .selectors import matches
+from .snapshot import Snapshot
+from .usage import DAEMON_SET, istiods
+from .webhooks import DEFAULT_REVISION, labels_of
+
+# Node agents by their DaemonSets' names; istioctl and Helm call them the same.
+NODE_AGENTS: Mapping[str, str] = {"istio-cni-node": "cni", "ztunnel": "ztunnel"}
+
+
+def control_planes(snapshot: Snapshot) -> list[dict[str, Any]]:
+    return [_control_plane(snapshot, found) for found in istiods(snapshot)]
+
+
+def gateways(snapshot: Snapshot) -> list[dict[str, Any]]:
+    return [_gateway(snapshot, found) for found in gateway_deployments(snapshot)]
+
+
+def gateway_deployments(snapshot: Snapshot) -> list[Object]:
+    """Gateways with an injected proxy."""
+    return [found for found in snapshot.of(DEPLOYMENT) if is_gateway(found["spec"]["template"])]
+
+
+def node_agents(snapshot: Snapshot) -> list[dict[str, Any]]:
+    return [_node_agent(snapshot, found) for found in snapshot.of(DAEMON_SET) if _agent(found)]
+
+
+def webhooks(snapshot: Snapshot) -> list[dict[str, Any]]:
+    judges = ((MUTATING_WEBHOOKS, webhook_has_ca), (VALIDATING_WEBHOOKS, validator_fails_closed))
+    return [
+        _webhook(found, judge(found))
+        for resource, judge in judges
+        for found in snapshot.of(resource)
+        if REVISION_LABEL in labels_of(found)
+    ]
+
+
+def _control_plane(snapshot: Snapshot, found: Object) -> dict[str, Any]:
+    return {
+        **_component(snapshot, found),
+        "version": version_of(found),
+        "revision": labels_of(found).get(REVISION_LABEL, DEFAULT_REVISION),
+        "owner": owner_of(found).name,
+        "image": str(found["spec"]["template"]["spec"]["containers"][0].get("image") or ""),
+    }
+
+
+def version_of(found: Object) -> str:
+    """The version of a workload of Istio's, from the image of its first container."""
+    return image_tag(found["spec"]["template"]["spec"]["containers"][0])
+
+
+def _gateway(snapshot: Snapshot, found: Object) -> dict[str, Any]:
+    """A gateway's version is that of its Pods: the Deployment leaves the image to the injector."""
+    versions = {version for version in map(proxy_version, _pods(snapshot, found)) if version}
+    return {**_component(snapshot, found), "versions": sorted(versions), "owner": owner_of(found).name}
+
+
+def _component(snapshot: Snapshot, found: Object) -> dict[str, Any]:
+    verdict, status = _judged(found), found.get("status") or {}
+    return {
+        "name": found["metadata"]["name"],
+        "namespace": found["metadata"]["namespace"],
+        "ready": verdict.ready,
+        "state": verdict.state,
+        "reasons": [] if verdict.ready else _reasons(_pods(snapshot, found)),
+        "replicas": found["spec"].get("replicas", 1),
+        "available": status.get("availableReplicas", 0),
+    }
+
+
+def is_ready(found: Object) -> bool:
+    return _judged(found).ready
+
+
+def _judged(found: Object) -> Verdict:
+    """To wait for no replicas is over at once; to run none is not to work."""
+    verdict = deployment_available(found)
+    return verdict if found["spec"].get("replicas", 1) else Verdict(state="scaled to zero")
+
+
+def _agent(found: Object) -> str:
+    return NODE_AGENTS.get(found["metadata"]["name"], "")
+
+
+def _node_agent(snapshot: Snapshot, found: Object) -> dict[str, Any]:
+    status = found.get("status") or {}
+    wanted, available = status.get("desiredNumberScheduled", 0), status.get("numberAvailable", 0)
+    seen = status.get("observedGeneration", 0) >= found["metadata"]["generation"]
+    ready = seen and available >= wanted and status.get("updatedNumberScheduled", 0) >= wanted
+    return {
+        "name": found["metadata"]["name"],
+        "namespace": found["metadata"]["namespace"],
+        "component": _agent(found),
+        "version": version_of(found),
+        "ready": ready,
+        "state": f"{available} of {wanted} nodes" if seen else "its controller has not seen the change yet",
+        "reasons": [] if ready else _reasons(_pods(snapshot, found)),
+        "replicas": wanted,
+        "available": available,
+        "owner": owner_of(found).name,
+    }
+
+
+def _pods(snapshot: Snapshot, found: Object) -> list[Object]:
+    selector = found["spec"]["selector"]
+    return [pod for pod in snapshot.of(POD, found["metadata"]["namespace"]) if matches(selector, labels_of(pod))]
+
+
+def _reasons(pods: Sequence[Object]) -> list[str]:
+    """What keeps Pods from being ready, in the words of kubelet and scheduler, each once."""
+    return list(dict.fromkeys(reason for pod in pods for reason in _troubles(pod)))
+
+
+def _troubles(pod: Object) -> Iterator[str]:
+    status = pod.get("status") or {}
+    scheduled = condition(pod, "PodScheduled")
+    if scheduled.get("status") == "False":
+        yield _sentence(scheduled)
+    for one in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+        state = one.get("state") or {}
+        trouble = state.get("waiting") or state.get("terminated") or {}
+        if trouble.get("reason") not in (None, "ContainerCreating", "PodInitializing", "Completed"):
+            yield f"{one['name']}: {_sentence(trouble)}"
+
+
+def _sentence(found: Mapping[str, Any]) -> str:
+    return ": ".join(str(found[key]) for key in ("reason", "message") if found.get(key))
+
+
+def _webhook(found: Object, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "name": found["metadata"]["name"],
+        "kind": found["kind"],
+        "revision": labels_of(found).get(REVISION_LABEL, ""),
+        "tag": labels_of(found).get(TAG_LABEL, ""),
+        "ready": verdict.ready,
+        "state": verdict.state,
+        "owner": owner_of(found).name,
+    }

@@ -1,0 +1,104 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a cluster has, read once: a kind by one LIST, one object by one GET, a few at a time.
+
+What may not be read is no end of it: it is remembered, and whoever judges the
+snapshot says what could not be judged. A kind that is not served has no objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..kube.client import Client, Object
+from ..kube.errors import Forbidden, NotFound, UnknownKind
+from ..kube.resources import Resource
+from ..reconcile.parallel import each
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question: a LIST, or with a name a GET. `required` objects must be readable."""
+
+    resource: Resource
+    namespace: str | None = None
+    labels: str = ""
+    name: str = ""
+    required: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """What was asked for and may not be read."""
+
+    verb: str
+    resource: Resource
+    namespace: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = f" in {self.namespace}" if self.namespace else ""
+        return f"'{self.verb}' on {self.resource.plural}{where}"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The objects of a cluster by their kind, and what could not be read."""
+
+    cluster: str
+    kubernetes: str
+    objects: Mapping[str, Sequence[Object]] = field(default_factory=dict)
+    unread: tuple[Unread, ...] = ()
+    asked: frozenset[Ask] = frozenset()
+
+    def of(self, resource: Resource, namespace: str | None = None) -> list[Object]:
+        """The objects of a kind, of one namespace or all."""
+        found = self.objects.get(resource.group_kind, ())
+        return [item for item in found if namespace in (None, item["metadata"].get("namespace"))]
+
+    def named(self, resource: Resource, name: str, namespace: str | None = None) -> Object | None:
+        return next((item for item in self.of(resource, namespace) if item["metadata"]["name"] == name), None)
+
+    def is_readable(self, resource: Resource) -> bool:
+        return all(unread.resource != resource for unread in self.unread)
+
+
+def read(client: Client, asks: Iterable[Ask]) -> Snapshot:
+    """A first snapshot."""
+    return read_more(client, Snapshot(client.name, str(client.version()["gitVersion"])), asks)
+
+
+def read_more(client: Client, before: Snapshot, asks: Iterable[Ask]) -> Snapshot:
+    """A snapshot with more in it; nothing is asked twice. Raises Forbidden for what is required."""
+    todo = [ask for ask in dict.fromkeys(asks) if ask not in before.asked]
+    objects = {kind: list(found) for kind, found in before.objects.items()}
+    unread = list(before.unread)
+    for ask, answer in zip(todo, each(lambda ask: _answer(client, ask), todo), strict=True):
+        if isinstance(answer, Unread):
+            unread.append(answer)
+        else:
+            there = objects.setdefault(ask.resource.group_kind, [])
+            seen = {_place(item) for item in there}
+            there.extend(item for item in answer if _place(item) not in seen)
+    return Snapshot(before.cluster, before.kubernetes, objects, tuple(unread), before.asked | {*todo})
+
+
+def _answer(client: Client, ask: Ask) -> list[Object] | Unread:
+    try:
+        if not ask.name:
+            return list(client.list_objects(ask.resource, ask.namespace, ask.labels))
+        found = client.get(ask.resource, ask.name, ask.namespace)
+        return [found] if found else []
+    except (NotFound, UnknownKind):
+        return []
+    except Forbidden as error:
+        if ask.required:
+            raise
+        return Unread("get" if ask.name else "list", ask.resource, ask.namespace or "", error.reason)
+
+
+def _place(found: Object) -> tuple[str, str]:
+    return found["metadata"].get("namespace") or "", found["metadata"]["name"]
