@@ -191,11 +191,16 @@ def _is_finished(found: Object) -> bool:
     return bool(found["kind"] == JOB.kind) and over
 
 
+def is_istios(gateway: Object) -> bool:
+    """Whether a gateway of the Gateway API is one that istiod deploys."""
+    return str(gateway["spec"].get("gatewayClassName")).startswith(_CLASSES)
+
+
 def _gateways(snapshot: Snapshot) -> Iterator[Use]:
     """Gateways and waypoints that istiod deploys: by their label, their namespace's, or the default's."""
     spaces = {found["metadata"]["name"]: labels_of(found) for found in snapshot.of(NAMESPACE)}
     for found in snapshot.of(API_GATEWAY):
-        if not str(found["spec"].get("gatewayClassName")).startswith(_CLASSES):
+        if not is_istios(found):
             continue
         own = labels_of(found).get(REVISION_LABEL)
         of_namespace = spaces.get(found["metadata"]["namespace"], {}).get(REVISION_LABEL)

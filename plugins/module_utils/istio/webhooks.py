@@ -37,6 +37,12 @@ def is_injector(configuration: Object) -> bool:
     )
 
 
+def is_istio(configuration: Object) -> bool:
+    """Whether webhooks are Istio's, by label or by name."""
+    hooks = configuration.get("webhooks") or []
+    return REVISION_LABEL in labels_of(configuration) or any(hook["name"].endswith("istio.io") for hook in hooks)
+
+
 def injecting_revisions(configurations: Iterable[Object], namespace: Labels, pod: Labels) -> list[str]:
     """The revisions whose webhooks match a Pod; more than one is a fault that Istio warns of."""
     found = [

@@ -25,6 +25,7 @@ class Failure(Exception):
     code: ClassVar[str] = "failure"
     default_hint: ClassVar[str] = ""
     changed = False  # whether something had been written when it happened
+    extra: Mapping[str, Any] = {}  # what else the result of the failed task tells
 
     def __init__(self, what: str, *, subject: str = "", reason: str = "", hint: str = "") -> None:
         super().__init__(what)

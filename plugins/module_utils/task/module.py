@@ -28,7 +28,7 @@ def run_module(operation: Operation[Any]) -> None:
         module.no_log_values.update(_secrets(module.params))
         result = perform(operation, module.params, surroundings)
     except Failure as error:
-        module.fail_json(msg=str(error), changed=error.changed, failure=error.as_dict())
+        module.fail_json(msg=str(error), changed=error.changed, failure=error.as_dict(), **error.extra)
     for warning in result.pop("warnings"):
         module.warn(warning)
     module.exit_json(**result)

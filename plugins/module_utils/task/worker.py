@@ -41,7 +41,7 @@ def run_in_worker(
 
 def failed(error: Failure) -> dict[str, Any]:
     """The result of a task that failed."""
-    return {"failed": True, "changed": error.changed, "msg": str(error), "failure": error.as_dict()}
+    return {"failed": True, "changed": error.changed, "msg": str(error), "failure": error.as_dict(), **error.extra}
 
 
 def validated(operation: Operation[Any], arguments: dict[str, Any]) -> dict[str, Any]:

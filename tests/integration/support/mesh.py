@@ -105,6 +105,8 @@ _LABELS = {"revision": "istio.io/rev", "injection": "istio-injection"}
 def mesh(cluster: Cluster, namespace: str) -> Iterator[Mesh]:
     """A namespace for a mesh. What other tests would take for an Istio of theirs goes at the end."""
     yield Mesh(cluster, namespace)
-    cluster.kubectl("delete", "deployments", "--all", "-n", namespace)
+    cluster.kubectl("delete", "deployments,limitranges", "--all", "-n", namespace)
+    cluster.kubectl("delete", "pods", "--all", "-n", namespace, "--force", "--grace-period=0")
+    cluster.kubectl("label", "namespace", namespace, "istio.io/rev-", "istio-injection-")
     cluster.kubectl("delete", _WEBHOOKS, "-l", f"istio.io/rev={namespace}")
     cluster.kubectl("delete", "validatingwebhookconfigurations", "-l", f"istio.io/rev={namespace}")

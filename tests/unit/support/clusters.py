@@ -13,7 +13,6 @@ Made = dict[str, Any]
 _VERSIONS = {kind: api_version for api_version, kind in (*KUBERNETES, *RESOURCES)}
 _VERSIONS |= {resource.kind: resource.api_version for resource in (SAIL_TAG,)}
 HUB = "docker.io/istio"
-ANYWHERE: Made = {}
 
 
 def made(kind: str, place: str, api_version: str = "", **more: Any) -> Made:
@@ -24,8 +23,8 @@ def made(kind: str, place: str, api_version: str = "", **more: Any) -> Made:
 
 
 def namespace(name: str, **labels: str) -> Made:
-    labels = {key.replace("_", "-"): value for key, value in labels.items()}
-    return made("Namespace", name, metadata={"labels": labels})
+    given = {key.replace("_", "-"): value for key, value in labels.items()}
+    return made("Namespace", name, metadata={"labels": {"kubernetes.io/metadata.name": name, **given}})
 
 
 def of_revision(name: str, revision: str) -> Made:
@@ -110,11 +109,13 @@ def _by_injection_label() -> list[Made]:
     ]
 
 
-def pod(place: str, injected_by: str = "", version: str = "1.29.1", phase: str = "Running", **labels: str) -> Made:
+def pod(
+    place: str, injected_by: str = "", version: str = "1.29.1", phase: str = "Running", hub: str = HUB, **labels: str
+) -> Made:
     """A Pod, with a native sidecar when a revision has injected it."""
     labels = {_LABELS.get(key, key): value for key, value in labels.items()}
     annotations = {"istio.io/rev": injected_by, "sidecar.istio.io/status": "{}"} if injected_by else {}
-    proxy = [{"name": "istio-proxy", "image": f"{HUB}/proxyv2:{version}"}] if injected_by else []
+    proxy = [{"name": "istio-proxy", "image": f"{hub}/proxyv2:{version}"}] if injected_by else []
     spec = {"containers": [{"name": "app", "image": "app:1"}], "initContainers": proxy}
     metadata = {"labels": labels, "annotations": annotations}
     return made("Pod", place, metadata=metadata, spec=spec, status={"phase": phase})

@@ -29,6 +29,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "gateway_deployment": {"name": "a", "namespace": "web", "version": "1.29.1"},
     "injection": {"namespaces": [{"name": "web"}]},
     "mesh_info": {},
+    "precheck": {"operation": "leave"},
 }
 KUBECONFIG = {"contexts": [{"name": "east", "context": {}}, {"name": "west", "context": {}}]}
 UNNAMED = "No cluster is named: none of 'host', 'kubeconfig' and 'context' is given"

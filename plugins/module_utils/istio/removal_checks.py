@@ -1,0 +1,81 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Prechecks of what would be left behind: sidecars, gateways, and all else that still refers to the revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..kube.client import Object
+from ..kube.resources import MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS
+from .components import gateway_deployments
+from .pods import injected_by, is_gateway, living, proxy_of
+from .precheck_facts import LEAVE, Facts
+from .usage import API_GATEWAY, DAEMON_SET, Use, is_istios, revisions, users_of
+from .webhooks import labels_of
+from .world import named
+
+Trouble = Iterator[tuple[str, str]]
+Place = tuple[str, str, str]
+
+# What istiod writes on the Pods of gateways and waypoints that it deploys.
+_DEPLOYED_FOR = "gateway.networking.k8s.io/gateway-name"
+# These go with the last control plane; beside another one they have to be moved to it.
+_GOES_ALONG = frozenset({MUTATING_WEBHOOKS.kind, VALIDATING_WEBHOOKS.kind, DAEMON_SET.kind})
+
+
+def sidecars(facts: Facts) -> Trouble:
+    """Proxies whose istiod would be gone: they keep their last configuration until their certificate ends."""
+    for pod in living(facts.cluster):
+        if proxy_of(pod) and not _is_of_gateway(pod) and _concerns(facts, injected_by(pod)):
+            yield named(pod), "it has a proxy: switch injection off and restart its workload first"
+
+
+def gateways(facts: Facts) -> Trouble:
+    using = {_place(use) for use in _users(facts)}
+    for found in gateway_deployments(facts.cluster):
+        if facts.target.operation == LEAVE or _key(found) in using or _runs_by_target(facts, found):
+            yield named(found), "traffic enters or leaves by it: move the traffic and delete the gateway first"
+    for found in facts.cluster.of(API_GATEWAY):
+        if is_istios(found) and (facts.target.operation == LEAVE or _key(found) in using):
+            yield named(found), "istiod deploys it: delete it, or hand it to another revision first"
+
+
+def references(facts: Facts) -> Trouble:
+    """Labels, tags, validators, workloads and configuration that would refer to nothing."""
+    shown_elsewhere = {_key(found) for found in [*gateway_deployments(facts.cluster), *facts.cluster.of(API_GATEWAY)]}
+    alone = revisions(facts.cluster) <= {facts.target.revision}
+    for use in _users(facts):
+        goes_along = alone and use.kind in _GOES_ALONG
+        if use.kind != POD.kind and not goes_along and _place(use) not in shown_elsewhere:
+            place = "/".join(part for part in (use.namespace, use.object) if part)
+            yield f"{use.kind} {place}", f"it refers to revision {facts.target.revision}: {use.how}"
+
+
+def _users(facts: Facts) -> list[Use]:
+    return users_of(facts.cluster, facts.target.revision)
+
+
+def _concerns(facts: Facts, revision: str) -> bool:
+    """Who leaves the mesh leaves it with every proxy; a proxy of no known revision is anybody's."""
+    return facts.target.operation == LEAVE or revision in ("", facts.target.revision)
+
+
+def _is_of_gateway(pod: Object) -> bool:
+    return is_gateway(pod) or _DEPLOYED_FOR in labels_of(pod)
+
+
+def _runs_by_target(facts: Facts, gateway: Object) -> bool:
+    wanted = (gateway["spec"]["selector"].get("matchLabels") or {}).items()
+    pods = [pod for pod in living(facts.cluster) if pod["metadata"]["namespace"] == gateway["metadata"]["namespace"]]
+    return any(injected_by(pod) == facts.target.revision and wanted <= labels_of(pod).items() for pod in pods)
+
+
+def _place(use: Use) -> Place:
+    return use.kind, use.namespace, use.object
+
+
+def _key(found: Object) -> Place:
+    return found["kind"], found["metadata"]["namespace"], found["metadata"]["name"]
