@@ -1,0 +1,59 @@
+"""The role mesh_status for a fleet: one table, one JSON file, one page, and no change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from integration.support.bed import Cluster
+from integration.support.mesh import Mesh, mesh
+from integration.support.playbook import Played, Runner
+
+pytestmark = pytest.mark.usefixtures("crds", "nothing_persisted")
+
+
+@pytest.fixture
+def own(cluster: Cluster, namespace: str) -> Iterator[Mesh]:
+    with mesh(cluster, namespace) as found:
+        yield found
+
+
+def play(runner: Runner, cluster: Cluster, **variables: Any) -> Played:
+    """A play over two clusters, of which one is not there."""
+    missing = str(runner.folder / "missing.yaml")
+    kubeconfig = "{{ '" + missing + "' if inventory_hostname == 'host1' else '" + cluster.kubeconfig + "' }}"
+    role = {"name": "Status", "ansible.builtin.import_role": {"name": "service_mesh.istio.mesh_status"}}
+    return runner.run({**role, "vars": {"mesh_kubeconfig": kubeconfig, "mesh_name": "shop", **variables}}, hosts=2)
+
+
+def test_a_fleet_is_told_in_three_ways(own: Mesh, cluster: Cluster, runner: Runner) -> None:
+    own.istiod("1.28.3", available=0)
+    own.injector()
+    own.pod("old", "1.28.3")
+    own.label(revision=own.revision)
+    files = {f"mesh_status_{kind}_path": str(runner.folder / f"fleet.{kind}") for kind in ("json", "html")}
+    played = play(runner, cluster, mesh_status_gather=["revisions", "pods", "drift"], **files)
+    assert "changed=0" in played.output
+    fleet = next(result for result in played.results if result.task.endswith("The fleet")).data["msg"]
+    assert [line.split()[:2] for line in fleet[1:]] == [["host0", "NOT"], ["host1", "UNKNOWN"]]
+    assert "1.28 is not supported since 2026-07-01" in fleet[1]
+    known = json.loads((runner.folder / "fleet.json").read_text(encoding="utf-8"))
+    assert known["host1"] is None
+    assert own.revision in [entry["name"] for entry in known["host0"]["revisions"]]
+    page = (runner.folder / "fleet.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert f"<td>{own.revision}</td>" in page
+    assert "it could not be asked" in page
+    assert "src=" not in page
+
+
+def test_the_table_of_a_cluster_says_why_and_what_comes_next(own: Mesh, cluster: Cluster, runner: Runner) -> None:
+    own.istiod("1.28.3", available=0)
+    played = play(runner, cluster, mesh_status_gather=["revisions"])
+    (told,) = [result.data["msg"] for result in played.results if result.task.endswith(" Status")]
+    text = "\n".join(told)
+    assert "0 of 1 replicas available" in text
+    assert "Istio 1.28.3: 1.28 is not supported since 2026-07-01. Next in place: 1.28.10, 1.29.9" in text
+    assert f"revision {own.revision}: not used" in text
