@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.resources import CRD, DEPLOYMENT, NAMESPACE
+from ..kube.resources import CONFIG_MAP, CRD, DEPLOYMENT, NAMESPACE
 from .certificates import NotACertificate, ends_of
 from .facts import INJECTION_LABEL, REVISION_LABEL
 from .kinds import ENVOY_FILTER, KINDS
@@ -26,7 +26,6 @@ from .precheck_facts import (
     AUTHORITIES,
     BUDGET,
     CLUSTER_ROLE,
-    CONFIG_MAP,
     LIMIT_RANGE,
     NODE,
     OPERATOR_CRD,

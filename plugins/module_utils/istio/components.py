@@ -10,15 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.resources import DEPLOYMENT, MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS
-from ..kube.wait import Verdict, condition, deployment_available
+from ..kube.resources import DAEMON_SET, DEPLOYMENT, MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS
+from ..kube.wait import Verdict, condition, daemon_set_rolled_out, deployment_available
 from .facts import REVISION_LABEL, TAG_LABEL
 from .owners import owner_of
-from .pods import image_tag, is_gateway, proxy_version
+from .pods import is_gateway, proxy_version
 from .readiness import validator_fails_closed, webhook_has_ca
+from .releases import image_tag
 from .selectors import matches
 from .snapshot import Snapshot
-from .usage import DAEMON_SET, istiods
+from .usage import istiods
 from .webhooks import DEFAULT_REVISION, labels_of
 
 # Node agents by their DaemonSets' names; istioctl and Helm call them the same.
@@ -101,20 +102,17 @@ def _agent(found: Object) -> str:
 
 
 def _node_agent(snapshot: Snapshot, found: Object) -> dict[str, Any]:
-    status = found.get("status") or {}
-    wanted, available = status.get("desiredNumberScheduled", 0), status.get("numberAvailable", 0)
-    seen = status.get("observedGeneration", 0) >= found["metadata"]["generation"]
-    ready = seen and available >= wanted and status.get("updatedNumberScheduled", 0) >= wanted
+    verdict, status = daemon_set_rolled_out(found), found.get("status") or {}
     return {
         "name": found["metadata"]["name"],
         "namespace": found["metadata"]["namespace"],
         "component": _agent(found),
         "version": version_of(found),
-        "ready": ready,
-        "state": f"{available} of {wanted} nodes" if seen else "its controller has not seen the change yet",
-        "reasons": [] if ready else _reasons(_pods(snapshot, found)),
-        "replicas": wanted,
-        "available": available,
+        "ready": verdict.ready,
+        "state": verdict.state,
+        "reasons": [] if verdict.ready else _reasons(_pods(snapshot, found)),
+        "replicas": status.get("desiredNumberScheduled", 0),
+        "available": status.get("numberAvailable", 0),
         "owner": owner_of(found).name,
     }
 

@@ -20,11 +20,15 @@ from typing import Any
 
 from ..kube.client import Object
 from ..kube.resources import (
+    CONFIG_MAP,
     CRD,
+    DAEMON_SET,
     DEPLOYMENT,
     KUBERNETES,
     MUTATING_WEBHOOKS,
     NAMESPACE,
+    SERVICE,
+    SERVICE_ACCOUNT,
     VALIDATING_WEBHOOKS,
 )
 from ..reconcile.objects import Key
@@ -46,10 +50,10 @@ _CLUSTER_WIDE = (NAMESPACE, DEPLOYMENT, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS)
 _RBAC = "rbac.authorization.k8s.io/v1"
 # Of these a cluster may have very many: only namespaces with a control plane or gateway are read.
 _OF_NAMESPACE = (
-    KUBERNETES["v1", "ConfigMap"],
-    KUBERNETES["v1", "Service"],
-    KUBERNETES["v1", "ServiceAccount"],
-    KUBERNETES["apps/v1", "DaemonSet"],
+    CONFIG_MAP,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    DAEMON_SET,
     KUBERNETES["autoscaling/v2", "HorizontalPodAutoscaler"],
     KUBERNETES["policy/v1", "PodDisruptionBudget"],
     KUBERNETES[_RBAC, "Role"],

@@ -17,6 +17,7 @@ from typing import Any
 from ..kube.client import Object
 from ..kube.resources import MUTATING_WEBHOOKS, NAMESPACE, POD
 from .facts import REVISION_LABEL, SYSTEM_NAMESPACES
+from .releases import image_tag
 from .snapshot import Snapshot
 from .webhooks import annotations_of, injecting_revisions, labels_of
 
@@ -36,12 +37,6 @@ class Pending:
     name: str
     owner: str
     reason: str
-
-
-def image_tag(container: Mapping[str, Any]) -> str:
-    """The tag of a container's image, which is the version of Istio in it."""
-    name = str(container.get("image") or "").partition("@")[0].rpartition("/")[2]
-    return name.partition(":")[2]
 
 
 def proxy_of(pod: Object) -> Mapping[str, Any] | None:

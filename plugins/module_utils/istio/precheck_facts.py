@@ -13,12 +13,16 @@ from typing import Literal
 from ..kube.client import Client, Object
 from ..kube.errors import Forbidden
 from ..kube.resources import (
+    CONFIG_MAP,
     CRD,
+    DAEMON_SET,
     DEPLOYMENT,
+    ENDPOINT_SLICE,
     KUBERNETES,
     MUTATING_WEBHOOKS,
     NAMESPACE,
     POD,
+    SERVICE,
     VALIDATING_WEBHOOKS,
     Resource,
 )
@@ -29,7 +33,7 @@ from .permissions import TO_REMOVE, TO_WRITE, Permission, missing
 from .releases import BUNDLES, Version, version_of_tag
 from .snapshot import Ask, Snapshot, read, read_more
 from .upgrade_path import Strategy
-from .usage import DAEMON_SET, USAGE_ASKS, istiods
+from .usage import USAGE_ASKS, istiods
 from .webhooks import DEFAULT_REVISION, is_istio, labels_of, services_of
 
 Operation = Literal["install", "upgrade", "uninstall", "leave"]
@@ -39,12 +43,9 @@ OPERATIONS = (*ARRIVING, *GOING)
 
 NODE = KUBERNETES["v1", "Node"]
 SECRET = KUBERNETES["v1", "Secret"]
-SERVICE = KUBERNETES["v1", "Service"]
-CONFIG_MAP = KUBERNETES["v1", "ConfigMap"]
 LIMIT_RANGE = KUBERNETES["v1", "LimitRange"]
 CLUSTER_ROLE = KUBERNETES["rbac.authorization.k8s.io/v1", "ClusterRole"]
 BUDGET = KUBERNETES["policy/v1", "PodDisruptionBudget"]
-ENDPOINT_SLICE = KUBERNETES["discovery.k8s.io/v1", "EndpointSlice"]
 AUTHORITIES = ("cacerts", "istio-ca-secret")
 OPERATOR_CRD = "istiooperators.install.istio.io"
 

@@ -16,7 +16,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..kube.errors import Failure
-from ..kube.resources import CRD, DEPLOYMENT, MUTATING_WEBHOOKS, NAMESPACE, POD, VALIDATING_WEBHOOKS, Resource
+from ..kube.resources import (
+    CRD,
+    DEPLOYMENT,
+    ENDPOINT_SLICE,
+    MUTATING_WEBHOOKS,
+    NAMESPACE,
+    POD,
+    SERVICE,
+    VALIDATING_WEBHOOKS,
+    Resource,
+)
 from ..kube.text import did_you_mean
 from . import cluster_checks as cluster
 from . import removal_checks as removal
@@ -26,12 +36,10 @@ from .kinds import ENVOY_FILTER
 from .precheck_facts import (
     ARRIVING,
     BUDGET,
-    ENDPOINT_SLICE,
     GOING,
     INSTALL,
     LIMIT_RANGE,
     NODE,
-    SERVICE,
     UNINSTALL,
     UPGRADE,
     Facts,

@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from ..kube.errors import Failure
 
@@ -177,3 +178,9 @@ def bundles_of(minor: Minor) -> list[Bundle]:
 def shown(minor: Minor) -> str:
     """`1.29`."""
     return f"{minor[0]}.{minor[1]}"
+
+
+def image_tag(container: Mapping[str, Any]) -> str:
+    """The tag of a container's image, which is the version of Istio in it."""
+    name = str(container.get("image") or "").partition("@")[0].rpartition("/")[2]
+    return name.partition(":")[2]

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..kube.client import Object
-from ..kube.resources import MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS
+from ..kube.resources import DAEMON_SET, MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS
 from .components import gateway_deployments
 from .pods import injected_by, is_gateway, living, proxy_of
 from .precheck_facts import LEAVE, Facts
-from .usage import API_GATEWAY, DAEMON_SET, Use, is_istios, revisions, users_of
+from .usage import API_GATEWAY, Use, is_istios, revisions, users_of
 from .webhooks import labels_of
 from .world import named
 

@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any
 
 from ..kube.client import Client, Object
-from ..kube.resources import DEPLOYMENT, KUBERNETES, MUTATING_WEBHOOKS, NAMESPACE, POD, VALIDATING_WEBHOOKS
+from ..kube.resources import CONFIG_MAP, DAEMON_SET, DEPLOYMENT, MUTATING_WEBHOOKS, NAMESPACE, POD, VALIDATING_WEBHOOKS
 from . import components, modes
 from .drift import drift_asks, drift_told, managers_told
 from .facts import REVISION_LABEL
@@ -23,13 +23,12 @@ from .owners import OURS
 from .pods import pods_told
 from .snapshot import Ask, Snapshot, read, read_more
 from .support import support_of
-from .usage import DAEMON_SET, USAGE_ASKS, Use, counted, istiods, told, uses
+from .usage import USAGE_ASKS, Use, counted, istiods, told, uses
 from .webhooks import DEFAULT_REVISION, labels_of, tags_of
 from .world import mapping
 
 REVISIONS, PODS, OWNERS, DRIFT = "revisions", "pods", "owners", "drift"
 GATHER = (REVISIONS, PODS, OWNERS, DRIFT)
-_CONFIG_MAP = KUBERNETES["v1", "ConfigMap"]
 _INJECTOR = "istio-sidecar-injector"
 _BASE_ASKS = (
     Ask(DEPLOYMENT, required=True),
@@ -65,7 +64,7 @@ def _belonging(snapshot: Snapshot, gather: Collection[str]) -> list[Ask]:
     whole = {REVISIONS, PODS} & set(gather)
     return [
         *(Ask(POD, place, required=True) for place in sorted(places) if not whole),
-        *(Ask(_CONFIG_MAP, found["metadata"]["namespace"], name=_injector(found)) for found in istiods(snapshot)),
+        *(Ask(CONFIG_MAP, found["metadata"]["namespace"], name=_injector(found)) for found in istiods(snapshot)),
     ]
 
 
@@ -118,7 +117,7 @@ def _mode(planes: Sequence[Mapping[str, Any]]) -> str:
 
 def _identity(snapshot: Snapshot) -> dict[str, str]:
     """The names of mesh, cluster and network, as the charts were told them."""
-    given = next(filter(None, map(chart_globals, snapshot.of(_CONFIG_MAP))), {})
+    given = next(filter(None, map(chart_globals, snapshot.of(CONFIG_MAP))), {})
     cluster = (given.get("multiCluster") or {}).get("clusterName")
     return {
         "mesh_id": str(given.get("meshID") or ""),

@@ -19,6 +19,7 @@ from typing import Any
 
 from ..kube.client import Object
 from ..kube.resources import (
+    DAEMON_SET,
     DEPLOYMENT,
     KUBERNETES,
     MUTATING_WEBHOOKS,
@@ -43,7 +44,6 @@ from .webhooks import (
 )
 
 STATEFUL_SET = KUBERNETES["apps/v1", "StatefulSet"]
-DAEMON_SET = KUBERNETES["apps/v1", "DaemonSet"]
 JOB = KUBERNETES["batch/v1", "Job"]
 CRON_JOB = KUBERNETES["batch/v1", "CronJob"]
 API_GATEWAY = Resource("gateway.networking.k8s.io/v1", "Gateway", "gateways")

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.resources import MUTATING_WEBHOOKS, NAMESPACE, VALIDATING_WEBHOOKS
+from ..kube.resources import ENDPOINT_SLICE, MUTATING_WEBHOOKS, NAMESPACE, SERVICE, VALIDATING_WEBHOOKS
 from .facts import SYSTEM_NAMESPACES
 from .kinds import KINDS
-from .precheck_facts import ENDPOINT_SLICE, SERVICE, Facts
+from .precheck_facts import Facts
 from .webhooks import injecting_revisions, is_istio, labels_of, revision_of_service, services_of
 from .world import named
 

@@ -113,7 +113,12 @@ KUBERNETES: ResourceTable = _table(_NAMESPACED, True) | _table(_CLUSTER_SCOPED, 
 NAMESPACE = KUBERNETES["v1", "Namespace"]
 POD = KUBERNETES["v1", "Pod"]
 CRD = KUBERNETES["apiextensions.k8s.io/v1", "CustomResourceDefinition"]
+CONFIG_MAP = KUBERNETES["v1", "ConfigMap"]
+SERVICE_ACCOUNT = KUBERNETES["v1", "ServiceAccount"]
+SERVICE = KUBERNETES["v1", "Service"]
+DAEMON_SET = KUBERNETES["apps/v1", "DaemonSet"]
 DEPLOYMENT = KUBERNETES["apps/v1", "Deployment"]
+ENDPOINT_SLICE = KUBERNETES["discovery.k8s.io/v1", "EndpointSlice"]
 MUTATING_WEBHOOKS = KUBERNETES["admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"]
 VALIDATING_WEBHOOKS = KUBERNETES["admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"]
 

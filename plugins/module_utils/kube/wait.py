@@ -142,3 +142,16 @@ def deployment_available(found: Object | None) -> Verdict:
     updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
     ready = updated >= wanted and available >= wanted and status.get("replicas", 0) == updated
     return Verdict(ready=ready, state=f"{available} of {wanted} replicas available, {updated} updated")
+
+
+def daemon_set_rolled_out(found: Object | None) -> Verdict:
+    """Every node that shall have a Pod has one of the current generation; there may be no such node."""
+    if found is None:
+        return Verdict(state="it does not exist")
+    status = found.get("status") or {}
+    if status.get("observedGeneration", 0) < found["metadata"]["generation"]:
+        return Verdict(state="its controller has not seen the change yet")
+    wanted = status.get("desiredNumberScheduled", 0)
+    updated, available = status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0)
+    ready = updated >= wanted and available >= wanted
+    return Verdict(ready=ready, state=f"{available} of {wanted} nodes available, {updated} updated")

@@ -41,9 +41,9 @@ def test_one_that_does_not_says_why_once(status: Made, reasons: list[str]) -> No
 @pytest.mark.parametrize(
     ("available", "updated", "generation", "ready", "state"),
     [
-        (2, 2, 1, True, "2 of 2 nodes"),
-        (1, 2, 1, False, "1 of 2 nodes"),
-        (2, 1, 1, False, "2 of 2 nodes"),
+        (2, 2, 1, True, "2 of 2 nodes available, 2 updated"),
+        (1, 2, 1, False, "1 of 2 nodes available, 2 updated"),
+        (2, 1, 1, False, "2 of 2 nodes available, 1 updated"),
         (2, 2, 0, False, "its controller has not seen the change yet"),
     ],
 )
