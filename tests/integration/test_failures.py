@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from integration.support import bad_input, failures
 from integration.support.audit import Audit
 from integration.support.bed import Cluster
 from integration.support.failing import Row, World
-from integration.support.failures import TABLES
 from integration.support.playbook import Result, Runner
 from integration.support.servers import expired_certificate, tls_server
+
+TABLES = (*failures.TABLES, *bad_input.TABLES)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,28 @@ def world(
     with tls_server(expired_certificate(cluster, folder)) as port:
         world = World(cluster, charts, namespaces[-1], folder, port)
         cluster.apply(world.manifest("theirs", hosts=["ratings"]), manager="somebody")
-        yield world
+        cluster.apply(config_map("settings", namespaces[-1]), foreign_parent(namespaces[-1]))
+        with ending(cluster, world.ending):
+            yield world
+
+
+def foreign_parent(namespace: str) -> dict[str, Any]:
+    """What a set of kubectl is kept by."""
+    return config_map("kubectls", namespace, annotations={"applyset.kubernetes.io/tooling": "kubectl/v1.34"})
+
+
+def config_map(name: str, namespace: str, **metadata: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace, **metadata}}
+
+
+@contextlib.contextmanager
+def ending(cluster: Cluster, name: str) -> Iterator[None]:
+    """A namespace is being deleted, and an object that cannot go keeps it."""
+    cluster.kubectl("create", "namespace", name)
+    cluster.apply(config_map("stays", name, finalizers=["example.com/stays"]))
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    yield
+    cluster.patch("configmap", "stays", name, {"metadata": {"finalizers": None}})
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +18,15 @@ from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner, Plan, Validate
 from ..reconcile.run import Run
 from .checks import check_cluster, check_input, known_codes
-from .facts import KEYED_LISTS, MANAGER_PREFIX
+from .facts import CO_OWNED, KEYED_LISTS, MANAGER_PREFIX
 from .kind import Kind, manifest
 from .kinds import KINDS, RANKS
 from .manifests import InvalidManifest, Manifest, judged
 from .sources import unpacked_documents
 
 MANAGER = f"{MANAGER_PREFIX}config"
+_LONGEST_SET_NAME = 90
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Config:
     object_set: ObjectSet | None = None
     ignored_checks: frozenset[str] = frozenset()
     validate: Validate = "server"
+    adopt: bool = False
 
 
 def run_config(run: Run, wanted: Config) -> Outcome:
@@ -48,7 +52,15 @@ def run_config(run: Run, wanted: Config) -> Outcome:
     manager = f"{MANAGER}/{wanted.object_set.name}" if wanted.object_set else MANAGER
     return reconcile(
         run,
-        Owner(manager, wanted.take_ownership_from, ranks=RANKS, keyed_lists=KEYED_LISTS),
+        Owner(
+            manager,
+            wanted.take_ownership_from,
+            family=MANAGER,
+            adopts=wanted.adopt,
+            co_owned=CO_OWNED,
+            ranks=RANKS,
+            keyed_lists=KEYED_LISTS,
+        ),
         wanted.present,
         wanted.absent,
         on_error=wanted.on_error,
@@ -81,12 +93,14 @@ def _config(entries: Iterable[Manifest], params: Mapping[str, Any]) -> Config:
         _object_set(params),
         ignored,
         params.get("validate") or "server",
+        bool(params.get("adopt")),
     )
 
 
 def _object_set(params: Mapping[str, Any]) -> ObjectSet | None:
     """The set that a task's options name. Raises InvalidManifest for `prune` without one."""
     if params.get("set"):
+        _refuse_name(params["set"])
         options = ("set_namespace", "prune", "prune_limit", "adopt")
         return ObjectSet(params["set"], *(params[name] for name in options))
     if params.get("prune"):
@@ -94,6 +108,17 @@ def _object_set(params: Mapping[str, Any]) -> ObjectSet | None:
             "'prune' needs 'set'", reason="only a set knows what was in it before", hint="Give the set a name by 'set'"
         )
     return None
+
+
+def _refuse_name(name: str) -> None:
+    """A set's name becomes the name of a ConfigMap and a part of a field manager's, which has at most 128 characters."""
+    if len(name) <= _LONGEST_SET_NAME and _SUBDOMAIN.fullmatch(name):
+        return
+    raise InvalidManifest(
+        f"'set' is '{name[:_LONGEST_SET_NAME]}', which cannot be the name of a set",
+        reason=f"it is kept as a ConfigMap of that name: at most {_LONGEST_SET_NAME} lower-case letters, digits, '-', '.'",
+        hint="Give the set another name",
+    )
 
 
 def _files(params: Mapping[str, Any]) -> Iterator[Manifest]:

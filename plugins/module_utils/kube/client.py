@@ -21,6 +21,7 @@ from typing import Any
 from .connection import Connection
 from .errors import Gone, NotFound, UnknownKind, Unreachable, error_from_status
 from .resources import KUBERNETES, Resource, ResourceTable, api_root, resources_of_group
+from .text import did_you_mean
 from .transport import JSON, excerpt, exchange, read_status
 
 try:
@@ -60,9 +61,17 @@ class Client:
         found = self._known.get((api_version, kind))
         if found is None:
             raise UnknownKind(
-                f"{self.name} does not serve the kind {kind} of {api_version}", subject=f"{kind} ({api_version})"
+                f"{self.name} does not serve the kind {kind} of {api_version}{self._near(api_version, kind)}",
+                subject=f"{kind} ({api_version})",
             )
         return found
+
+    def _near(self, api_version: str, kind: str) -> str:
+        """What may have been meant: the kind in another version, or another kind of the version."""
+        versions = [version for version, known in self._known if known == kind]
+        if versions:
+            return f" (did you mean apiVersion '{versions[0]}'?)"
+        return did_you_mean(kind, [known for version, known in self._known if version == api_version])
 
     def served(self, group_kind: str) -> Resource | None:
         """A kind by its group alone (`Deployment.apps`), in a version that is known or that the server prefers."""
@@ -166,7 +175,7 @@ class Client:
     def merge(
         self, resource: Resource, name: str, namespace: str | None, patch: Object, manager: str, *, dry_run: bool
     ) -> Object:
-        """JSON merge patch: only to remove what server-side apply cannot, a field that another manager owns."""
+        """JSON merge patch: only for what server-side apply cannot do, to remove or to hand over what another manages."""
         return self._write(
             "patch",
             resource,
@@ -282,7 +291,7 @@ class Client:
         text = answer.data
         if answer.status < 300:
             return _object(text, subject)
-        raise error_from_status(verb, subject, self.name, answer.status, read_status(text))
+        raise error_from_status(verb, subject, self.name, answer.status, read_status(text), body)
 
     def _count(self, verb: str) -> None:
         with self._lock:

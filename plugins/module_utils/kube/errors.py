@@ -10,6 +10,7 @@ A Failure says what happened, to which object, why, and what to do next.
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -39,6 +40,11 @@ class Failure(Exception):
         if self.hint:
             parts.append(self.hint.rstrip("."))
         return ". ".join(parts) + "."
+
+    def stands_in(self, place: str) -> None:
+        """Name the place of the input that it is about."""
+        if place and place not in str(self):
+            self.what = f"{self.what} ({place})"
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Take secrets out of every text: servers and libraries quote what they were given."""
@@ -119,6 +125,16 @@ class Unauthorized(ApiError):
 class Forbidden(ApiError):
     code = "forbidden"
     default_hint = "Grant the verb on the resource to this user (see examples/rbac), or use other credentials"
+
+
+class NamespaceTerminating(ApiError):
+    """Nothing new may be made in a namespace that is being deleted."""
+
+    code = "namespace_terminating"
+    default_hint = (
+        "Run the task again when the namespace is gone (its status.conditions say what it waits for), "
+        "or leave its objects out"
+    )
 
 
 class NotFound(ApiError):
@@ -203,16 +219,27 @@ _DENIED = "denied the request"
 # Server-side apply says so, with status 500, of fields and types that the schema does not have.
 _NOT_IN_SCHEMA = ("failed to create typed patch object", "failed to convert new object")
 _WEBHOOK_DOWN = "failed calling webhook"
+# The cause that the API server names with a 403.
+_TERMINATING = "NamespaceTerminating"
+# It does not name the verb that would allow it (Kubernetes: "RBAC Good Practices", escalate and bind).
+_ESCALATION = re.compile(r'user "(?P<user>[^"]+)".* is attempting to grant RBAC permissions not currently held')
 
 
-def error_from_status(verb: str, subject: str, cluster: str, code: int, status: Mapping[str, Any]) -> ApiError:
+def error_from_status(
+    verb: str,
+    subject: str,
+    cluster: str,
+    code: int,
+    status: Mapping[str, Any],
+    body: Mapping[str, Any] | None = None,
+) -> ApiError:
     """The typed error of an API server's Status object (or of what a proxy in between answered)."""
     message = str(status.get("message") or "").strip() or f"HTTP {code}"
     kind = _error_type(code, message, status)
     error = kind(
         f"Could not {verb} {subject} on {cluster}",
         subject=subject,
-        reason=message,
+        reason=_escalation(message, body or {}) or message,
         status=code,
         details=status.get("details") or {},
     )
@@ -232,6 +259,20 @@ def may_pass(code: int, status: Mapping[str, Any]) -> bool:
     return code == 409 and not (status.get("details") or {}).get("causes")
 
 
+def _escalation(message: str, body: Mapping[str, Any]) -> str:
+    """The verb that is missing where a role, or a binding to one, would give more than its writer has."""
+    found = _ESCALATION.search(message)
+    if not found:
+        return ""
+    role = (body.get("roleRef") or {}).get("kind")
+    resource = f"{role or body.get('kind') or 'Role'}s".lower()
+    verb, what = ("bind", "binding it gives") if role else ("escalate", "it has")
+    return (
+        f'User "{found["user"]}" cannot {verb} resource "{resource}" in API group "rbac.authorization.k8s.io", '
+        f"and {what} permissions that this user does not have"
+    )
+
+
 def _error_type(code: int, message: str, status: Mapping[str, Any]) -> type[ApiError]:
     if _WEBHOOK_DOWN in message:
         return WebhookUnavailable
@@ -239,6 +280,9 @@ def _error_type(code: int, message: str, status: Mapping[str, Any]) -> type[ApiE
         return DeniedByWebhook
     if message.startswith(_NOT_IN_SCHEMA):
         return Invalid
+    causes = (status.get("details") or {}).get("causes") or []
+    if code == 403 and any(cause.get("reason") == _TERMINATING for cause in causes):
+        return NamespaceTerminating
     if code == 404 and status.get("kind") != "Status":
         # An ingress or a proxy has 404s of its own, and these say nothing about kinds and objects.
         return UnknownKind if message == _NO_SUCH_PATH else Unreachable

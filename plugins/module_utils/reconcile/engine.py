@@ -27,6 +27,7 @@ from .objects import Desired, Key, secrets_of
 from .objectset import CONFIG_MAP, ObjectSet, OpenSet, open_set
 from .order import is_foundation, rank
 from .outcome import Outcome
+from .ownership import handed_over
 from .parallel import each
 from .plan import Action, Owner, Plan, Validate, make_plan
 from .rollback import Done, restore
@@ -74,7 +75,7 @@ def reconcile(
     try:
         members = open_set(run.client, object_set, present, absent) if object_set else None
         plan = _plan(run, owner, present, absent, members, validate)
-        warnings = list(review(plan)) if review else []
+        warnings = [*(members.warnings if members else ()), *(review(plan) if review else ())]
         actions = _planned(run, plan) if run.check_mode else _carry_out(run, plan, on_error, members)
         return Outcome(actions, warnings=warnings)
     except Failure as error:
@@ -166,7 +167,7 @@ class _Writing:
 
     def _notice_effect(self, action: Action, error: Failure) -> None:
         """A write may have taken effect although it failed: what is there then has to be taken back, too."""
-        in_two_requests = bool(action.desired and action.desired.drop_labels)
+        in_two_requests = bool(action.predecessors or (action.desired and action.desired.drop_labels))
         if not in_two_requests and not isinstance(error, (Unreachable, TimedOut, ServerError)):
             return
         try:
@@ -232,6 +233,7 @@ def _write(run: Run, owner: Owner, action: Action) -> Object | None:
         return None
     desired = action.desired or Desired({})
     _drop_labels(client, owner, action, desired)
+    _hand_over(client, owner, action)
     return client.apply(action.resource, desired.content, owner.manager, dry_run=False, force=action.force)
 
 
@@ -242,6 +244,17 @@ def _drop_labels(client: Client, owner: Owner, action: Action, desired: Desired)
         patch = {"metadata": {"labels": dict.fromkeys(dropped)}}
         namespace = action.key.namespace or None
         client.merge(action.resource, action.key.name, namespace, patch, owner.manager, dry_run=False)
+
+
+def _hand_over(client: Client, owner: Owner, action: Action) -> None:
+    """Make this manager the only one of its family, so that the apply takes away what is not desired any more."""
+    namespace = action.key.namespace or None
+    found = client.get(action.resource, action.key.name, namespace) if action.predecessors else None
+    if found is None:
+        return
+    fields = handed_over(found, action.predecessors, owner.manager)["metadata"]["managedFields"]
+    patch = {"metadata": {"resourceVersion": _version(found), "managedFields": fields}}
+    client.merge(action.resource, action.key.name, namespace, patch, owner.manager, dry_run=False)
 
 
 def _named(keys: Iterable[Key]) -> str:

@@ -149,6 +149,17 @@ def overlaid(below: Any, above: Any) -> Any:
     return {**below, **{key: overlaid(below.get(key), value) for key, value in above.items()}}
 
 
+def common(one: Any, other: Any) -> Any:
+    """What is in both of two objects that differ only by what has been left out of them."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {key: common(one[key], other[key]) for key in one if key in other}
+    if isinstance(one, list) and isinstance(other, list) and len(one) != len(other):
+        return [item for item in one if item in other]
+    if isinstance(one, list) and isinstance(other, list):
+        return [common(item, same) for item, same in zip(one, other, strict=True)]
+    return one
+
+
 def changed_fields(before: Any, after: Any, path: str = "") -> Iterator[str]:
     """Paths of the fields in which two values differ."""
     if isinstance(before, dict) and isinstance(after, dict):

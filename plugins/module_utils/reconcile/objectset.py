@@ -110,6 +110,16 @@ class OpenSet:
     def present(self) -> list[Desired]:
         return [*self.members, self.of.parent_of(desired.key for desired in self.members)]
 
+    @property
+    def warnings(self) -> list[str]:
+        """What a task should know about its set."""
+        if self.live is not None or not self.of.prune:
+            return []
+        return [
+            f"'prune' has nothing to look at: the set '{self.of.name}' in {self.of.namespace} does not exist yet, "
+            "so no object was ours and none is pruned. What this run applies is in the set from now on."
+        ]
+
     def widened(self) -> Desired:
         """The parent with hints for what was and what will be."""
         return self.of.parent_of([*(desired.key for desired in self.members), *self.pruned, *_hinted(self.live)])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..kube.client import Object
@@ -34,6 +34,33 @@ def managers(found: Object | None) -> list[str]:
     return list(dict.fromkeys(str(entry.get("manager")) for entry in entries if not entry.get("subresource")))
 
 
+def appliers(found: Object | None, family: str) -> list[str]:
+    """The managers of a task family (`<family>` and `<family>/<set>`) that have applied the object."""
+    applied = (str(entry.get("manager")) for entry in _entries(found) if entry.get("operation") == "Apply")
+    return sorted({manager for manager in applied if _belongs(manager, family)})
+
+
+def handed_over(found: Object, predecessors: Container[str], heir: str) -> Object:
+    """The object in whose managedFields the heir manages what its predecessors have applied, beside its own."""
+    kept: list[Mapping[str, Any]] = []
+    inherited: dict[str, Any] = {}
+    for entry in _entries(found):
+        manager = entry.get("manager")
+        applied = entry.get("operation") == "Apply" and not entry.get("subresource")
+        if applied and (manager == heir or manager in predecessors):
+            fields = _union(inherited.get("fieldsV1") or {}, entry.get("fieldsV1") or {})
+            inherited = {**entry, "manager": heir, "fieldsV1": fields}
+        else:
+            kept.append(entry)
+    entries = [*kept, inherited] if inherited else kept
+    return {**found, "metadata": {**found["metadata"], "managedFields": entries}}
+
+
+def _union(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    both = {key: _union(one[key], other[key]) for key in one if key in other}
+    return {**one, **other, **both}
+
+
 def _applied(found: Object | None, manager: str) -> Iterator[Mapping[str, Any]]:
     for entry in _entries(found):
         if entry.get("manager") == manager and entry.get("operation") == "Apply" and not entry.get("subresource"):
@@ -53,7 +80,12 @@ def conflicting(error: Conflict) -> list[tuple[str, str]]:
     return pairs
 
 
-def explained(error: Conflict, subject: str, desired: Object, live: Object | None) -> Conflict:
+def taken(pairs: Iterable[tuple[str, str]]) -> str:
+    """Which fields are taken over from whom: the reason of a plan's row."""
+    return "; ".join(f"{field} is taken over from '{manager}'" for manager, field in pairs)
+
+
+def explained(error: Conflict, subject: str, desired: Object, live: Object | None, family: str = "") -> Conflict:
     """The conflict with managers, fields and both values named, and the way to take the fields over."""
     pairs = conflicting(error)
     if not pairs:
@@ -68,10 +100,23 @@ def explained(error: Conflict, subject: str, desired: Object, live: Object | Non
         f"{subject} has fields that somebody else manages",
         subject=subject,
         reason=fields,
-        hint=f"Leave these fields out, or take them over with 'take_ownership_from: [{', '.join(owners)}]'",
+        hint=_way_out(owners, family),
         status=error.status,
         details=error.details,
     )
+
+
+def _way_out(owners: Sequence[str], family: str) -> str:
+    if family and all(_belongs(manager, family) for manager in owners):
+        return (
+            "Another task of the collection applies these fields: leave them out here, or move the object to this task "
+            "with 'adopt: true' of service_mesh.istio.config"
+        )
+    return f"Leave these fields out, or take them over with 'take_ownership_from: [{', '.join(owners)}]'"
+
+
+def _belongs(manager: str, family: str) -> bool:
+    return manager == family or manager.startswith(f"{family}/")
 
 
 def _values(field: str, desired: Object, live: Object | None) -> str:

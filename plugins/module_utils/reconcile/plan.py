@@ -17,17 +17,19 @@ would change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Literal
 
 from ..kube.client import Client, Object
 from ..kube.errors import Conflict, Failure, Invalid, NotFound, UnknownKind
 from ..kube.resources import NAMESPACE, Resource
 from .coowned import CoOwned, settled
-from .objects import Desired, Key, changed_fields, comparable, overlaid
+from .objects import Desired, Key, changed_fields, common, comparable, overlaid
 from .order import Ranks, rank
-from .ownership import conflicting, explained, fields_of
+from .ownership import appliers, conflicting, explained, fields_of, handed_over, taken
 from .parallel import each
 from .planned import Planned
 from .proof import KeyedLists, is_unchanged
@@ -57,13 +59,24 @@ class InvalidObject(Failure):
 
 @dataclass(frozen=True)
 class Owner:
-    """As whom objects are written."""
+    """As whom objects are written.
+
+    `family` names the tasks of one kind (`service_mesh.istio/config`, and that with a set behind it);
+    who adopts is handed all fields of the others: an object then moves from one task of ours to another.
+    """
 
     manager: str
     take_ownership_from: tuple[str, ...] = ()
+    family: str = ""
+    adopts: bool = False
     co_owned: CoOwned = field(default_factory=dict)
     ranks: Ranks = field(default_factory=dict)
     keyed_lists: Mapping[str, KeyedLists] = field(default_factory=dict)
+
+    def predecessors(self, live: Object | None) -> tuple[str, ...]:
+        """The managers that hand the object over to this one."""
+        others = appliers(live, self.family) if self.adopts else []
+        return tuple(manager for manager in others if manager != self.manager)
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,7 @@ class Action:
     after: Object | None = None
     verified: bool = True
     force: bool = False
+    predecessors: tuple[str, ...] = ()
 
     @property
     def writes(self) -> bool:
@@ -143,9 +157,10 @@ class _Cluster:
     ) -> _Cluster:
         cluster = cls(client, owner, planned)
         wanted = {desired.key: desired for desired in present}
-        for key in wanted:
-            cluster.resources[key] = cluster.resource(key)
-            _require_scope(cluster.resources[key], key)
+        for key, desired in wanted.items():
+            with _place_named(desired):
+                cluster.resources[key] = cluster.resource(key)
+                _require_scope(cluster.resources[key], key)
         for key in gone:
             cluster._look_up(key)
 
@@ -175,7 +190,9 @@ class _Cluster:
 
     def is_proved(self, desired: Desired, live: Object) -> bool:
         keyed = self.owner.keyed_lists.get(desired.key.group_kind)
-        return keyed is not None and is_unchanged(self._settled(desired, live), live, self.owner.manager, keyed)
+        if keyed is None or self.owner.predecessors(live):
+            return False
+        return is_unchanged(self._settled(desired, live), live, self.owner.manager, keyed)
 
     def _settled(self, desired: Desired, live: Object | None) -> Desired:
         paths = self.owner.co_owned.get(desired.key.group_kind, ())
@@ -202,20 +219,27 @@ class _Cluster:
         resource, live = self.resources[key], self.live.get(key)
         if key in self.proved:
             return Action("unchanged", key, resource, desired=desired)
+        with _place_named(desired):
+            return self._asked(desired, resource, live)
+
+    def _asked(self, desired: Desired, resource: Resource, live: Object | None) -> Action:
+        """What the server says; or the schema, where that shall do or the server cannot know yet."""
+        key, predecessors = desired.key, self.owner.predecessors(live)
         schema = self.schemas.published(key) if key in self.by_schema else None
         if schema:
             _require_valid(key, schema, desired.content)
             return Action("create", key, resource, reason=_BY_SCHEMA, desired=desired, after=desired.content)
-        desired = self._settled(desired, live)
+        inherited = handed_over(live, predecessors, self.owner.manager) if live and predecessors else live
+        desired = self._settled(desired, inherited)
         try:
-            after, force = _dry_run(self.client, self.owner, resource, desired, live)
+            answer = _dry_run(self.client, self.owner, resource, desired, live)
         except (NotFound, UnknownKind) as error:
             return _unverified(self, resource, desired, error)
         except Invalid:
             if not self._waits_for_crd(desired):
                 raise
             return _as_written(resource, desired, live, _UNVERIFIED.format(f"the new CRD of {key.kind}"))
-        return _compared(self.owner, resource, desired, live, after, force)
+        return _compared(self.owner, resource, desired, live, answer)
 
     def _waits_for_crd(self, desired: Desired) -> bool:
         """Whether the schema that is there refuses an object, and the one that is planned takes it."""
@@ -232,6 +256,16 @@ class _Cluster:
             return Action("unchanged", key, resource, reason="it does not exist")
         self.client.delete(resource, key.name, key.namespace or None, uid=live["metadata"]["uid"], dry_run=True)
         return Action("delete", key, resource, before=live)
+
+
+@contextmanager
+def _place_named(desired: Desired) -> Iterator[None]:
+    """What the server holds against an object is told with the place of the input where it stands."""
+    try:
+        yield
+    except Failure as error:
+        error.stands_in(desired.source)
+        raise
 
 
 def _ordered(present: Sequence[Desired], ranks: Ranks) -> list[Desired]:
@@ -263,18 +297,36 @@ def _require_scope(resource: Resource, key: Key) -> None:
     raise InvalidObject(f"{key} cannot be placed", subject=str(key), reason=reason, hint=hint)
 
 
-def _dry_run(
-    client: Client, owner: Owner, resource: Resource, desired: Desired, live: Object | None
-) -> tuple[Object, bool]:
-    """The object as it would be, and whether fields have to be taken over by force."""
+@dataclass(frozen=True)
+class _Answer:
+    """The object as it would be, and what has to be taken over by force: (manager, field)."""
+
+    after: Object
+    taken: tuple[tuple[str, str], ...] = ()
+
+
+def _dry_run(client: Client, owner: Owner, resource: Resource, desired: Desired, live: Object | None) -> _Answer:
+    """What the server says. Of what is handed over it is asked as each manager: each lets go what is not desired."""
+    predecessors = owner.predecessors(live)
+    itself = (owner.manager,) if not predecessors or fields_of(live, owner.manager) else ()
+    answers = [_dry_run_as(manager, client, owner, resource, desired, live) for manager in (*itself, *predecessors)]
+    after = reduce(common, (answer.after for answer in answers))
+    return _Answer(after, tuple(dict.fromkeys(pair for answer in answers for pair in answer.taken)))
+
+
+def _dry_run_as(
+    manager: str, client: Client, owner: Owner, resource: Resource, desired: Desired, live: Object | None
+) -> _Answer:
+    ours = {owner.manager, *owner.predecessors(live)}
     try:
-        return client.apply(resource, desired.content, owner.manager, dry_run=True), False
+        return _Answer(client.apply(resource, desired.content, manager, dry_run=True))
     except Conflict as error:
-        others = {manager for manager, _field in conflicting(error)}
+        pairs = conflicting(error)
         # Our own name among them is what a roll-back that was interrupted has left.
-        if not others or not others <= {owner.manager, *owner.take_ownership_from}:
-            raise explained(error, f"{desired.key} on {client.name}", desired.content, live) from error
-    return client.apply(resource, desired.content, owner.manager, dry_run=True, force=True), True
+        if not pairs or not {other for other, _field in pairs} <= {*ours, *owner.take_ownership_from}:
+            raise explained(error, f"{desired.key} on {client.name}", desired.content, live, owner.family) from error
+    after = client.apply(resource, desired.content, manager, dry_run=True, force=True)
+    return _Answer(after, tuple(pair for pair in pairs if pair[0] not in owner.predecessors(live)))
 
 
 def _unverified(cluster: _Cluster, resource: Resource, desired: Desired, error: NotFound | UnknownKind) -> Action:
@@ -324,19 +376,30 @@ def _missing(cluster: _Cluster, key: Key, error: NotFound | UnknownKind) -> str:
     ) from error
 
 
-def _compared(
-    owner: Owner, resource: Resource, desired: Desired, live: Object | None, after: Object, force: bool
-) -> Action:
-    key = desired.key
-    after = _without_labels(after, desired.drop_labels)
+def _compared(owner: Owner, resource: Resource, desired: Desired, live: Object | None, answer: _Answer) -> Action:
+    key, force = desired.key, bool(answer.taken)
+    after = _without_labels(answer.after, desired.drop_labels)
     if live is None:
         return Action("create", key, resource, desired=desired, after=after, force=force)
     fields = tuple(changed_fields(comparable(live), comparable(after)))
-    if not fields and fields_of(live, owner.manager) != fields_of(after, owner.manager):
-        reason = f"'{owner.manager}' becomes a manager of fields that are as they shall be"
-        return Action("update", key, resource, (_OWNERSHIP,), reason, desired, live, after, force=force)
-    verb: Verb = "update" if fields else "unchanged"
-    return Action(verb, key, resource, fields, "", desired, live, after, force=force)
+    predecessors = owner.predecessors(live)
+    moved = bool(predecessors) or fields_of(live, owner.manager) != fields_of(after, owner.manager)
+    verb: Verb = "update" if fields or moved else "unchanged"
+    reason = _reason(owner, answer, predecessors, alone=moved and not fields)
+    shown = fields or ((_OWNERSHIP,) if moved else ())
+    return Action(
+        verb, key, resource, shown, reason, desired, live, after, force=force, predecessors=predecessors
+    )
+
+
+def _reason(owner: Owner, answer: _Answer, predecessors: Sequence[str], *, alone: bool) -> str:
+    """Who had what an update changes; or that an update changes nothing but this."""
+    if predecessors:
+        names = ", ".join(f"'{manager}'" for manager in predecessors)
+        return f"{names} {'hand' if len(predecessors) > 1 else 'hands'} all fields over to '{owner.manager}'"
+    if answer.taken:
+        return taken(answer.taken)
+    return f"'{owner.manager}' becomes a manager of fields that are as they shall be" if alone else ""
 
 
 def _without_labels(after: Object, labels: Sequence[str]) -> Object:

@@ -178,9 +178,16 @@ def test_prune_takes_what_left_the_input_and_nothing_else(
 def test_first_run_with_prune_prunes_nothing(
     engine: Engine, cluster: Cluster, namespace: str, objects: ObjectSet
 ) -> None:
+    """And says so, in check mode as in a run; the second run has nothing to say."""
     cluster.apply(config_map("stranger", namespace, a="1"))
-    assert {verb for verb, _kind, _name in verbs(engine.run(members(namespace, "a"), object_set=objects))} == {"create"}
+    check, done, again = (engine.run(members(namespace, "a"), object_set=objects, check=check) for check in (True, False, False))
+    assert {verb for verb, _kind, _name in verbs(done)} == {"create"}
     assert "stranger" in cluster.names("configmap", namespace)
+    (warning,) = done.warnings
+    assert f"the set 'shop' in {namespace} does not exist yet, so no object was ours and none is pruned" in warning
+    assert (check.warnings, again.warnings) == ([warning], [])
+    no_prune = ObjectSet("quiet", namespace)
+    assert engine.run(members(namespace, "b"), object_set=no_prune, check=True).warnings == []
 
 
 def test_namespaces_crds_and_certificates_are_never_pruned(

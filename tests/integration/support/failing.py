@@ -29,6 +29,11 @@ class World:
         return {"kubeconfig": self.cluster.kubeconfig}
 
     @property
+    def ending(self) -> str:
+        """A namespace that is being deleted and does not get away."""
+        return f"{self.namespace}-ending"
+
+    @property
     def by_token(self) -> Options:
         return {"host": self.cluster.server, "api_key": self.cluster.token, "ca_cert": self.cluster.ca_file}
 
