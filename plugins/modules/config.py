@@ -663,8 +663,9 @@ options:
   adopt:
     description:
       - Take objects into the set that exist already and are in no set, or in another one. Without it they are refused.
-      - What another task of this collection has applied moves as a whole. All fields that it managed become this task's, and
-        those that the input does not name are removed. Without O(set), objects are taken out of the set that they are in.
+      - What another task of this collection has applied moves as a whole. All fields that it managed become this
+        task's, and those that the input does not name are removed. Without O(set), objects are taken out of the set
+        that they are in.
       - Say it for the run that adopts, and leave it out afterwards.
     type: bool
     default: false

@@ -5,8 +5,6 @@ The cluster is of a bed of its own, so that it is empty whatever the developer's
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,18 +59,8 @@ class Empty:
 
 @pytest.fixture(scope="module")
 def empty(charts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Empty]:
-    folder = tmp_path_factory.mktemp("whole") / "tests" / "testbed"
-    shutil.copytree(TESTBED, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    program = folder / "bed"
-    try:
-        bed.bed("up", "--lane", "cluster", program=program)
-        cluster = bed.cluster("cluster", program=program)
+    with bed.own_cluster("cluster", tmp_path_factory.mktemp("whole")) as cluster:
         yield Empty(cluster, Operations({"kubeconfig": cluster.kubeconfig}), Audit(Path(cluster.audit_log)), charts)
-    finally:
-        run = Path(json.loads(bed.bed("status", "--json", program=program))["bin"]).parent
-        bed.bed("down", program=program)
-        shutil.rmtree(run, ignore_errors=True)
-        run.with_name(f"{run.name}.lock").unlink(missing_ok=True)
 
 
 def values(name: str) -> dict[str, Any]:

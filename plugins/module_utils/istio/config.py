@@ -111,12 +111,13 @@ def _object_set(params: Mapping[str, Any]) -> ObjectSet | None:
 
 
 def _refuse_name(name: str) -> None:
-    """A set's name becomes the name of a ConfigMap and a part of a field manager's, which has at most 128 characters."""
+    """A set's name becomes a ConfigMap's and a part of a field manager's, which has at most 128 characters."""
     if len(name) <= _LONGEST_SET_NAME and _SUBDOMAIN.fullmatch(name):
         return
+    allowed = f"at most {_LONGEST_SET_NAME} lower-case letters, digits, '-' and '.'"
     raise InvalidManifest(
         f"'set' is '{name[:_LONGEST_SET_NAME]}', which cannot be the name of a set",
-        reason=f"it is kept as a ConfigMap of that name: at most {_LONGEST_SET_NAME} lower-case letters, digits, '-', '.'",
+        reason=f"it is kept as a ConfigMap of that name: {allowed}",
         hint="Give the set another name",
     )
 

@@ -175,7 +175,7 @@ class Client:
     def merge(
         self, resource: Resource, name: str, namespace: str | None, patch: Object, manager: str, *, dry_run: bool
     ) -> Object:
-        """JSON merge patch: only for what server-side apply cannot do, to remove or to hand over what another manages."""
+        """JSON merge patch: only for what server-side apply cannot: to remove or hand over what another manages."""
         return self._write(
             "patch",
             resource,
@@ -234,6 +234,9 @@ class Client:
             self.connection, "GET", resource.path(namespace), resource.plural, query=query, timeout=seconds, stream=True
         )
         try:
+            if answer.status >= 300:
+                status = read_status(answer.read())
+                raise error_from_status("watch", resource.plural, self.name, answer.status, status)
             yield from _events(answer)
         except (urllib3.exceptions.HTTPError, OSError):
             return  # the stream broke: whoever waits reads the state again

@@ -222,6 +222,7 @@ _WEBHOOK_DOWN = "failed calling webhook"
 # The cause that the API server names with a 403.
 _TERMINATING = "NamespaceTerminating"
 # It does not name the verb that would allow it (Kubernetes: "RBAC Good Practices", escalate and bind).
+_RBAC = "rbac.authorization.k8s.io"
 _ESCALATION = re.compile(r'user "(?P<user>[^"]+)".* is attempting to grant RBAC permissions not currently held')
 
 
@@ -235,11 +236,12 @@ def error_from_status(
 ) -> ApiError:
     """The typed error of an API server's Status object (or of what a proxy in between answered)."""
     message = str(status.get("message") or "").strip() or f"HTTP {code}"
-    kind = _error_type(code, message, status)
+    missing = _escalation(message, body or {}) or _unbindable(code, status, body or {})
+    kind = Forbidden if missing else _error_type(code, message, status)
     error = kind(
         f"Could not {verb} {subject} on {cluster}",
         subject=subject,
-        reason=_escalation(message, body or {}) or message,
+        reason=missing or message,
         status=code,
         details=status.get("details") or {},
     )
@@ -265,12 +267,25 @@ def _escalation(message: str, body: Mapping[str, Any]) -> str:
     if not found:
         return ""
     role = (body.get("roleRef") or {}).get("kind")
-    resource = f"{role or body.get('kind') or 'Role'}s".lower()
     verb, what = ("bind", "binding it gives") if role else ("escalate", "it has")
-    return (
-        f'User "{found["user"]}" cannot {verb} resource "{resource}" in API group "rbac.authorization.k8s.io", '
-        f"and {what} permissions that this user does not have"
-    )
+    cannot = _cannot(f'User "{found["user"]}"', verb, str(role or body.get("kind") or "Role"))
+    return f"{cannot}, and {what} permissions that this user does not have"
+
+
+def _unbindable(code: int, status: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+    """Who may not bind has the role compared with what they have; of one that is only planned nothing is known.
+
+    The API server then says that the binding, which it was to create, is not found.
+    """
+    details = status.get("details") or {}
+    if code != 404 or details.get("group") != _RBAC or not body.get("roleRef"):
+        return ""
+    cannot = _cannot("this user", "bind", str(body["roleRef"].get("kind")))
+    return f"{cannot}, and the role that it names does not exist yet, so that its permissions cannot be compared"
+
+
+def _cannot(who: str, verb: str, kind: str) -> str:
+    return f'{who} cannot {verb} resource "{kind.lower()}s" in API group "{_RBAC}"'
 
 
 def _error_type(code: int, message: str, status: Mapping[str, Any]) -> type[ApiError]:

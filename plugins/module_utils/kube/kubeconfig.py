@@ -10,8 +10,10 @@ A cluster is always named: nothing here ever takes whatever context is current.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .errors import ConnectionOptionsError
@@ -134,7 +136,34 @@ def _load_kubeconfig(source: str | Mapping[str, Any], options: ConnectionOptions
         kube_config.load_kube_config_from_dict(dict(source), **arguments)
     else:
         kube_config.load_kube_config(config_file=source, **arguments)
+    folders = [""] if isinstance(source, Mapping) else [os.path.dirname(path) for path in source.split(os.pathsep)]
+    token_file = _token_file(documents, folders, context)
+    if token_file:
+        untyped: Any = configuration  # the library's own types know no hook but None
+        untyped.refresh_api_key_hook = _rereading(token_file)
     return context
+
+
+def _token_file(documents: Sequence[Mapping[str, Any]], folders: Sequence[str], context: str) -> str:
+    """The file that holds the token of a context's user; relative to the kubeconfig that names it."""
+    entries = {entry["name"]: entry["context"] for document in documents for entry in document.get("contexts") or []}
+    for document, folder in zip(documents, folders, strict=True):
+        for entry in document.get("users") or []:
+            user = entry.get("user") or {}
+            if entry["name"] == entries[context].get("user") and user.get("tokenFile") and not user.get("token"):
+                return os.path.join(folder, user["tokenFile"])
+    return ""
+
+
+def _rereading(path: str) -> Callable[[Configuration], None]:
+    """The library reads a token file once; what is rotated while a task waits would be refused."""
+
+    def refresh(configuration: Configuration) -> None:
+        with suppress(OSError):  # in the middle of a rotation the token that we have is as good as any
+            token = Path(path).read_text(encoding="utf-8").strip()
+            configuration.api_key = {"authorization": f"Bearer {token}"}
+
+    return refresh
 
 
 def _refuse_unknown_user(documents: Sequence[Mapping[str, Any]], context: str, source: str | Mapping[str, Any]) -> None:

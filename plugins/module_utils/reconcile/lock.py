@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from ..kube.client import Client, Object
-from ..kube.errors import Conflict, Failure
+from ..kube.errors import Conflict, Failure, Forbidden
 from ..kube.resources import KUBERNETES
 from .run import Run
 
@@ -95,6 +95,8 @@ def _release(client: Client, lease: Object) -> None:
     metadata = lease["metadata"]
     try:
         client.delete(LEASE, metadata["name"], metadata["namespace"], uid=metadata["uid"], dry_run=False)
+    except Forbidden as error:  # it expires by itself, but whoever comes next has to wait for that
+        client.warnings.append(str(error))
     except Failure:
         return  # it expires by itself, and the error of the work must not be hidden by this one
 

@@ -387,9 +387,7 @@ def _compared(owner: Owner, resource: Resource, desired: Desired, live: Object |
     verb: Verb = "update" if fields or moved else "unchanged"
     reason = _reason(owner, answer, predecessors, alone=moved and not fields)
     shown = fields or ((_OWNERSHIP,) if moved else ())
-    return Action(
-        verb, key, resource, shown, reason, desired, live, after, force=force, predecessors=predecessors
-    )
+    return Action(verb, key, resource, shown, reason, desired, live, after, force=force, predecessors=predecessors)
 
 
 def _reason(owner: Owner, answer: _Answer, predecessors: Sequence[str], *, alone: bool) -> str:

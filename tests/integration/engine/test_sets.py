@@ -180,7 +180,9 @@ def test_first_run_with_prune_prunes_nothing(
 ) -> None:
     """And says so, in check mode as in a run; the second run has nothing to say."""
     cluster.apply(config_map("stranger", namespace, a="1"))
-    check, done, again = (engine.run(members(namespace, "a"), object_set=objects, check=check) for check in (True, False, False))
+    check, done, again = (
+        engine.run(members(namespace, "a"), object_set=objects, check=check) for check in (True, False, False)
+    )
     assert {verb for verb, _kind, _name in verbs(done)} == {"create"}
     assert "stranger" in cluster.names("configmap", namespace)
     (warning,) = done.warnings

@@ -66,7 +66,9 @@ def type_rows(world: World) -> list[Row]:
     return [
         row("mapping_for_list", world.manifest(http={"route": []}), "invalid", ".spec.http", "expected list"),
         row("list_for_mapping", world.manifest(http=[{"retries": [1]}]), "invalid", ".spec.http[0].retries"),
-        row("number_deep", world.manifest(http=exact), "invalid", ".spec.http[0].match[0].uri.exact", "expected string"),
+        row(
+            "number_deep", world.manifest(http=exact), "invalid", ".spec.http[0].match[0].uri.exact", "expected string"
+        ),
         row("number", world.manifest(hosts=[8080]), "invalid_manifest", "spec.hosts[0]", "put it in quotes"),
         row("label", {**world.manifest(), "metadata": metadata}, "invalid_manifest", "metadata.labels.version"),
         row("null", world.manifest(http=None), "invalid_manifest", "spec.http is null", "leave the field out"),

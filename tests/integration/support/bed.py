@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +85,22 @@ def cluster(lane: str, program: Path = BED) -> Cluster:
     facts = next(iter(found["clusters"].values()))
     names = [name for name in Cluster.__dataclass_fields__ if name != "bin"]
     return Cluster(bin=Path(facts["bin"]), **{name: facts[name] for name in names})
+
+
+@contextlib.contextmanager
+def own_cluster(lane: str, folder: Path) -> Iterator[Cluster]:
+    """The first cluster of a lane of a bed of its own: empty whatever the developer's has, and gone afterwards."""
+    testbed = folder / "tests" / "testbed"
+    shutil.copytree(BED.parent, testbed, ignore=shutil.ignore_patterns("__pycache__"))
+    program = testbed / "bed"
+    try:
+        bed("up", "--lane", lane, program=program)
+        yield cluster(lane, program=program)
+    finally:
+        run = Path(json.loads(bed("status", "--json", program=program))["bin"]).parent
+        bed("down", program=program)
+        shutil.rmtree(run, ignore_errors=True)
+        run.with_name(f"{run.name}.lock").unlink(missing_ok=True)
 
 
 def parts(*names: str) -> dict[str, Path]:

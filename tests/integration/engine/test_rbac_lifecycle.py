@@ -1,0 +1,214 @@
+"""The ClusterRole for the life of a control plane: all of it is used, and what is missing is named.
+
+The API server is of a bed of its own, because a control plane belongs to a whole cluster. It has no nodes: the test
+says that istiod is available, and writes what istiod would, so that the readiness ladder is climbed up to its end.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
+from faults import Proxy, Rule
+from faults.catalogue import FAULTS
+from integration.engine.bound import RBAC, Bound, Verb, bound
+from integration.engine.test_rbac import names, refused
+from integration.support import bed
+from integration.support.bed import Cluster
+
+HOME, EDGE = "istio-system", "istio-ingress"
+ADMISSION = "admissionregistration.k8s.io"
+MANY = [f"many-{number}" for number in range(20)]
+BINDINGS = "validatingadmissionpolicybindings"
+LAST = "networkpolicies"
+Options = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """An API server of its own, a user bound to the role, and the charts."""
+
+    cluster: Cluster
+    user: Bound
+    charts: Path
+
+    def control_plane(self) -> Options:
+        """With everything that the charts can bring."""
+        istiod = {
+            "global": {"networkPolicy": {"enabled": True}},
+            "experimental": {"stableValidationPolicy": True},
+            "autoscaleMin": 2,
+        }
+        return {**self._common(), "namespace": HOME, "values": {"istiod": istiod}}
+
+    def gateway(self) -> Options:
+        values = {"autoscaling": {"enabled": True}, "imagePullPolicy": "IfNotPresent"}
+        return {**self._common(), "name": "ingress", "namespace": EDGE, "values": values}
+
+    def _common(self) -> Options:
+        source = {"version": bed.ISTIO, "charts": {"directory": str(self.charts)}}
+        return {**source, "helm_binary": str(self.cluster.bin / "helm"), "wait_timeout": 1.0}
+
+    def fails_at(self, module: str, options: Options, path: str) -> str:
+        """What a run says in which the answer to one write is lost, after everything else has been written."""
+        with Proxy(self.cluster) as proxy:
+            proxy.play([Rule(FAULTS["truncated"], verb="apply", path=path, dry_run=False, nth={1})])
+            with pytest.raises(Failure) as raised:
+                self.user.through(proxy.kubeconfig).run(module, options)
+        return str(raised.value)
+
+    def unready(self, module: str, options: Options) -> None:
+        """A run that writes everything, and then waits in vain."""
+        with pytest.raises(NotReady):
+            self.user.operations.run(module, options)
+
+    def drift(self) -> None:
+        """Every object has lost a label of ours, so that a run has something to write to each."""
+        kinds = sorted(name for verb, name in self.user.granted if verb == "update" and name != "namespaces")
+        self.cluster.kubectl("label", ",".join(kinds), "--all", "--all-namespaces", "app.kubernetes.io/managed-by-")
+        for name in self.cluster.names(BINDINGS, HOME):  # these have no labels: they become somebody else's
+            found = self.cluster.get(BINDINGS, name)
+            self.cluster.kubectl("delete", BINDINGS, name)
+            kept = {key: found[key] for key in ("apiVersion", "kind", "spec")}
+            self.cluster.apply({**kept, "metadata": {"name": name}}, manager="somebody")
+
+    def istiod_is_there(self) -> None:
+        """What controllers and istiod would say."""
+        generation = self.cluster.get("deployment", "istiod", HOME)["metadata"]["generation"]
+        counts = {
+            "replicas": 1,
+            "readyReplicas": 1,
+            "updatedReplicas": 1,
+            "availableReplicas": 1,
+            "observedGeneration": generation,
+        }
+        self.cluster.kubectl(
+            *("patch", "deployment", "istiod", "-n", HOME, "--subresource=status", "--type=merge"),
+            *("-p", f'{{"status": {json.dumps(counts)}}}'),
+        )
+
+    def webhooks_have_their_ca(self, kind: str, **more: str) -> None:
+        ca = base64.b64encode(Path(self.cluster.ca_file).read_bytes()).decode()
+        for name in self.cluster.names(f"{kind}webhookconfigurations", HOME):
+            found = self.cluster.get(f"{kind}webhookconfiguration", name)
+            hooks = [
+                {**hook, "clientConfig": {**hook["clientConfig"], "caBundle": ca}, **more} for hook in found["webhooks"]
+            ]
+            self.cluster.patch(f"{kind}webhookconfiguration", name, HOME, {"webhooks": hooks})
+
+
+@pytest.fixture(scope="module")
+def mesh(charts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    with bed.own_cluster("api", tmp_path_factory.mktemp("lifecycle")) as cluster, bound(cluster, "lifecycle") as user:
+        yield Mesh(cluster, user, charts)
+
+
+def injected(*names: str, mode: str = "enabled") -> Options:
+    return {"namespaces": [{"name": name, "mode": mode, "create": True} for name in names]}
+
+
+@pytest.fixture(scope="module")
+def lived(mesh: Mesh) -> Mesh:
+    """The user has done everything: failed and taken back, installed, failed to heal, healed, climbed the ladder."""
+    for module, wanted, path in (
+        ("control_plane", mesh.control_plane, LAST),
+        ("gateway_deployment", mesh.gateway, "horizontalpodautoscalers"),
+    ):
+        mesh.fails_at(module, wanted(), path)
+        mesh.cluster.kubectl("wait", "--for=delete", f"namespace/{wanted()['namespace']}", "--timeout=60s")
+        mesh.unready(module, wanted())
+        mesh.drift()
+        mesh.fails_at(module, wanted(), path)
+        mesh.unready(module, wanted())
+    mesh.istiod_is_there()
+    mesh.unready("control_plane", mesh.control_plane())
+    mesh.webhooks_have_their_ca("mutating")
+    mesh.unready("control_plane", mesh.control_plane())
+    mesh.webhooks_have_their_ca("validating", failurePolicy="Fail")
+    with pytest.raises(Failure):
+        mesh.user.operations.run("control_plane", mesh.control_plane())
+    mesh.user.operations.run("injection", injected(*MANY))
+    with Proxy(mesh.cluster) as proxy:
+        proxy.play([Rule(FAULTS["truncated"], verb="apply", path="namespaces/many-9", dry_run=False, nth={1})])
+        with pytest.raises(Failure):
+            mesh.user.through(proxy.kubeconfig).run("injection", injected(*MANY, mode="disabled"))
+    return mesh
+
+
+# These are no requests, but rights that Kubernetes looks for; and whether a watch is needed is a matter of time.
+NO_REQUESTS = {"bind", "escalate"}
+
+
+def test_it_has_nothing_that_nothing_needs(lived: Mesh) -> None:
+    user = lived.user
+    asked = {one for one in user.used() if one[0] != "watch"}
+    assert asked == {one for one in user.granted if one[0] not in NO_REQUESTS | {"watch"}}
+    assert {one for one in user.used() if one[0] == "watch"} <= user.granted
+
+
+CONTROL_PLANE = [
+    ("get", "serviceaccounts"),
+    ("create", f"clusterroles.{RBAC}"),
+    ("patch", "deployments.apps"),
+    ("list", f"mutatingwebhookconfigurations.{ADMISSION}"),
+    ("escalate", f"clusterroles.{RBAC}"),
+    ("bind", f"clusterroles.{RBAC}"),
+]
+GATEWAY = [
+    ("get", "horizontalpodautoscalers.autoscaling"),
+    ("create", "services"),
+    ("patch", "deployments.apps"),
+    ("escalate", f"roles.{RBAC}"),
+    ("bind", f"roles.{RBAC}"),
+]
+
+
+@pytest.mark.parametrize("missing", CONTROL_PLANE, ids="-".join)
+def test_control_plane(lived: Mesh, missing: Verb) -> None:
+    """Asked for in another namespace, whose ClusterRoles are not there yet."""
+    lived.user.grant(missing)
+    wanted = {**lived.control_plane(), "namespace": "elsewhere"}
+    refused(lived.user.operations, "control_plane", wanted, missing)
+
+
+@pytest.mark.parametrize("missing", GATEWAY, ids="-".join)
+def test_gateway_deployment(lived: Mesh, missing: Verb) -> None:
+    lived.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "another"}})
+    lived.user.grant(missing)
+    refused(lived.user.operations, "gateway_deployment", {**lived.gateway(), "namespace": "another"}, missing)
+
+
+@pytest.mark.parametrize(
+    "missing", [("get", "namespaces"), ("patch", "namespaces"), ("create", "namespaces")], ids="-".join
+)
+def test_injection(lived: Mesh, missing: Verb) -> None:
+    lived.user.grant(missing)
+    refused(lived.user.operations, "injection", injected("new"), missing)
+
+
+def test_namespaces_are_listed(lived: Mesh) -> None:
+    lived.user.grant(("list", "namespaces"))
+    refused(lived.user.operations, "injection", injected(*MANY, mode="disabled"), ("list", "namespaces"))
+
+
+@pytest.mark.parametrize(("verb", "mode"), [("update", "disabled"), ("delete", "enabled")])
+def test_what_cannot_be_taken_back_is_named(lived: Mesh, verb: str, mode: str) -> None:
+    name = "many-1" if verb == "update" else "fresh"
+    lived.user.grant((verb, "namespaces"))
+    told = lived.fails_at("injection", injected(name, mode=mode), f"namespaces/{name}")
+    assert names(told, (verb, "namespaces")), told
+
+
+def test_watching(lived: Mesh) -> None:
+    """Only who waits watches."""
+    lived.user.grant(("watch", "deployments.apps"))
+    with pytest.raises(Failure) as raised:
+        lived.user.operations.run("gateway_deployment", lived.gateway())
+    assert names(str(raised.value), ("watch", "deployments.apps")), str(raised.value)
