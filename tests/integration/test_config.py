@@ -91,3 +91,11 @@ def test_result_counts_what_was_asked(namespace: str, operations: Operations, au
     result = operations.run("config", wanted(namespace))
     assert sum(result["requests"].values()) == len(list(audit.requests(mark)))
     assert result["requests"]["apply"] == 6
+
+
+def test_first_run_of_a_set_says_that_it_prunes_nothing(namespace: str, operations: Operations) -> None:
+    """In check mode as in a run; afterwards there is nothing to say."""
+    options = {**wanted(namespace), "set": "shop", "set_namespace": namespace, "prune": True}
+    told = [operations.run("config", options, check=check)["warnings"] for check in (True, False, False)]
+    expected = "so no object was ours and none is pruned"
+    assert [expected in " ".join(warnings) for warnings in told] == [True, True, False]
