@@ -158,7 +158,7 @@ class Client:
         """
         name, namespace = desired["metadata"]["name"], desired["metadata"].get("namespace")
         validation = "Strict" if dry_run else "Ignore"
-        query = {"fieldManager": manager, "fieldValidation": validation, "force": "true" if force else "false"}
+        query = {"fieldManager": manager, "fieldValidation": validation, "force": "true" if force else ""}
         return self._write(
             "apply",
             resource,

@@ -11,6 +11,7 @@ resets; nothing else is.
 
 from __future__ import annotations
 
+import functools
 import json
 import ssl
 import time
@@ -61,7 +62,7 @@ def exchange(
 ) -> urllib3.BaseHTTPResponse:
     """The server's answer, whatever its status. Raises Unreachable, CertificateRejected or TimedOut."""
     asked = urlencode({key: value for key, value in query.items() if value})
-    url = f"{connection.url}{path}" + (f"?{asked}" if asked else "")
+    url = f"{connection.base}{path}" + (f"?{asked}" if asked else "")
     arguments: dict[str, Any] = {
         "headers": _headers(connection, content if body is not None else "", accept),
         "body": None if body is None else json.dumps(body).encode(),
@@ -93,6 +94,7 @@ def _headers(connection: Connection, content: str, accept: str) -> urllib3.HTTPH
     return headers
 
 
+@functools.cache
 def _retries(method: str) -> urllib3.Retry:
     # A POST is never repeated after a reset: nobody knows whether it took effect.
     return _Patience(

@@ -55,7 +55,7 @@ def kubeconfig(user: dict[str, str] | None = None, **cluster: str | bool) -> dic
 
 
 def context_of(connection: Connection) -> ssl.SSLContext:
-    context = connection.pool.connection_pool_kw["ssl_context"]
+    context = connection.pool.conn_kw["ssl_context"]
     assert isinstance(context, ssl.SSLContext)
     return context
 
@@ -228,14 +228,21 @@ def test_a_token_that_cannot_be_sent_is_refused_without_being_quoted() -> None:
 
 def test_the_name_in_the_certificate_may_differ_from_the_address() -> None:
     connection = connect(ConnectionOptions(kubeconfig=kubeconfig(None, **{"tls-server-name": "api.example.com"})))
-    names = connection.pool.connection_pool_kw
-    assert (names["server_hostname"], names["assert_hostname"]) == ("api.example.com", "api.example.com")
+    pool = connection.pool
+    assert (pool.conn_kw["server_hostname"], pool.assert_hostname) == ("api.example.com", "api.example.com")
 
 
 @pytest.mark.parametrize(
     ("no_proxy", "kind"),
-    [(None, urllib3.ProxyManager), ("192.0.2.7", urllib3.ProxyManager), ("10.0.0.1,127.0.0.1", urllib3.PoolManager)],
+    [(None, urllib3.ProxyManager), ("192.0.2.7", urllib3.ProxyManager), ("10.0.0.1,127.0.0.1", urllib3.HTTPSConnectionPool)],
 )
 def test_a_proxy_is_taken_or_bypassed(no_proxy: str | None, kind: type) -> None:
     options = ConnectionOptions(host=HOST, api_key="t", proxy="http://127.0.0.9:3128", no_proxy=no_proxy)
-    assert type(connect(options).pool) is kind
+    connection = connect(options)
+    assert type(connection.pool) is kind
+    assert connection.base == ("" if kind is urllib3.HTTPSConnectionPool else HOST)
+
+
+@pytest.mark.parametrize(("path", "base"), [("", ""), ("/", ""), ("/k8s/clusters/c-1", "/k8s/clusters/c-1")])
+def test_a_server_may_lie_below_a_path(path: str, base: str) -> None:
+    assert connect(ConnectionOptions(host=HOST + path, api_key="t")).base == base
