@@ -64,17 +64,21 @@ class Bound:
         }
 
     def used(self, since: int = 0) -> set[Verb]:
-        """What the API server was asked for and has granted; an apply that creates needs both verbs."""
-        found = set()
+        """What the API server was asked for and has granted; an apply that creates needs both verbs.
+
+        Everybody may ask what they are allowed to do.
+        """
+        found, granted = set(), self.granted
         wide = {group for rule in self.role["rules"] if rule["resources"] == ["*"] for group in rule["apiGroups"]}
         for event in Audit(Path(self.cluster.audit_log)).requests(since):
             if event.get("impersonatedUser", {}).get("username") != self.user or not event.get("objectRef"):
                 continue
             group, resource = event["objectRef"].get("apiGroup", ""), event["objectRef"].get("resource", "")
-            if event["responseStatus"]["code"] == 403 or not resource:
+            if event["responseStatus"]["code"] == 403 or not resource or group == "authorization.k8s.io":
                 continue
-            name = _resource(group, "*" if group in wide else resource)
-            found |= {(event["verb"], name)} | ({("create", name)} if event["responseStatus"]["code"] == 201 else set())
+            verbs = {event["verb"], "create" if event["responseStatus"]["code"] == 201 else event["verb"]}
+            named, all_of = _resource(group, resource), _resource(group, "*")
+            found |= {(verb, all_of if group in wide and (verb, named) not in granted else named) for verb in verbs}
         return found
 
     def grant(self, missing: Verb | None = None) -> None:

@@ -10,7 +10,6 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors imp
 from faults import Proxy, Rule
 from faults.catalogue import FAULTS
 from integration.engine.bound import Bound, Verb, bound, example
-from integration.engine.driver import virtual_service
 from integration.support.audit import Audit
 from integration.support.bed import Cluster
 from integration.support.operations import Operations
@@ -24,12 +23,6 @@ Options = dict[str, Any]
 @pytest.fixture
 def configuration(cluster: Cluster) -> Iterator[Bound]:
     with bound(cluster, "configuration") as found:
-        yield found
-
-
-@pytest.fixture
-def reader(cluster: Cluster) -> Iterator[Bound]:
-    with bound(cluster, "read") as found:
         yield found
 
 
@@ -180,31 +173,6 @@ def test_configuration_has_nothing_that_nothing_needs(
 def _group(name: str) -> str:
     """Istio's groups stand in one rule; which of them has used a verb does not matter."""
     return "*" if name.startswith("*.") else name
-
-
-def gateway(namespace: str) -> dict[str, Any]:
-    """A Deployment that the status takes for a gateway, whose Pods it then looks at."""
-    metadata = {"labels": {"app": "ingress"}, "annotations": {"inject.istio.io/templates": "gateway"}}
-    pod = {"metadata": metadata, "spec": {"containers": [{"name": "istio-proxy", "image": "auto"}]}}
-    spec = {"replicas": 0, "selector": {"matchLabels": {"app": "ingress"}}, "template": pod}
-    place = {"name": "ingress", "namespace": namespace}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": place, "spec": spec}
-
-
-def test_read(reader: Bound, cluster: Cluster, audit: Audit, namespace: str) -> None:
-    cluster.apply(gateway(namespace), virtual_service("a", namespace), manager="tests")
-    mark = audit.mark()
-    for module in ("mesh_info", "config_info"):
-        assert not reader.operations.run(module, {})["changed"]
-    assert reader.used(mark) == reader.granted
-    with pytest.raises(Failure, match='cannot get resource "virtualservices"'):
-        reader.operations.run("virtual_service", one(namespace, "a"))
-    for verb, name in sorted(reader.granted):
-        missing = (verb, "telemetries.telemetry.istio.io") if name.startswith("*") else (verb, name)
-        if name in ("*.networking.istio.io", "*.security.istio.io", "*.extensions.istio.io"):
-            continue  # one group of the rule stands for all
-        reader.grant((verb, name))
-        refused(reader.operations, "config_info" if name.startswith("*") else "mesh_info", {}, missing)
 
 
 @pytest.mark.parametrize("name", ["read", "configuration", "lifecycle"])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.permissions import TO_REMOVE, TO_WRITE
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
 from faults import Proxy, Rule
@@ -22,6 +23,7 @@ from integration.engine.bound import RBAC, Bound, Verb, bound
 from integration.engine.test_rbac import names, refused
 from integration.support import bed
 from integration.support.bed import Cluster
+from integration.support.operations import Operations
 
 HOME, EDGE = "istio-system", "istio-ingress"
 ADMISSION = "admissionregistration.k8s.io"
@@ -142,15 +144,57 @@ def lived(mesh: Mesh) -> Mesh:
     return mesh
 
 
+OPERATIONS = ("install", "uninstall", "leave")
+
+
+def checked(by: Operations) -> list[str]:
+    """What prechecks and both info modules have to say: they see all there is, or tell what they may not."""
+    told = []
+    tasks: list[tuple[str, Options]] = [("precheck", {"operation": name, "version": bed.ISTIO}) for name in OPERATIONS]
+    tasks += [
+        ("mesh_info", {}),
+        ("mesh_info", {"gather": ["revisions", "pods", "owners", "drift"]}),
+        ("config_info", {}),
+    ]
+    for module, options in tasks:
+        try:
+            told += by.run(module, options)["warnings"]
+        except Failure as error:
+            told += [str(error), json.dumps(getattr(error, "extra", {}))]
+    return told
+
+
 # These are no requests, but rights that Kubernetes looks for; and whether a watch is needed is a matter of time.
 NO_REQUESTS = {"bind", "escalate"}
 
 
 def test_it_has_nothing_that_nothing_needs(lived: Mesh) -> None:
+    """Prechecks ask for what will be needed, too."""
     user = lived.user
-    asked = {one for one in user.used() if one[0] != "watch"}
+    checked(user.operations)
+    demanded = {(permission.verb, permission.where) for permission in (*TO_WRITE, *TO_REMOVE)}
+    asked = {one for one in user.used() | demanded if one[0] != "watch"}
     assert asked == {one for one in user.granted if one[0] not in NO_REQUESTS | {"watch"}}
     assert {one for one in user.used() if one[0] == "watch"} <= user.granted
+
+
+def test_reading_has_nothing_that_nothing_needs(lived: Mesh) -> None:
+    """Secrets, of which prechecks look at the certificates, are not for everybody who reads."""
+    with bound(lived.cluster, "read") as reader:
+        told = checked(reader.operations)
+        assert reader.used() == reader.granted
+        assert [text for text in told if "may not be read" in text and "secrets" not in text] == []
+        with pytest.raises(Failure, match='cannot get resource "virtualservices"'):
+            reader.operations.run("virtual_service", {"name": "a", "namespace": HOME, "hosts": ["a"]})
+        for missing in sorted(reader.granted):
+            reader.grant(missing)
+            assert any(is_named(text, missing) for text in checked(reader.operations)), missing
+
+
+def is_named(text: str, missing: Verb) -> bool:
+    """By a failed task, or by a precheck or an info module that goes on without it."""
+    verb, resource = missing[0], missing[1].partition(".")[0].strip("*")
+    return f"'{verb}' on {resource}" in text or f'cannot {verb} resource "{resource}' in text
 
 
 CONTROL_PLANE = [
