@@ -23,7 +23,10 @@ options:
     type: dict
     suboptions:
       repository:
-        description: URL of a Helm repository.
+        description:
+          - >-
+            URL of a Helm repository, or of the folder of an OCI registry that holds the charts
+            (C(oci://ghcr.io/istio/release/charts)). C(helm registry login) leaves the credentials.
         type: str
       directory:
         description:
@@ -50,6 +53,17 @@ options:
             description: SHA-256 checksum that the archive must have.
             type: str
             required: true
+      cache:
+        description:
+          - >-
+            Folder on the controller in which pulled charts and what they render to are kept, so that the next run need
+            not do it again. It may take 64 MB, and is closed to other users, because values may hold secrets.
+          - By default C(service_mesh.istio/charts) in the user's cache (C($XDG_CACHE_HOME), C(~/.cache)).
+        type: path
+      use_cache:
+        description: Whether that folder is used.
+        type: bool
+        default: true
   helm_binary:
     description:
       - Name or path of the C(helm) program (3.8 or newer) that renders the charts.

@@ -13,14 +13,25 @@ version_added: 0.1.0
 author:
   - Contributors to the service_mesh.istio collection (@service-mesh-istio)
 description:
-  - Renders Istio's official charts C(base) and C(istiod) and brings the cluster to what they describe.
+  - >-
+    Renders Istio's official charts (C(base), C(istiod), C(cni), C(ztunnel)) and brings the cluster to what they
+    describe.
   - Refuses, and names the owner, when somebody else has installed an Istio in the cluster.
   - >-
     Fields that istiod sets at run time (the CA and the failure policy of its webhooks) are never taken back, so
     a second run changes nothing.
   - >-
-    Ends when the control plane works: istiod is available, its webhooks have their CA, and an object that has
-    to be refused is refused.
+    Ends when the control plane works: istiod is available and its Service has an endpoint, its webhooks have their
+    CA, an object that has to be refused is refused, and the agents are on every node that shall have them. What
+    keeps a Pod from starting (an image that cannot be pulled, a node that is missing) is told while it waits, and
+    an image that stays away for 20 seconds ends the wait.
+  - >-
+    Several revisions can be in a cluster beside each other, each by a task of its own. What they share (C(base),
+    C(cni), C(ztunnel)) is kept by the revision that installed the newest version of it. The tasks of the others
+    leave it as it is, so that it is never taken back to an older version.
+  - >-
+    Refuses what must not happen in place: another identity of the mesh, network, name of the cluster, trust domain or
+    root namespace; an older version; a version that skips a minor one.
 options:
   state:
     description:
@@ -33,15 +44,52 @@ options:
       - Root namespace of the mesh, in which istiod runs. It is created if it does not exist.
     type: str
     default: istio-system
+  revision:
+    description:
+      - >-
+        Name of the revision, for example V(1-29-1) or V(canary). Everything that belongs to its istiod bears this
+        name. Without it, the task means the control plane that has no revision.
+      - >-
+        A cluster's first revision judges configuration that names no revision; a later one does not take that over.
+    type: str
+  components:
+    description:
+      - >-
+        What shall be installed. There is one C(base), C(cni) and C(ztunnel) in a cluster, and an C(istiod) of each
+        revision.
+      - With V(cni), istiod no longer gives each Pod an init container of its own.
+      - V(ambient) as I(profile) needs all four.
+    type: list
+    elements: str
+    choices: [base, istiod, cni, ztunnel]
+    default: [base, istiod]
   profile:
     description:
       - A profile of the charts, for example V(ambient), V(stable) or V(preview).
     type: str
+  platform:
+    description:
+      - >-
+        A platform of the charts, for example V(gke), V(k3s) or V(openshift). It says, for one, where a node has its
+        CNI's files.
+    type: str
+  compatibility_version:
+    description:
+      - Minor version, for example V(1.28), whose behaviour is kept where this version would change it.
+    type: str
   image_hub:
     description:
-      - Registry and path from which all images come.
+      - Registry and path from which the images of all components and sidecars come.
     type: str
     default: docker.io/istio
+  pull_secrets:
+    description:
+      - >-
+        Names of Secrets in the root namespace with which images are pulled. Sidecars name them, too: each injected
+        namespace then needs Secrets of these names.
+    type: list
+    elements: str
+    default: []
   mesh_id:
     description:
       - Identity of the mesh (C(global.meshID)).
@@ -54,12 +102,40 @@ options:
     description:
       - Network of this cluster (C(global.network), and the label of the root namespace).
     type: str
-  values:
+  inventory:
     description:
       - >-
-        Values for the charts, by chart. They are merged over what the options above say, mapping by mapping;
-        lists are replaced.
-      - A key that the chart does not know is refused.
+        Name of the inventory, or of the repository, that keeps this control plane. It is written to the cluster, and a
+        task with another name is refused. By default it is I(mesh_id).
+    type: str
+  take_over_from:
+    description:
+      - Name of the inventory that has kept this control plane until now and does so no longer. Say it for one run.
+    type: str
+  mesh_config:
+    description:
+      - Istio's MeshConfig (C(meshConfig) of the chart C(istiod)), for example C(accessLogFile).
+    type: dict
+  high_availability:
+    description:
+      - >-
+        Run two to five istiods instead of one to five, on different nodes where there are any, of which one is always
+        kept when nodes are drained.
+    type: bool
+    default: false
+  sizing:
+    description:
+      - >-
+        CPU and memory of istiod for a mesh of so many services (C(S)) and Pods (C(P)). Without it, the chart's own
+        requests hold, and there are no limits.
+    type: str
+    choices: [S50P200, S200P1000, S500P2000, S2000P8000, S5000P20000]
+  values:
+    description:
+      - Values for the charts, by chart. What is said here wins over the other options.
+      - >-
+        A key that the chart does not know, and a value of another type than the chart's own, is refused. So is what an
+        option has to say, because the task itself needs it (C(revision), C(istioNamespace)).
     type: dict
     suboptions:
       base:
@@ -68,6 +144,25 @@ options:
       istiod:
         description: Values of the chart C(istiod).
         type: dict
+      cni:
+        description: Values of the chart C(cni).
+        type: dict
+      ztunnel:
+        description: Values of the chart C(ztunnel).
+        type: dict
+  values_merge:
+    description:
+      - >-
+        V(merge) lays I(values) over what the other options say, mapping by mapping; lists and single values are
+        replaced.
+      - >-
+        V(replace) gives a chart that I(values) names these values alone. I(profile), I(platform),
+        I(compatibility_version), I(mesh_config), I(high_availability) and I(sizing) say nothing to it then, and what
+        the task needs to know itself (names, namespace, revision, images, pull secrets) is still said by the options.
+      - In both cases the cluster is no source of values. What has left the inventory leaves the cluster.
+    type: str
+    choices: [merge, replace]
+    default: merge
 extends_documentation_fragment:
   - service_mesh.istio.attributes
   - service_mesh.istio.connection
@@ -81,10 +176,24 @@ EXAMPLES = r"""
   service_mesh.istio.control_plane:
     context: east
     version: 1.29.1
-    values:
-      istiod:
-        meshConfig:
-          accessLogFile: /dev/stdout
+    mesh_config:
+      accessLogFile: /dev/stdout
+
+- name: A canary beside it, large and replicated
+  service_mesh.istio.control_plane:
+    context: east
+    version: 1.30.3
+    revision: 1-30-3
+    high_availability: true
+    sizing: S500P2000
+
+- name: Ambient mode on k3s
+  service_mesh.istio.control_plane:
+    context: edge
+    version: 1.29.1
+    components: [base, istiod, cni, ztunnel]
+    profile: ambient
+    platform: k3s
 
 - name: The same from charts on the controller and a mirror of the images
   service_mesh.istio.control_plane:
@@ -156,6 +265,17 @@ namespace:
   description: The root namespace.
   returned: success
   type: str
+revision:
+  description: The revision; V(default) for the control plane that has none.
+  returned: success
+  type: str
+components:
+  description: The components of the task, each with its version and the revision that keeps it.
+  returned: success
+  type: dict
+  sample:
+    base: {version: 1.30.3, kept_by: 1-30-3}
+    istiod: {version: 1.29.1, kept_by: default}
 """
 
 from ..module_utils.task.module import run_module

@@ -26,10 +26,23 @@ def cluster() -> Cluster:
     return bed.cluster("api")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The user's own caches are left alone, and hide nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def charts() -> Path:
     """Istio's official charts."""
-    part = f"charts-{bed.ISTIO}"
+    return charts_of(bed.ISTIO)
+
+
+def charts_of(version: str) -> Path:
+    """The official charts of a version."""
+    part = f"charts-{version}"
     return bed.parts(part)[part]
 
 

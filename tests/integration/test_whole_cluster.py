@@ -5,6 +5,10 @@ The cluster is of a bed of its own, so that it is empty whatever the developer's
 
 from __future__ import annotations
 
+import itertools
+import json
+import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import DeniedByWebhook
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
 from integration.support import bed
 from integration.support.audit import Audit
 from integration.support.bed import ISTIO, ROOT, Cluster
@@ -32,6 +37,15 @@ class FourWays:
 
 
 @dataclass(frozen=True)
+class Told:
+    """The message at the end, the lines before it, and how long it took."""
+
+    message: str
+    lines: list[str]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Empty:
     """A cluster with nothing on it."""
 
@@ -40,9 +54,12 @@ class Empty:
     audit: Audit
     charts: Path
 
-    def four_ways(self, module: str, **options: Any) -> FourWays:
+    def options(self, **more: Any) -> dict[str, Any]:
         source = {"version": ISTIO, "charts": {"directory": str(self.charts)}}
-        wanted = {**source, "helm_binary": str(self.cluster.bin / "helm"), "wait_timeout": 100.0, **options}
+        return {**source, "helm_binary": str(self.cluster.bin / "helm"), "wait_timeout": 100.0, **more}
+
+    def four_ways(self, module: str, **options: Any) -> FourWays:
+        wanted = self.options(**options)
         results, persisted, webhooks = [], [], []
         for check in (True, False, True, False):
             mark = self.audit.mark()
@@ -50,6 +67,14 @@ class Empty:
             persisted.append(self.audit.persisted(mark))
             webhooks.append(self.webhooks())
         return FourWays(tuple(results), tuple(persisted), tuple(webhooks))
+
+    def fails(self, **options: Any) -> Told:
+        """A control plane that cannot come up: what is told of it."""
+        lines: list[str] = []
+        started = time.monotonic()
+        with pytest.raises(NotReady) as ended:
+            self.operations.run("control_plane", self.options(**options), progress=lines.append)
+        return Told(str(ended.value), lines, time.monotonic() - started)
 
     def webhooks(self) -> str:
         """resourceVersions: they move when anybody writes, even what was there before."""
@@ -79,7 +104,15 @@ def gateway(empty: Empty, control_plane: FourWays) -> FourWays:
     return empty.four_ways("gateway_deployment", name="ingress", namespace="istio-ingress", values=values("gateway"))
 
 
-@pytest.mark.parametrize("name", ["control_plane", "gateway"])
+@pytest.fixture(scope="module")
+def revision(empty: Empty, control_plane: FourWays) -> FourWays:
+    """A second control plane, replicated, beside the first."""
+    assert control_plane.results[1]["changed"]
+    more = {"high_availability": True, "sizing": "S50P200"}
+    return empty.four_ways("control_plane", revision="r1", values={"istiod": values("istiod")}, **more)
+
+
+@pytest.mark.parametrize("name", ["control_plane", "gateway", "revision"])
 def test_four_ways(name: str, request: pytest.FixtureRequest) -> None:
     done: FourWays = request.getfixturevalue(name)
     check, run, check_again, run_again = done.results
@@ -127,3 +160,45 @@ def test_drifted_control_plane_heals(empty: Empty, control_plane: FourWays) -> N
     assert [(row["name"], row["fields"]) for row in first["plan"]] == [("istiod", ["metadata.labels.istio"])]
     assert healed["plan"] == first["plan"]
     assert [result["changed"] for result in again] == [False, False]
+
+
+@pytest.fixture
+def broken(empty: Empty, control_plane: FourWays) -> Iterator[dict[str, Any]]:
+    """A revision that cannot come up; nothing of it is left."""
+    assert control_plane.results[1]["changed"]
+    yield {"revision": "broken", "components": ["istiod"]}
+    kinds = "deployments,mutatingwebhookconfigurations,validatingwebhookconfigurations"
+    empty.cluster.kubectl("delete", kinds, "-n", "istio-system", "-l", "istio.io/rev=broken")
+
+
+def test_an_image_that_cannot_be_pulled_is_told_with_the_kubelets_reason(empty: Empty, broken: dict[str, Any]) -> None:
+    told = empty.fails(**broken, image_hub="127.0.0.1:9/istio")
+    assert "Deployment istio-system/istiod-broken" in told.message
+    assert "container discovery: " in told.message
+    assert "127.0.0.1:9/istio/pilot:1.29.1" in told.message
+    assert any("ErrImagePull" in line or "ImagePullBackOff" in line for line in told.lines)
+    assert all(line != before for before, line in itertools.pairwise(told.lines)), "a line is a change"
+    assert told.seconds < 45
+
+
+def test_a_pod_without_a_node_is_told_with_the_schedulers_reason(empty: Empty, broken: dict[str, Any]) -> None:
+    elsewhere = {"istiod": {"nodeSelector": {"example.com/nowhere": "true"}}}
+    told = empty.fails(**broken, values=elsewhere, wait_timeout=8.0)
+    assert "is not ready after 8 s: 0 of 1 replicas available" in told.message
+    assert "has no node: 0/1 nodes are available" in told.message
+
+
+def test_agents_that_no_node_wants_are_ready(empty: Empty, gateway: FourWays, revision: FourWays) -> None:
+    """All four components of ambient mode; the bed has no image of ztunnel, so no node is selected."""
+    assert gateway.results[1]["changed"]
+    assert revision.results[1]["changed"]
+    nowhere = {"example.com/nowhere": "true"}
+    terms = [{"matchExpressions": [{"key": "example.com/nowhere", "operator": "Exists"}]}]
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+    istiod = {**values("istiod"), "global": {"variant": ""}}
+    own = {"istiod": istiod, "cni": {"affinity": affinity}, "ztunnel": {"nodeSelector": nowhere}}
+    four = ["base", "istiod", "cni", "ztunnel"]
+    done = empty.four_ways("control_plane", components=four, profile="ambient", values=own)
+    assert [result["changed"] for result in done.results] == [True, True, False, False]
+    assert (done.persisted[0], done.persisted[2], done.persisted[3]) == ([], [], [])
+    assert done.webhooks[1] == done.webhooks[2] == done.webhooks[3]

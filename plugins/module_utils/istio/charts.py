@@ -5,20 +5,20 @@
 """Istio's Helm charts: fetched from where the user says, checked, rendered.
 
 Rendering is `helm template`: it needs no cluster, and what it prints goes
-through our own engine. Values travel on standard input, never in arguments.
+through our own engine. It depends on nothing but the chart, the values, the
+version of Kubernetes and whether it is an upgrade, so it is done once for these.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import subprocess
+import json
+import re
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ from typing import Any
 from ..kube.client import Object
 from ..kube.errors import Failure
 from ..kube.resources import KUBERNETES
+from .chart_cache import ChartCache, default_folder
+from .helm import Helm, HelmError, HelmRefused
+from .values import Tree, known_values, refuse_wrong
 
 MISSING_LIBRARY: str | None = None
 try:
@@ -45,19 +48,17 @@ _LOCATIONS: Mapping[str, tuple[str, ...]] = {
     "gateway": ("gateway",),
 }
 CHARTS = tuple(_LOCATIONS)
-_HELM_SECONDS = 120
+OCI = "oci://"
+# Charts in Istio's source tree bear this version, until the release build replaces it.
+_UNRELEASED = "1.0.0"
+_RELEASE = re.compile(r"v?(\d+\.\d+\.\d+)")
+_FORMAT = 1  # of what is cached: another number forgets what an earlier version of this file has kept
 
 
 class ChartError(Failure):
     """A chart cannot be had, or is not what it should be."""
 
     code = "chart"
-
-
-class HelmError(Failure):
-    """The helm program is missing or refused."""
-
-    code = "helm"
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,13 @@ class Archive:
 
 @dataclass(frozen=True)
 class ChartSource:
-    """Where charts come from; exactly one of the three is given."""
+    """Where charts come from, exactly one of three, and where they are kept once they are rendered."""
 
     repository: str | None = None
     directory: str | None = None
     archives: tuple[Archive, ...] = ()
+    cache: Path | None = None
+    use_cache: bool = True
 
 
 @dataclass
@@ -84,29 +87,39 @@ class Charts:
 
     source: ChartSource
     version: str
-    helm: str
+    helm: Helm
     scratch: Path
+    cache: ChartCache
     _found: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know, although it works."""
+        problem = self.cache.problem
+        return [f"Charts are rendered anew every time, because the cache {problem}"] if problem else []
 
     def path(self, chart: str) -> Path:
         """The unpacked chart. Raises ChartError or HelmError."""
         if chart not in self._found:
-            self._found[chart] = _checked(self._fetched(chart), chart)
+            self._found[chart] = _checked(self._fetched(chart), chart, self.version)
         return self._found[chart]
 
     def _fetched(self, chart: str) -> Path:
         if self.source.directory:
             return _in_directory(Path(self.source.directory).expanduser(), chart)
         if self.source.archives:
-            return self._unpacked(chart)
+            return self._archived(chart)
         return self._pulled(chart)
 
-    def _unpacked(self, chart: str) -> Path:
+    def _archived(self, chart: str) -> Path:
         archive = next((archive for archive in self.source.archives if archive.chart == chart), None)
         if archive is None:
             raise ChartError(f"No archive of the chart '{chart}' is given", hint="Add it to 'charts.archives'")
         path = Path(archive.path).expanduser()
         _verify(path, archive.sha256)
+        return self._unpacked(chart, path)
+
+    def _unpacked(self, chart: str, path: Path) -> Path:
         target = self.scratch / chart
         target.mkdir()
         try:
@@ -117,79 +130,89 @@ class Charts:
         return _only_folder(target, path)
 
     def _pulled(self, chart: str) -> Path:
+        """What a repository has published under a version stays what it is, so it is pulled once."""
+        name = f"{_digest_of([self.source.repository, chart, self.version])}.tgz"
+        kept = self.cache.read(name)
+        path = self.scratch / f"{chart}.tgz"
+        if kept is None:
+            kept = self._pull(chart).read_bytes()
+            self.cache.write(name, kept)
+        path.write_bytes(kept)
+        return self._unpacked(chart, path)
+
+    def _pull(self, chart: str) -> Path:
         repository = str(self.source.repository)
-        target = self.scratch / chart
-        where = ["--repo", repository, "--version", self.version]
-        arguments = ["pull", chart, *where, "--untar", "--untardir", str(target)]
+        target = self.scratch / f"pulled-{chart}"
+        target.mkdir()
+        what = [f"{repository.rstrip('/')}/{chart}"] if repository.startswith(OCI) else [chart, "--repo", repository]
         try:
-            run_helm(self.helm, arguments, self.scratch)
-        except HelmError as error:
+            self.helm.run(["pull", *what, "--version", self.version, "--destination", str(target)])
+        except HelmRefused as error:
             raise ChartError(
                 f"The chart '{chart}' {self.version} cannot be had from {repository}",
                 subject=chart,
-                reason=error.reason or error.what,
-                hint="Check the version, the repository's address and the way to it; "
+                reason=error.reason,
+                hint="Check that this version exists, the repository's address and the way to it; "
                 "'charts.directory' and 'charts.archives' work offline",
             ) from None
-        return _only_folder(target, target)
+        return next(target.glob("*.tgz"))
 
     def render(
         self, chart: str, release: str, namespace: str, values: Mapping[str, Any], kubernetes: str, upgrade: bool
     ) -> list[Object]:
-        """The objects of a release of a chart, as `helm template` renders them."""
-        path = self.path(chart)
-        arguments = [
-            "template",
-            release,
-            str(path),
-            "--namespace",
-            namespace,
-            "--kube-version",
-            kubernetes,
-            "--values",
-            "-",
-        ]
-        text = run_helm(
-            self.helm, arguments + (["--is-upgrade"] if upgrade else []), self.scratch, yaml.safe_dump(dict(values))
-        )
+        """The objects of a release of a chart. Raises UnknownValue or WrongValue for values that it cannot mean."""
+        asked = [_FORMAT, _digest_of_folder(self.path(chart)), release, namespace, values, kubernetes, upgrade]
+        name = f"{_digest_of(asked)}.json"
+        kept = _parsed(self.cache.read(name))
+        if kept is not None:
+            return kept  # its values were judged when it was rendered
+        refuse_wrong(chart, self.path(chart), values, lambda: self._others(chart))
+        objects = self._rendered(chart, release, namespace, values, kubernetes, upgrade)
+        self.cache.write(name, json.dumps(objects).encode())
+        return objects
+
+    def _rendered(
+        self, chart: str, release: str, namespace: str, values: Mapping[str, Any], kubernetes: str, upgrade: bool
+    ) -> list[Object]:
+        where = ["--namespace", namespace, "--kube-version", kubernetes, "--values", "-"]
+        arguments = ["template", release, str(self.path(chart)), *where, *(["--is-upgrade"] if upgrade else [])]
+        text = self.helm.run(arguments, yaml.safe_dump(dict(values)))
         return [_placed(document, namespace) for document in yaml.load_all(text, Loader=_Loader) if document]
+
+    def _others(self, chart: str) -> Iterator[tuple[str, Tree]]:
+        """What the other charts know, as far as they are at hand."""
+        for other in CHARTS:
+            if other != chart:
+                with suppress(ChartError, HelmError):
+                    yield other, known_values(self.path(other))
 
 
 @contextmanager
 def charts_of(source: ChartSource, version: str, helm: str) -> Iterator[Charts]:
     """The charts, with a scratch folder that goes away afterwards."""
-    with tempfile.TemporaryDirectory(prefix="service_mesh.istio-") as scratch:
-        yield Charts(source, version, helm, Path(scratch))
+    with tempfile.TemporaryDirectory(prefix="service_mesh.istio-") as folder:
+        scratch, cache = Path(folder), source.cache or default_folder()
+        yield Charts(source, version, Helm(helm, scratch), scratch, ChartCache(cache if source.use_cache else None))
 
 
-def run_helm(helm: str, arguments: Sequence[str], scratch: Path, stdin: str = "") -> str:
-    """What helm prints. Its caches stay in the scratch folder; values go in by standard input."""
-    program = shutil.which(os.path.expanduser(helm))
-    if program is None:
-        raise HelmError(
-            f"The program '{helm}' is not found",
-            hint="Install helm 3.8 or newer on the controller, or set 'helm_binary' to its path",
-        )
-    homes = {f"HELM_{name}_HOME": str(scratch / f"helm-{name.lower()}") for name in ("CACHE", "CONFIG", "DATA")}
+def _digest_of(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _digest_of_folder(folder: Path) -> str:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return _digest_of(
+        [(str(path.relative_to(folder)), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
+    )
+
+
+def _parsed(kept: bytes | None) -> list[Object] | None:
+    """What the cache has kept; a file that is none of ours is as good as none."""
     try:
-        result = subprocess.run(
-            [program, *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=_HELM_SECONDS,
-            env={**os.environ, **homes},
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise HelmError(f"helm {arguments[0]} did not run", reason=str(error)) from error
-    if result.returncode:
-        raise HelmError(
-            f"helm {arguments[0]} failed",
-            reason=_last_lines(result.stderr),
-            hint="Correct the values, the version or the chart",
-        )
-    return result.stdout
+        found = json.loads(kept) if kept else None
+    except ValueError:
+        return None
+    return found if isinstance(found, list) else None
 
 
 def _in_directory(directory: Path, chart: str) -> Path:
@@ -209,10 +232,10 @@ def _in_directory(directory: Path, chart: str) -> Path:
     )
 
 
-def _checked(path: Path, chart: str) -> Path:
+def _checked(path: Path, chart: str, version: str) -> Path:
     try:
         metadata = yaml.safe_load((path / "Chart.yaml").read_text(encoding="utf-8"))
-        name = metadata["name"]
+        name, of = metadata["name"], str(metadata.get("appVersion") or _UNRELEASED)
     except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError) as error:
         raise ChartError(
             f"{path} is not a Helm chart", subject=str(path), reason="it has no valid Chart.yaml"
@@ -221,7 +244,20 @@ def _checked(path: Path, chart: str) -> Path:
         raise ChartError(
             f"{path} is not the chart '{chart}'", subject=str(path), reason=f"its Chart.yaml names it '{name}'"
         )
+    _refuse_another_version(path, of, version)
     return path
+
+
+def _refuse_another_version(path: Path, of: str, version: str) -> None:
+    """Charts of one version with images of another is nothing that anybody has tested."""
+    releases = [match[1] if (match := _RELEASE.match(text)) else text for text in (of, version)]
+    if of != _UNRELEASED and releases[0] != releases[1]:
+        raise ChartError(
+            f"{path.name} is not the chart of Istio {version}",
+            subject=str(path),
+            reason=f"its Chart.yaml says that it is of {of}",
+            hint="Set 'version' to that of the charts, or get the charts of the version that you mean",
+        )
 
 
 def _only_folder(target: Path, source: Path) -> Path:
@@ -257,8 +293,3 @@ def _placed(document: Object, namespace: str) -> Object:
     if resource is None or not resource.namespaced or "namespace" in document["metadata"]:
         return document
     return {**document, "metadata": {**document["metadata"], "namespace": namespace}}
-
-
-def _last_lines(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line and not line.startswith("WARNING")]
-    return " ".join(lines[-4:])

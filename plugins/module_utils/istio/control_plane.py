@@ -6,92 +6,109 @@
 
 The charts are rendered here and everything they render goes through one plan:
 nobody else's Istio is touched, and a second run finds nothing to do.
+
+All of it is written by one field manager. Revisions have no object in common but
+those of the shared components, and each of these is kept by one revision: the
+one with the newest version, among equals the one that was first. So the tasks
+of two revisions never undo each other, whatever order they run in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..kube.client import Client, Object
-from ..kube.resources import DEPLOYMENT
 from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired
 from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from . import facts, modes
-from .charts import Charts, ChartSource, charts_of
+from .charts import Charts, charts_of
+from .desired_control_plane import BASE, COMPONENTS, ISTIOD, ControlPlane, chart_values
+from .installed import Installed, Record, installed, recorded
 from .kinds import RANKS
-from .owners import refuse_foreign
 from .readiness import await_control_plane
-from .values import merged, refuse_unknown
+from .refusals import refuse_changes
+from .releases import version_of_tag
+from .revisions import named, shown
+from .values import merged
 
 MANAGER = f"{facts.MANAGER_PREFIX}control_plane"
-COMPONENTS = ("base", "istiod")
-
-
-@dataclass(frozen=True)
-class ControlPlane:
-    """A control plane as it shall be."""
-
-    version: str
-    charts: ChartSource
-    mode: str = modes.DEDICATED
-    namespace: str = facts.ROOT_NAMESPACE
-    profile: str | None = None
-    image_hub: str = "docker.io/istio"
-    mesh_id: str | None = None
-    cluster_name: str | None = None
-    network: str | None = None
-    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    helm: str = "helm"
-    wait_timeout: float = 300.0
 
 
 def run_control_plane(run: Run, wanted: ControlPlane) -> Outcome:
     """Bring the control plane to what is wanted, and wait until it works."""
     modes.require_allowed(modes.INSTALL, wanted.mode)
+    found = installed(run.client, wanted)
+    refuse_changes(run.client.name, found, wanted)
+    left = {name: record for name, record in found.shared.items() if _is_kept_by_another(found, record, wanted)}
     with charts_of(wanted.charts, wanted.version, wanted.helm) as charts:
-        for component in COMPONENTS:
-            refuse_unknown(component, charts.path(component), wanted.values.get(component) or {})
-        refuse_foreign(run.client)
-        objects = [_namespace(wanted), *_rendered(run.client, charts, wanted)]
-    owner = Owner(MANAGER, co_owned=facts.CO_OWNED, ranks=RANKS)
+        components = [name for name in COMPONENTS if name in wanted.components and name not in left]
+        objects = [_namespace(wanted), *_rendered(run.client, charts, found, wanted, components)]
+        warnings = charts.warnings
+    owner = Owner(MANAGER, co_owned=facts.CO_OWNED, ranks=RANKS, keyed_lists=facts.KEYED_LISTS)
     outcome = reconcile(run, owner, [Desired(content, source=_source(content)) for content in objects])
     if not run.check_mode:
-        await_control_plane(run.wait(wanted.wait_timeout), objects, wanted.namespace)
-    outcome.extra = {"version": wanted.version, "namespace": wanted.namespace}
+        await_control_plane(run.wait(wanted.wait_timeout), objects, wanted)
+    outcome.warnings += warnings
+    outcome.extra = _told(wanted, left)
     return outcome
 
 
-def chart_values(wanted: ControlPlane, component: str) -> dict[str, Any]:
-    """The values of one chart: what the options say, and over it what the user says."""
-    from_options: dict[str, Any] = {
-        "global": {
-            "istioNamespace": wanted.namespace,
-            "hub": wanted.image_hub,
-            "tag": wanted.version,
-            **({"meshID": wanted.mesh_id} if wanted.mesh_id else {}),
-            **({"network": wanted.network} if wanted.network else {}),
-            **({"multiCluster": {"clusterName": wanted.cluster_name}} if wanted.cluster_name else {}),
+def _is_kept_by_another(found: Installed, record: Record, wanted: ControlPlane) -> bool:
+    """Whether a component that revisions share is left as it is: it is newer, or another living revision's."""
+    there, ours = version_of_tag(record.version), version_of_tag(wanted.version)
+    if there and ours and there != ours:
+        return there.order > ours.order
+    keeper = "" if record.revision == shown("") else record.revision
+    return bool(record.revision) and keeper != wanted.revision and keeper in found.istiods
+
+
+def _told(wanted: ControlPlane, left: Mapping[str, Record]) -> dict[str, Any]:
+    ours = Record(wanted.version, wanted.inventory, shown(wanted.revision))
+    records = {name: left.get(name, ours) for name in COMPONENTS if name in wanted.components}
+    return {
+        "version": wanted.version,
+        "namespace": wanted.namespace,
+        "revision": shown(wanted.revision),
+        "components": {
+            name: {"version": record.version, "kept_by": record.revision} for name, record in records.items()
         },
-        **({"profile": wanted.profile} if wanted.profile else {}),
     }
-    return merged(from_options, wanted.values.get(component) or {})
 
 
-def _rendered(client: Client, charts: Charts, wanted: ControlPlane) -> list[Object]:
+def _rendered(
+    client: Client, charts: Charts, found: Installed, wanted: ControlPlane, components: list[str]
+) -> list[Object]:
     kubernetes = str(client.version()["gitVersion"])
-    installed = client.get(DEPLOYMENT, "istiod", wanted.namespace) is not None
     return [
         content
-        for component in COMPONENTS
-        for content in charts.render(
-            component, f"istio-{component}", wanted.namespace, chart_values(wanted, component), kubernetes, installed
+        for component in components
+        for content in recorded(
+            charts.render(
+                component,
+                _release(component, wanted),
+                wanted.namespace,
+                _values(wanted, component, found),
+                kubernetes,
+                found.has(component, wanted.revision),
+            ),
+            component,
+            wanted,
         )
     ]
+
+
+def _values(wanted: ControlPlane, component: str, found: Installed) -> dict[str, Any]:
+    """The chart's values; who judges configuration stays who it is, until somebody says otherwise."""
+    judge = {"defaultRevision": found.default_revision or shown(wanted.revision)} if component == BASE else {}
+    return merged(judge, chart_values(wanted, component))
+
+
+def _release(component: str, wanted: ControlPlane) -> str:
+    return named(f"istio-{component}", wanted.revision) if component == ISTIOD else f"istio-{component}"
 
 
 def _namespace(wanted: ControlPlane) -> Object:

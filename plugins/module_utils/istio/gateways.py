@@ -18,8 +18,8 @@ from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from . import facts, modes
 from .charts import ChartSource, charts_of
-from .readiness import await_deployments
-from .values import merged, refuse_unknown
+from .readiness import await_workloads
+from .values import merged
 
 MANAGER = f"{facts.MANAGER_PREFIX}gateway_deployment"
 CHART = "gateway"
@@ -45,14 +45,15 @@ def run_gateway_deployment(run: Run, wanted: GatewayDeployment) -> Outcome:
     """Bring the gateway to what is wanted, and wait until it is available."""
     modes.require_allowed(modes.DEPLOY_GATEWAY, wanted.mode)
     with charts_of(wanted.charts, wanted.version, wanted.helm) as charts:
-        refuse_unknown(CHART, charts.path(CHART), wanted.values)
         kubernetes = str(run.client.version()["gitVersion"])
         # The chart renders nothing that depends on whether it is an upgrade.
         rendered = charts.render(CHART, wanted.name, wanted.namespace, chart_values(wanted), kubernetes, False)
+        warnings = charts.warnings
     objects = [_namespace(wanted), *rendered]
     outcome = reconcile(run, Owner(MANAGER), [Desired(content, source=f"chart {CHART}") for content in objects])
     if not run.check_mode:
-        await_deployments(run.wait(wanted.wait_timeout), objects)
+        await_workloads(run.wait(wanted.wait_timeout), objects)
+    outcome.warnings += warnings
     outcome.extra = {"version": wanted.version, "namespace": wanted.namespace, "name": wanted.name}
     return outcome
 

@@ -10,7 +10,7 @@ Source: labels and annotations of Helm 3 and 4, of istioctl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..kube.client import Client, Object
@@ -81,9 +81,9 @@ def control_plane_objects(client: Client) -> Iterator[Object]:
     yield from client.list_objects(VALIDATING_WEBHOOKS, labels=REVISION_LABEL)
 
 
-def refuse_foreign(client: Client) -> None:
-    """Raise ForeignIstio when anything of a control plane in the cluster is not ours."""
-    for found in control_plane_objects(client):
+def refuse_foreign(client: Client, objects: Iterable[Object]) -> None:
+    """Raise ForeignIstio when anything of the control planes in a cluster is not ours."""
+    for found in objects:
         owner = owner_of(found)
         if owner.name != OURS:
             raise _foreign(client, found, owner)

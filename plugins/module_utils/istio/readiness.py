@@ -4,21 +4,43 @@
 
 """The readiness ladder of a control plane: not slept for, but proved rung by rung.
 
-istiod's replicas are available; the injector has its CA; the validator has
-its CA and fails closed; and an object that must be refused is refused.
+istiod's replicas are available; its Service has an endpoint; the injector has
+its CA; the validator has its CA and fails closed; and an object that must be
+refused is refused. The node agents are on every node that shall have them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..kube.client import Object, remaining
 from ..kube.errors import ApiError, DeniedByWebhook
-from ..kube.resources import DEPLOYMENT, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, Resource
-from ..kube.wait import NotReady, Verdict, Wait, deployment_available
+from ..kube.pods import Pods
+from ..kube.resources import (
+    DAEMON_SET,
+    DEPLOYMENT,
+    ENDPOINT_SLICE,
+    MUTATING_WEBHOOKS,
+    SERVICE,
+    VALIDATING_WEBHOOKS,
+    Resource,
+)
+from ..kube.wait import (
+    Events,
+    Judge,
+    NotReady,
+    Verdict,
+    Wait,
+    daemon_set_rolled_out,
+    deployment_available,
+    newest,
+)
 from ..reconcile.objects import Key
+from .desired_control_plane import ISTIOD, ControlPlane
+from .facts import REVISION_LABEL
 from .kinds import GATEWAY
+from .revisions import shown
 
 _PAUSE = 0.3
 # Every version of istiod refuses a Gateway with this annotation; its own readiness check
@@ -34,24 +56,57 @@ _REFUSED: Object = {
 }
 
 
-def await_control_plane(wait: Wait, objects: list[Object], namespace: str) -> None:
+def await_control_plane(wait: Wait, objects: list[Object], wanted: ControlPlane) -> None:
     """Climb the ladder. Raises NotReady with the rung that does not hold."""
-    await_deployments(wait, objects)
-    keys = [Key.of(content) for content in objects]
-    for key in keys:
-        if key.kind == MUTATING_WEBHOOKS.kind:
-            wait.until(MUTATING_WEBHOOKS, key.name, None, webhook_has_ca)
-        elif key.kind == VALIDATING_WEBHOOKS.kind:
-            wait.until(VALIDATING_WEBHOOKS, key.name, None, validator_fails_closed)
-    if any(key.kind == VALIDATING_WEBHOOKS.kind for key in keys):
-        _await_refusal(wait, GATEWAY.resource, namespace)
+    await_workloads(wait, [content for content in objects if content["kind"] == DEPLOYMENT.kind])
+    if ISTIOD in wanted.components:
+        _await_endpoint(wait, wanted.istiod, wanted.namespace)
+    judged = _webhooks_of(objects, shown(wanted.revision))
+    for key in judged:
+        resource, judge = _WEBHOOKS[key.kind]
+        wait.until(resource, key.name, None, judge)
+    if ISTIOD in wanted.components and any(key.kind == VALIDATING_WEBHOOKS.kind for key in judged):
+        _await_refusal(wait, GATEWAY.resource, wanted)
+    await_workloads(wait, [content for content in objects if content["kind"] == DAEMON_SET.kind])
 
 
-def await_deployments(wait: Wait, objects: Iterable[Object]) -> None:
-    """Wait for the Deployments among some objects."""
+def await_workloads(wait: Wait, objects: Iterable[Object]) -> None:
+    """Wait for the Deployments and DaemonSets among some objects."""
     for key in map(Key.of, objects):
-        if key.kind == DEPLOYMENT.kind:
-            wait.until(DEPLOYMENT, key.name, key.namespace, deployment_available)
+        if key.kind in _WORKLOADS:
+            resource, judge = _WORKLOADS[key.kind]
+            wait.until(resource, key.name, key.namespace, judge, Pods(wait.client))
+
+
+def _webhooks_of(objects: Iterable[Object], revision: str) -> list[Key]:
+    """Those that this revision's istiod fills in: the default validator may be another's."""
+    return [
+        Key.of(content)
+        for content in objects
+        if content["kind"] in _WEBHOOKS and (content["metadata"].get("labels") or {}).get(REVISION_LABEL) == revision
+    ]
+
+
+def _await_endpoint(wait: Wait, service: str, namespace: str) -> None:
+    """Until the Service leads somewhere: an available Pod is no endpoint yet."""
+    labels = f"kubernetes.io/service-name={service}"
+    slices: list[Object] = []
+
+    def judge(_service: Object | None) -> Verdict:
+        slices[:] = wait.client.list_objects(ENDPOINT_SLICE, namespace, labels=labels)
+        ready = any(has_ready_endpoint(found) for found in slices)
+        return Verdict(ready=ready, state="" if ready else "no endpoint is ready yet")
+
+    def next_change(_service: Object | None, verdict: Verdict) -> tuple[Verdict, Events]:
+        return verdict, Events(ENDPOINT_SLICE, namespace, labels=labels, since=newest(slices))
+
+    wait.until(SERVICE, service, namespace, judge, next_change)
+
+
+def has_ready_endpoint(found: Object) -> bool:
+    """Whether a slice leads somewhere; readiness that is not said is readiness (the API says so)."""
+    endpoints = found.get("endpoints") or []
+    return any((endpoint.get("conditions") or {}).get("ready") is not False for endpoint in endpoints)
 
 
 def webhook_has_ca(found: Object | None) -> Verdict:
@@ -76,9 +131,20 @@ def validator_fails_closed(found: Object | None) -> Verdict:
     )
 
 
-def _await_refusal(wait: Wait, resource: Resource, namespace: str) -> None:
-    """A dry run of an object that istiod must refuse, until it does."""
-    content = {**_REFUSED, "metadata": {**_REFUSED["metadata"], "namespace": namespace}}
+_WEBHOOKS: Mapping[str, tuple[Resource, Judge]] = {
+    MUTATING_WEBHOOKS.kind: (MUTATING_WEBHOOKS, webhook_has_ca),
+    VALIDATING_WEBHOOKS.kind: (VALIDATING_WEBHOOKS, validator_fails_closed),
+}
+_WORKLOADS: Mapping[str, tuple[Resource, Judge]] = {
+    DEPLOYMENT.kind: (DEPLOYMENT, deployment_available),
+    DAEMON_SET.kind: (DAEMON_SET, daemon_set_rolled_out),
+}
+
+
+def _await_refusal(wait: Wait, resource: Resource, wanted: ControlPlane) -> None:
+    """A dry run of an object that istiod must refuse, until it does; its label asks this revision's."""
+    namespace, labels = wanted.namespace, {REVISION_LABEL: shown(wanted.revision)}
+    content = {**_REFUSED, "metadata": {**_REFUSED["metadata"], "namespace": namespace, "labels": labels}}
     reason = "it accepted an object that it must refuse"
     while True:
         try:

@@ -224,11 +224,18 @@ class Client:
         return self._send("get", "/version", "the server's version")
 
     def watch(
-        self, resource: Resource, namespace: str | None, *, fields: str = "", since: str = "", seconds: float
+        self,
+        resource: Resource,
+        namespace: str | None,
+        *,
+        fields: str = "",
+        labels: str = "",
+        since: str = "",
+        seconds: float,
     ) -> Iterator[tuple[str, Object]]:
         """Events of a collection until the time is up or the server ends the stream."""
-        query = {"watch": "true", "fieldSelector": fields, "resourceVersion": since, "allowWatchBookmarks": "true"}
-        query["timeoutSeconds"] = str(max(1, int(seconds)))
+        query = {"watch": "true", "resourceVersion": since, "allowWatchBookmarks": "true"}
+        query |= {"fieldSelector": fields, "labelSelector": labels, "timeoutSeconds": str(max(1, int(seconds)))}
         self._count("watch")
         answer = exchange(
             self.connection, "GET", resource.path(namespace), resource.plural, query=query, timeout=seconds, stream=True

@@ -12,7 +12,7 @@ error of a wait carries the last state seen.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,21 @@ class Verdict:
     state: str = ""
 
 
+@dataclass(frozen=True)
+class Events:
+    """What to watch for the next change, and for how long at most."""
+
+    resource: Resource
+    namespace: str | None
+    fields: str = ""
+    labels: str = ""
+    since: str = ""
+    seconds: float = _WATCH_SECONDS
+
+
 Judge = Callable[["Object | None"], Verdict]
+# Looks behind an object that is not ready: what it says further, and where the next change will show, if elsewhere.
+Insight = Callable[["Object | None", Verdict], "tuple[Verdict, Events | None]"]
 Progress = Callable[[str], None]
 
 
@@ -56,11 +70,13 @@ class Wait:
     def within(cls, client: Client, seconds: float, progress: Progress) -> Wait:
         return cls(client, time.monotonic() + seconds, seconds, progress)
 
-    def until(self, resource: Resource, name: str, namespace: str | None, judge: Judge) -> Object | None:
+    def until(
+        self, resource: Resource, name: str, namespace: str | None, judge: Judge, insight: Insight | None = None
+    ) -> Object | None:
         """The object, once the judge calls it ready. Raises NotReady."""
         subject, last = described(resource, name, namespace), ""
         while True:
-            found, verdict = self._look(resource, name, namespace, judge)
+            found, verdict, events = self._look(resource, name, namespace, judge, insight)
             if verdict.state != last and not verdict.ready:
                 last = verdict.state
                 self.progress(f"{self.client.name}: {subject}: {last}")
@@ -68,31 +84,37 @@ class Wait:
                 return found
             if verdict.hopeless or not remaining(self.deadline):
                 raise self._not_ready(subject, verdict)
-            self._next_change(resource, name, namespace, found)
+            self._next_change(events or _own_events(resource, name, namespace, found))
 
     def _look(
-        self, resource: Resource, name: str, namespace: str | None, judge: Judge
-    ) -> tuple[Object | None, Verdict]:
+        self, resource: Resource, name: str, namespace: str | None, judge: Judge, insight: Insight | None
+    ) -> tuple[Object | None, Verdict, Events | None]:
         try:
             found = self.client.get(resource, name, namespace)
+            verdict = judge(found)
+            further = insight(found, verdict) if insight and not verdict.ready else (verdict, None)
         except (Unauthorized, Forbidden, UnknownKind):
             raise
         except ApiError as error:  # the API server may be away for a moment; the deadline decides
             self._pause()
-            return None, Verdict(state=error.reason)
-        return found, judge(found)
+            return None, Verdict(state=error.reason), None
+        return found, *further
 
-    def _next_change(self, resource: Resource, name: str, namespace: str | None, found: Object | None) -> None:
-        """Return at the object's next event, or when it is time to look again anyway."""
-        since = found["metadata"]["resourceVersion"] if found else ""
-        seconds = min(_WATCH_SECONDS, remaining(self.deadline))
+    def _next_change(self, events: Events) -> None:
+        """Return at the next event, or when it is time to look again anyway."""
+        seconds = min(events.seconds, remaining(self.deadline))
         if seconds <= 0:
             return
         try:
-            events = self.client.watch(
-                resource, namespace, fields=f"metadata.name={name}", since=since, seconds=seconds
+            seen = self.client.watch(
+                events.resource,
+                events.namespace,
+                fields=events.fields,
+                labels=events.labels,
+                since=events.since,
+                seconds=seconds,
             )
-            next((event for event in events if event[0] != "BOOKMARK"), None)
+            next((event for event in seen if event[0] != "BOOKMARK"), None)
         except (Unauthorized, Forbidden):
             raise
         except ApiError:
@@ -112,6 +134,19 @@ class Wait:
             hint="Look at the object and its Pods, then run the task again: it goes on from here. "
             "'wait_timeout' sets the time",
         )
+
+
+def _own_events(resource: Resource, name: str, namespace: str | None, found: Object | None) -> Events:
+    since = found["metadata"]["resourceVersion"] if found else ""
+    return Events(resource, namespace, fields=f"metadata.name={name}", since=since)
+
+
+def newest(found: Sequence[Object]) -> str:
+    """The version after which nothing of these objects has been seen; nothing when there are none.
+
+    resourceVersions of one server are numbers that grow (Kubernetes says so since 1.35, etcd has always done so).
+    """
+    return str(max(int(entry["metadata"]["resourceVersion"]) for entry in found)) if found else ""
 
 
 def condition(found: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

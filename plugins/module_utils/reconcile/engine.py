@@ -20,11 +20,11 @@ from typing import Literal
 
 from ..kube.client import Client, Object
 from ..kube.errors import Failure, Interrupted, ServerError, TimedOut, Unreachable
-from ..kube.resources import CRD
+from ..kube.resources import CONFIG_MAP, CRD
 from ..kube.wait import crd_established
 from .lock import Lock, locked
 from .objects import Desired, Key, secrets_of
-from .objectset import CONFIG_MAP, ObjectSet, OpenSet, open_set
+from .objectset import ObjectSet, OpenSet, open_set
 from .order import is_foundation, rank
 from .outcome import Outcome
 from .ownership import handed_over

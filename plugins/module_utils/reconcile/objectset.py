@@ -20,11 +20,10 @@ from typing import Any
 
 from ..kube.client import Client, Object
 from ..kube.errors import Failure, Forbidden, UnknownKind
-from ..kube.resources import KUBERNETES, Resource
+from ..kube.resources import CONFIG_MAP, Resource
 from .objects import Desired, Key
 from .plan import Plan
 
-CONFIG_MAP = KUBERNETES["v1", "ConfigMap"]
 PART_OF = "applyset.kubernetes.io/part-of"
 _ID = "applyset.kubernetes.io/id"
 _TOOLING = "applyset.kubernetes.io/tooling"

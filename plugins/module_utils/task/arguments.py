@@ -93,6 +93,8 @@ CHART_SOURCE = ArgumentSpec(
                 "repository": {"type": "str"},
                 "directory": {"type": "path"},
                 "archives": {"type": "list", "elements": "dict", "options": _ARCHIVE},
+                "cache": {"type": "path"},
+                "use_cache": {"type": "bool", "default": True},
             },
             "mutually_exclusive": [("repository", "directory", "archives")],
         },

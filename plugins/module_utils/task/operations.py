@@ -7,18 +7,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ..istio import releases
 from ..istio.charts import Archive, ChartSource
 from ..istio.config import Config, config_of_kind, config_of_many, run_config
 from ..istio.config_info import Query, query, run_query
-from ..istio.control_plane import COMPONENTS, ControlPlane, run_control_plane
+from ..istio.control_plane import run_control_plane
+from ..istio.desired_control_plane import (
+    COMPONENTS,
+    DEFAULT_COMPONENTS,
+    MERGE,
+    VALUES_MERGE,
+    ControlPlane,
+    judged,
+)
 from ..istio.gateways import GatewayDeployment, run_gateway_deployment
 from ..istio.injection import NamespaceInjection, namespace_injection, run_injection
 from ..istio.kind import Kind, module_options
 from ..istio.precheck_facts import ARRIVING, OPERATIONS, Target, read_facts
 from ..istio.prechecks import checked, known_codes, require
+from ..istio.revisions import checked_revision
+from ..istio.sizing import SIZES
 from ..istio.status import GATHER, mesh_status
 from ..istio.webhooks import DEFAULT_REVISION
 from ..reconcile.outcome import Outcome
@@ -92,27 +103,42 @@ CONFIG_INFO: Operation[Query] = Operation(
 
 def _chart_source(params: Params) -> ChartSource:
     charts: Mapping[str, Any] = params.get("charts") or {}
+    cache = {"cache": Path(charts["cache"])} if charts.get("cache") else {}
+    kept: dict[str, Any] = {**cache, "use_cache": charts.get("use_cache", True)}
     if charts.get("directory"):
-        return ChartSource(directory=charts["directory"])
+        return ChartSource(directory=charts["directory"], **kept)
     if charts.get("archives"):
-        return ChartSource(archives=tuple(Archive(**archive) for archive in charts["archives"]))
-    return ChartSource(repository=charts.get("repository") or releases.chart_repository(params["version"]))
+        return ChartSource(archives=tuple(Archive(**archive) for archive in charts["archives"]), **kept)
+    return ChartSource(repository=charts.get("repository") or releases.chart_repository(params["version"]), **kept)
 
 
 def _control_plane(params: Params) -> ControlPlane:
-    return ControlPlane(
-        version=releases.checked_version(params["version"]),
-        charts=_chart_source(params),
-        mode=params["mode"],
-        namespace=params["namespace"],
-        profile=params.get("profile"),
-        image_hub=params["image_hub"],
-        mesh_id=params.get("mesh_id"),
-        cluster_name=params.get("cluster_name"),
-        network=params.get("network"),
-        values=params.get("values") or {},
-        helm=params["helm_binary"],
-        wait_timeout=params["wait_timeout"],
+    return judged(
+        ControlPlane(
+            version=releases.checked_version(params["version"]),
+            charts=_chart_source(params),
+            mode=params["mode"],
+            namespace=params["namespace"],
+            revision=checked_revision(params.get("revision")),
+            components=tuple(params["components"]),
+            profile=params.get("profile"),
+            platform=params.get("platform"),
+            compatibility_version=params.get("compatibility_version"),
+            image_hub=params["image_hub"],
+            pull_secrets=tuple(params["pull_secrets"]),
+            mesh_id=params.get("mesh_id"),
+            cluster_name=params.get("cluster_name"),
+            network=params.get("network"),
+            inventory=params.get("inventory") or params.get("mesh_id") or "",
+            take_over_from=params.get("take_over_from") or "",
+            mesh_config=params.get("mesh_config") or {},
+            high_availability=params["high_availability"],
+            sizing=params.get("sizing"),
+            values=params.get("values") or {},
+            values_merge=params["values_merge"],
+            helm=params["helm_binary"],
+            wait_timeout=params["wait_timeout"],
+        )
     )
 
 
@@ -122,12 +148,29 @@ CONTROL_PLANE: Operation[ControlPlane] = Operation(
         {
             "state": {"type": "str", "choices": ["present"], "default": "present"},
             "namespace": {"type": "str", "default": "istio-system"},
+            "revision": {"type": "str"},
+            "components": {
+                "type": "list",
+                "elements": "str",
+                "choices": list(COMPONENTS),
+                "default": list(DEFAULT_COMPONENTS),
+            },
             "profile": {"type": "str"},
+            "platform": {"type": "str"},
+            "compatibility_version": {"type": "str"},
             "image_hub": {"type": "str", "default": "docker.io/istio"},
+            # The names of Secrets, which are no secrets.
+            "pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "mesh_id": {"type": "str"},
             "cluster_name": {"type": "str"},
             "network": {"type": "str"},
+            "inventory": {"type": "str"},
+            "take_over_from": {"type": "str"},
+            "mesh_config": {"type": "dict"},
+            "high_availability": {"type": "bool", "default": False},
+            "sizing": {"type": "str", "choices": list(SIZES)},
             "values": {"type": "dict", "options": {component: {"type": "dict"} for component in COMPONENTS}},
+            "values_merge": {"type": "str", "choices": list(VALUES_MERGE), "default": MERGE},
         }
     )
     + CHART_SOURCE

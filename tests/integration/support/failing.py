@@ -63,6 +63,13 @@ class World:
         defaults = {"version": ISTIO, "namespace": self.namespace, "helm_binary": str(self.cluster.bin / "helm")}
         return {**self.kubeconfig, **defaults, "charts": {"directory": str(self.charts)}, **more}
 
+    def old_helm(self) -> str:
+        """A program that says of itself what helm 3.7.2 says."""
+        program = self.folder / "helm-3.7.2"
+        program.write_text("#!/bin/sh\necho v3.7.2+g663a896\n", encoding="utf-8")
+        program.chmod(0o755)
+        return str(program)
+
     def folder_of(self, *names: str) -> str:
         """A folder with empty folders in it."""
         root = self.folder / "-".join(("charts", *names))

@@ -181,20 +181,10 @@ def chart_rows(world: World) -> list[Row]:
             "forbidden_by_mode",
             ("mode 'external' does not allow to deploy a gateway",),
         ),
+        row("no_revision", "invalid_revision", "'1.29.1' cannot be the name", "like 1-29-1", revision="1.29.1"),
+        row("old_helm", "helm", "is too old or is not helm", "v3.7.2", helm_binary=world.old_helm()),
         row("latest", "unknown_version", "'latest' is not a version of Istio", "like 1.29.1", version="latest"),
         row("no_helm", "helm", "The program '/no/helm' is not found", "helm_binary", helm_binary="/no/helm"),
-        row(
-            "misspelt_value",
-            "unknown_value",
-            "knows no value 'meshConfg' (did you mean 'meshConfig'?)",
-            values={"istiod": {"meshConfg": {}}},
-        ),
-        row(
-            "misspelt_deep_value",
-            "unknown_value",
-            "'global.proxy.privilegd' (did you mean 'privileged'?)",
-            values={"istiod": {"global": {"proxy": {"privilegd": True}}}},
-        ),
         row("no_chart", "chart", "has no chart 'base'", charts={"directory": world.folder_of("other")}),
         row("not_a_chart", "chart", "is not a Helm chart", "Chart.yaml", charts={"directory": world.folder_of("base")}),
         row("wrong_archive", "chart", "not the one that was meant", "0" * 64, charts={"archives": [given]}),
@@ -208,4 +198,55 @@ def chart_rows(world: World) -> list[Row]:
     ]
 
 
-TABLES = (naming_rows, trust_rows, object_rows, input_rows, chart_rows)
+def value_rows(world: World) -> list[Row]:
+    """Values that the charts would pass over in silence, or stumble over."""
+
+    def row(id: str, code: str, *told: str, **more: Any) -> Row:
+        return Row(id, "control_plane", world.control_plane(**more), code, told)
+
+    return [
+        row(
+            "misspelt_value",
+            "unknown_value",
+            "knows no value 'meshConfg' (did you mean 'meshConfig'?)",
+            values={"istiod": {"meshConfg": {}}},
+        ),
+        row(
+            "misspelt_deep_value",
+            "unknown_value",
+            "'global.proxy.privilegd' (did you mean 'privileged'?)",
+            values={"istiod": {"global": {"proxy": {"privilegd": True}}}},
+        ),
+        row(
+            "value_of_another_chart",
+            "unknown_value",
+            "The chart 'istiod' knows no value 'cniBinDir'",
+            "It is a value of the chart 'cni': move it there",
+            values={"istiod": {"cniBinDir": "/opt/cni/bin"}},
+        ),
+        row(
+            "value_of_the_wrong_type",
+            "wrong_value",
+            "The value 'autoscaleMin' of the chart 'istiod' has the wrong type",
+            "it is a text, and a number belongs here",
+            values={"istiod": {"autoscaleMin": "two"}},
+        ),
+        row(
+            "the_charts_own_values",
+            "wrong_value",
+            "'_internal_defaults_do_not_set' of the chart 'cni' may not be set",
+            "one level higher",
+            components=["base", "istiod", "cni"],
+            values={"cni": {"_internal_defaults_do_not_set": {}}},
+        ),
+        row("no_profile", "wrong_value", "has no profile 'ambiant' (did you mean 'ambient'?)", profile="ambiant"),
+        row(
+            "no_component",
+            "conflicting_options",
+            "values for the component 'ztunnel', which is not to be installed",
+            values={"ztunnel": {}},
+        ),
+    ]
+
+
+TABLES = (naming_rows, trust_rows, object_rows, input_rows, chart_rows, value_rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +24,16 @@ class Operations:
 
     connection: Mapping[str, Any]
 
-    def run(self, name: str, options: Mapping[str, Any], *, check: bool = False) -> dict[str, Any]:
+    def run(
+        self,
+        name: str,
+        options: Mapping[str, Any],
+        *,
+        check: bool = False,
+        progress: Callable[[str], None] = _unwatched,
+    ) -> dict[str, Any]:
         """The result of a task. Raises Failure."""
         operation = importlib.import_module(f"{_MODULES}.{name}").OPERATION
         params = validated(operation, {**self.connection, **options})
-        surroundings = Surroundings(check_mode=check, diff_mode=True, progress=_unwatched, planned=Planned())
+        surroundings = Surroundings(check_mode=check, diff_mode=True, progress=progress, planned=Planned())
         return perform(operation, params, surroundings)

@@ -1,15 +1,21 @@
-"""Real sockets that stand where an API server is expected: one with a bad certificate, one that is slow to pass on."""
+"""Real sockets that stand where an API server is expected: one with a bad certificate, one that is slow to pass on.
+
+And a server of files, which is all that a Helm repository is.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
+import http.server
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -77,6 +83,21 @@ def slow_proxy(target: str, seconds: float) -> Iterator[int]:
 
     with _listening(forward) as own:
         yield own
+
+
+@contextlib.contextmanager
+def file_server(folder: Path) -> Iterator[str]:
+    """The URL of a server of static files, which is what a Helm repository is."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nobody reads along."""
 
 
 def _pass_on(source: socket.socket, target: socket.socket, seconds: float) -> None:

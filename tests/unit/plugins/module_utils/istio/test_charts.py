@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,19 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.charts im
     Archive,
     ChartError,
     ChartSource,
-    HelmError,
     charts_of,
-    run_helm,
 )
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
 
 
 def make_chart(folder: Path, name: str) -> Path:
     folder.mkdir(parents=True)
     (folder / "Chart.yaml").write_text(f"name: {name}\nversion: 1.29.1\n")
+    (folder / "values.yaml").write_text("{}")
     return folder
 
 
@@ -96,6 +101,21 @@ def test_a_chart_of_another_name(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("stated", "taken"),
+    [("1.29.1", True), ("1.29.1-distro.2", True), ("v1.29.1", True), ("1.0.0", True), ("1.28.3", False), ("2", False)],
+)
+def test_a_chart_of_another_version_is_refused(tmp_path: Path, stated: str, taken: bool) -> None:
+    folder = make_chart(tmp_path / "istiod", "istiod")
+    (folder / "Chart.yaml").write_text(f"name: istiod\nversion: 1.0.0\nappVersion: '{stated}'\n")
+    source = ChartSource(directory=str(tmp_path))
+    if taken:
+        assert found(source) == folder
+    else:
+        message = refused(source)
+        assert f"istiod is not the chart of Istio 1.29.1: its Chart.yaml says that it is of {stated}" in message
+
+
 @pytest.mark.parametrize("change", [str.lower, str.upper])
 def test_an_archive_with_the_right_checksum_is_unpacked(tmp_path: Path, change: type[str]) -> None:
     path = tmp_path / "istiod.tgz"
@@ -160,27 +180,9 @@ def test_an_archive_cannot_write_outside_its_place(tmp_path: Path) -> None:
 def helm(tmp_path: Path, script: str) -> str:
     """A program in the place of helm: what is tested is how any program's end is told."""
     program = tmp_path / "helm"
-    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.write_text(f"#!/bin/sh\nif [ $1 = version ]; then echo v3.22.0; exit; fi\n{script}\n")
     program.chmod(0o755)
     return str(program)
-
-
-def test_a_missing_helm_is_said_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(HelmError, match=r"The program 'helm' is not found\. Install helm 3\.8 or newer"):
-        run_helm("helm", ["version"], tmp_path)
-
-
-def test_what_helm_says_last_is_the_reason(tmp_path: Path) -> None:
-    program = helm(tmp_path, "echo 'WARNING: noise' >&2; echo 'Error: no such value' >&2; exit 1")
-    with pytest.raises(HelmError, match=r"^helm template failed: Error: no such value\. Correct the values"):
-        run_helm(program, ["template"], tmp_path)
-
-
-def test_values_go_in_by_standard_input_and_caches_stay_in_the_scratch_folder(tmp_path: Path) -> None:
-    program = helm(tmp_path, 'cat; echo; echo "$@"; echo "$HELM_CACHE_HOME"')
-    answer = run_helm(program, ["template", "a"], tmp_path, "secret: value")
-    assert answer.splitlines() == ["secret: value", "template a", str(tmp_path / "helm-cache")]
 
 
 def test_a_repository_that_cannot_be_had_is_named(tmp_path: Path) -> None:
@@ -210,3 +212,74 @@ def test_what_a_chart_renders_is_in_the_releases_namespace_unless_it_says_anothe
     with charts_of(source, "1.29.1", program) as charts:
         (rendered,) = charts.render("base", "base", "istio-system", {}, "v1.34.4", upgrade=False)
     assert rendered["metadata"].get("namespace") == namespace
+
+
+RENDER = "base", "base", "istio-system"
+
+
+@pytest.fixture
+def counting(tmp_path: Path) -> str:
+    """A program that renders an object named by how often it was asked."""
+    count = tmp_path / "count"
+    count.write_text("")
+    script = f'echo "$@" >> {count}; echo "apiVersion: v1"; echo "kind: Namespace"'
+    return helm(tmp_path, f"{script}; echo \"metadata: {{name: n$(wc -l < {count} | tr -d ' ')}}\"")
+
+
+def rendered(program: str, source: ChartSource, kubernetes: str = "v1.34.4", **values: int) -> str:
+    with charts_of(source, "1.29.1", program) as charts:
+        (only,) = charts.render(*RENDER, values, kubernetes, upgrade=False)
+    return str(only["metadata"]["name"])
+
+
+def test_a_chart_is_rendered_once_for_what_its_rendering_depends_on(tmp_path: Path, counting: str) -> None:
+    folder = make_chart(tmp_path / "charts" / "base", "base")
+    (folder / "values.yaml").write_text("a: 1\n")
+    source = ChartSource(directory=str(folder.parent))
+    assert [rendered(counting, source), rendered(counting, source)] == ["n1", "n1"]
+    assert [rendered(counting, source, a=2), rendered(counting, source, a=2)] == ["n2", "n2"]
+    assert [rendered(counting, source, "v1.35.0"), rendered(counting, source)] == ["n3", "n1"]
+    (folder / "templates").mkdir()
+    (folder / "templates" / "new.yaml").write_text("{}")
+    assert rendered(counting, source) == "n4"
+    assert rendered(counting, replace(source, use_cache=False)) == "n5"
+    assert rendered(counting, replace(source, cache=tmp_path / "elsewhere")) == "n6"
+
+
+def test_what_is_kept_and_damaged_is_rendered_anew(tmp_path: Path, counting: str) -> None:
+    folder = make_chart(tmp_path / "charts" / "base", "base")
+    source = ChartSource(directory=str(folder.parent), cache=tmp_path / "cache")
+    assert rendered(counting, source) == "n1"
+    (kept,) = (tmp_path / "cache").iterdir()
+    for content in (b"", b"{", b"{}", b"\xff"):
+        kept.write_bytes(content)
+        assert rendered(counting, source) != "n1"
+
+
+def test_a_cache_that_is_open_to_others_is_not_used_and_said(tmp_path: Path, counting: str) -> None:
+    folder = make_chart(tmp_path / "charts" / "base", "base")
+    (tmp_path / "open").mkdir(mode=0o755)
+    source = ChartSource(directory=str(folder.parent), cache=tmp_path / "open")
+    assert [rendered(counting, source), rendered(counting, source)] == ["n1", "n2"]
+    with charts_of(source, "1.29.1", counting) as charts:
+        (warning,) = charts.warnings
+    assert warning.endswith(f"chmod 700 {tmp_path / 'open'}")
+    assert list((tmp_path / "open").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("repository", "asked"),
+    [
+        ("https://charts.example.com", "pull base --repo https://charts.example.com --version 1.29.1 --destination"),
+        ("oci://registry.example.com/charts/", "pull oci://registry.example.com/charts/base --version 1.29.1"),
+    ],
+)
+def test_a_published_chart_is_pulled_once(tmp_path: Path, repository: str, asked: str) -> None:
+    packed(make_chart(tmp_path / "published" / "base", "base"), tmp_path / "base-1.29.1.tgz")
+    log = tmp_path / "log"
+    program = helm(tmp_path, f'echo "$@" >> {log}; for last; do :; done; cp {tmp_path}/base-1.29.1.tgz "$last"')
+    for _again in range(2):
+        with charts_of(ChartSource(repository=repository), "1.29.1", program) as charts:
+            assert (charts.path("base") / "Chart.yaml").is_file()
+    (line,) = log.read_text().splitlines()
+    assert line.startswith(asked)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.charts import Archive, ChartSource
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.control_plane import chart_values
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import DESTINATION_RULE
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.releases import UnknownVersion
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Interrupted
@@ -52,31 +51,6 @@ def test_a_half_version_is_refused_before_a_cluster_is_asked(operation: Any) -> 
     named = {"name": "ingress", "namespace": "web"} if operation is GATEWAY_DEPLOYMENT else {}
     with pytest.raises(UnknownVersion):
         operation.prepare(validated(operation, {"version": "1.29", **named}))
-
-
-def test_options_become_values_and_values_win() -> None:
-    arguments = {
-        "version": "1.29.1",
-        "profile": "ambient",
-        "mesh_id": "shop",
-        "network": "net1",
-        "cluster_name": "east",
-        "values": {"istiod": {"global": {"hub": "mirror.example.com"}, "env": {"A": "b"}}},
-    }
-    wanted = CONTROL_PLANE.prepare(validated(CONTROL_PLANE, arguments))
-    common = {
-        "istioNamespace": "istio-system",
-        "tag": "1.29.1",
-        "meshID": "shop",
-        "network": "net1",
-        "multiCluster": {"clusterName": "east"},
-    }
-    assert chart_values(wanted, "base") == {"global": {**common, "hub": "docker.io/istio"}, "profile": "ambient"}
-    assert chart_values(wanted, "istiod") == {
-        "global": {**common, "hub": "mirror.example.com"},
-        "profile": "ambient",
-        "env": {"A": "b"},
-    }
 
 
 def test_an_option_that_the_connection_has_too_goes_its_own_way() -> None:

@@ -1,0 +1,215 @@
+"""Control planes on a real API server: planned, written, and found unchanged, in every version and shape.
+
+There are no nodes, so istiod never starts and the wait for it ends without it. What is written before is the whole of
+it, and the second run has to find nothing to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
+from integration.conftest import charts_of, install_crds
+from integration.support.bed import ISTIO, Cluster
+from integration.support.operations import Operations
+from integration.support.servers import file_server
+
+VERSIONS = ("1.28.3", "1.29.1", "1.31.0")
+SHAPES: Mapping[str, dict[str, Any]] = {
+    "default": {},
+    "revisioned": {"revision": "r1"},
+    "replicated": {"high_availability": True, "sizing": "S500P2000"},
+    "cni": {"components": ["base", "istiod", "cni"]},
+    "ambient": {"components": ["base", "istiod", "cni", "ztunnel"], "profile": "ambient", "platform": "k3s"},
+}
+IDENTITY: Mapping[str, Any] = {"mesh_id": "shop", "network": "net1", "cluster_name": "east", "pull_secrets": ["mirror"]}
+CLUSTER_WIDE = "clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingwebhookconfigurations"
+PART_OF_ISTIO = "app.kubernetes.io/part-of=istio"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def empty(cluster: Cluster) -> Iterator[None]:
+    """No CRD of Istio is installed; they come back for the other tests."""
+    youngest = charts_of(VERSIONS[-1]) / "base" / "files" / "crd-all.gen.yaml"
+    cluster.kubectl("delete", "--ignore-not-found", "-f", str(youngest))
+    yield
+    cluster.kubectl("delete", "--ignore-not-found", "-f", str(youngest))
+    install_crds(cluster, charts_of(ISTIO) / "base" / "files" / "crd-all.gen.yaml")
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Control planes in a root namespace of the test's own."""
+
+    cluster: Cluster
+    operations: Operations
+    namespace: str
+    changes: Callable[[], list[str]]
+
+    def options(self, more: Mapping[str, Any]) -> dict[str, Any]:
+        version = more.get("version", ISTIO)
+        charts = {} if "charts" in more else {"charts": {"directory": str(charts_of(version))}}
+        source = {"helm_binary": str(self.cluster.bin / "helm"), **charts}
+        return {"version": version, "namespace": self.namespace, **source, "wait_timeout": 0.0, **more}
+
+    def plan(self, **more: Any) -> dict[str, Any]:
+        """What check mode says."""
+        return self.operations.run("control_plane", self.options(more), check=True)
+
+    def install(self, **more: Any) -> list[str]:
+        """Write it, as far as that goes without nodes. What was persisted."""
+        self.changes()
+        with pytest.raises(NotReady, match="istiod"):
+            self.operations.run("control_plane", self.options(more))
+        return self.changes()
+
+    def refused(self, **more: Any) -> Failure:
+        """The failure, the same in check mode and in a run, before which nothing is written."""
+        self.changes()
+        failures = []
+        for check in (True, False):
+            with pytest.raises(Failure) as refused:
+                self.operations.run("control_plane", self.options(more), check=check)
+            failures.append(refused.value)
+        assert str(failures[0]) == str(failures[1])
+        assert self.changes() == []
+        return failures[0]
+
+
+@pytest.fixture
+def planes(
+    cluster: Cluster, operations: Operations, new_namespace: str, changes: Callable[[], list[str]]
+) -> Iterator[Planes]:
+    yield Planes(cluster, operations, new_namespace, changes)
+    cluster.kubectl("delete", CLUSTER_WIDE, "-l", PART_OF_ISTIO)
+    cluster.kubectl("delete", "namespace", new_namespace, "--ignore-not-found", "--wait=false")
+    cluster.kubectl("delete", "deployments", "-n", new_namespace, "-l", "app=istiod")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_second_run_persists_nothing(version: str, shape: str, planes: Planes) -> None:
+    options = {"version": version, **SHAPES[shape], **IDENTITY}
+    planned = planes.plan(**options)
+    assert planned["changed"]
+    assert len(planes.install(**options)) == len(planned["plan"])
+    again = planes.plan(**options)
+    assert (again["changed"], again["plan"]) == (False, [])
+    assert planes.install(**options) == []
+
+
+def test_every_image_comes_from_the_hub(planes: Planes) -> None:
+    """Pull secrets, too, and the names of mesh and network, wherever a chart wants them."""
+    everything: dict[str, Any] = {
+        "components": ["base", "istiod", "cni", "ztunnel"],
+        "image_hub": "mirror.example.com/istio",
+    }
+    planned = planes.plan(**everything, **IDENTITY)
+    objects = [yaml.safe_load(entry["after"]) for entry in planned["diff"]]
+    pods = [found["spec"]["template"]["spec"] for found in objects if found["kind"] in ("Deployment", "DaemonSet")]
+    images = [container["image"] for pod in pods for container in [*pod["containers"], *pod.get("initContainers", [])]]
+    assert len(pods) == 3
+    assert {image.rpartition("/")[0] for image in images} == {"mirror.example.com/istio"}
+    accounts = [found for found in objects if found["kind"] == "ServiceAccount"]
+    assert len(accounts) == 4
+    assert [account["imagePullSecrets"] for account in accounts] == [[{"name": "mirror"}]] * 4
+    (injector,) = (found for found in objects if found["metadata"]["name"] == "istio-sidecar-injector")
+    assert json.loads(injector["data"]["values"])["global"]["hub"] == "mirror.example.com/istio"
+    (ztunnel,) = (pod for pod in pods if pod["containers"][0]["image"].endswith("/ztunnel:" + ISTIO))
+    told = {entry["name"]: entry.get("value") for entry in ztunnel["containers"][0]["env"]}
+    assert (told["NETWORK"], told["ISTIO_META_CLUSTER_ID"]) == ("net1", "east")
+
+
+def test_two_revisions_do_not_undo_each_other(planes: Planes, cluster: Cluster) -> None:
+    """What they share stays with the newest version; configuration stays judged by the first."""
+    old: dict[str, Any] = {"version": "1.29.1", **IDENTITY}
+    new: dict[str, Any] = {"version": "1.31.0", "revision": "r1", **IDENTITY}
+    planes.install(**old)
+    planes.install(**new)
+    for revision in (old, new, old):
+        assert planes.install(**revision) == []
+    for revision in (old, new):
+        assert planes.plan(**revision)["components"]["base"] == {"version": "1.31.0", "kept_by": "r1"}
+    validator = cluster.get("validatingwebhookconfiguration", "istiod-default-validator")
+    assert validator["metadata"]["labels"]["istio.io/rev"] == "default"
+    assert cluster.names("deployments", planes.namespace) == {"istiod", "istiod-r1"}
+
+
+def test_what_was_installed_without_records_is_ours_and_gets_them(planes: Planes, cluster: Cluster) -> None:
+    """An earlier version of this collection wrote none."""
+    planes.install(**IDENTITY)
+    for kind, name in (("configmap", "values"), ("serviceaccount", "istio-reader-service-account")):
+        found = cluster.get(kind, name, planes.namespace)
+        ours = [key for key in found["metadata"]["annotations"] if key.startswith("service-mesh-istio/")]
+        gone = {"metadata": {"annotations": dict.fromkeys(ours)}}
+        cluster.patch(kind, name, planes.namespace, gone)
+    planned = planes.plan(**IDENTITY)["plan"]
+    assert sorted(row["name"] for row in planned) == ["istio-reader-service-account", "values"]
+    assert len(planes.install(**IDENTITY)) == 2
+    assert planes.plan(**IDENTITY)["changed"] is False
+
+
+def test_what_cannot_be_done_in_place_is_refused(planes: Planes) -> None:
+    planes.install(**IDENTITY)
+    for code, told, options in (
+        ("identity_change", "The network of the control plane", {**IDENTITY, "network": "net2"}),
+        ("identity_change", "The trust domain", {**IDENTITY, "mesh_config": {"trustDomain": "example.com"}}),
+        ("identity_change", "The root namespace", {**IDENTITY, "namespace": "elsewhere"}),
+        ("kept_elsewhere", "The inventory 'shop' keeps", {**IDENTITY, "inventory": "store"}),
+        ("upgrade_path", "1.29.1 -> 1.30.7 -> 1.31.0", {**IDENTITY, "version": "1.31.0"}),
+        ("upgrade_path", "with a 'revision' of its own", {**IDENTITY, "version": "1.28.3"}),
+    ):
+        refused = planes.refused(**options)
+        assert (refused.as_dict()["code"], told in str(refused)) == (code, True), str(refused)
+    taken = planes.install(**{**IDENTITY, "inventory": "store", "take_over_from": "shop"})
+    assert sorted(line.split()[1] for line in taken) == ["configmaps", "serviceaccounts"]
+
+
+def test_rendering_is_done_once(planes: Planes, tmp_path: Path) -> None:
+    """Without helm the second run works, and nobody else can read what is kept."""
+    cache: dict[str, Any] = {"directory": str(charts_of(ISTIO)), "cache": str(tmp_path / "cache")}
+    first = planes.plan(charts=cache)
+    again = planes.plan(charts=cache, helm_binary="/no/helm")
+    assert again["plan"] == first["plan"]
+    assert "/no/helm" in str(planes.refused(charts={**cache, "use_cache": False}, helm_binary="/no/helm"))
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "cache", *(tmp_path / "cache").iterdir())] == [
+        0o700,
+        0o600,
+        0o600,
+    ]
+
+
+def created(planned: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is not there yet; the CRDs may be, from another test and with the labels of another packing."""
+    return [(row["kind"], row["name"]) for row in planned["plan"] if row["action"] == "create"]
+
+
+def test_charts_come_from_a_repository_once(planes: Planes, tmp_path: Path) -> None:
+    """And a version that it does not have is said."""
+    by_directory = created(planes.plan())
+    cache = {"cache": str(tmp_path / "cache")}
+    with file_server(charts_of(ISTIO) / "archives") as repository:
+        source = {"repository": repository, **cache}
+        assert created(planes.plan(charts=source)) == by_directory
+        refused = planes.refused(charts=source, version="1.29.99")
+    assert f"The chart 'base' 1.29.99 cannot be had from {repository}" in str(refused)
+    assert "Check that this version exists" in str(refused)
+    assert created(planes.plan(charts=source)) == by_directory
+
+
+def test_charts_come_from_archives_with_the_right_checksum(planes: Planes) -> None:
+    files = {chart: charts_of(ISTIO) / "archives" / f"{chart}-{ISTIO}.tgz" for chart in ("base", "istiod")}
+    archives = [
+        {"chart": chart, "path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        for chart, path in files.items()
+    ]
+    assert created(planes.plan(charts={"archives": archives})) == created(planes.plan())
+    assert "it is of 1.29.1" in str(planes.refused(charts={"archives": archives}, version="1.28.3"))
