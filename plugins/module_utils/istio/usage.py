@@ -73,10 +73,18 @@ class Use:
     object: str
     how: str
 
+    def __str__(self) -> str:
+        return f"{self.kind} {'/'.join(part for part in (self.namespace, self.object) if part)}"
+
 
 def users_of(snapshot: Snapshot, revision: str) -> list[Use]:
     """All that uses one revision."""
     return uses(snapshot).get(revision, [])
+
+
+def users_by_name(snapshot: Snapshot, name: str) -> list[Use]:
+    """All that refers to a tag, or to a revision by its own name."""
+    return [use for use in dict.fromkeys(_references(snapshot)) if use.name == name]
 
 
 def uses(snapshot: Snapshot) -> dict[str, list[Use]]:

@@ -25,7 +25,7 @@ from ..kube.wait import crd_established
 from .lock import Lock, locked
 from .objects import Desired, Key, secrets_of
 from .objectset import ObjectSet, OpenSet, open_set
-from .order import is_foundation, rank
+from .order import is_foundation
 from .outcome import Outcome
 from .ownership import handed_over
 from .parallel import each
@@ -220,7 +220,7 @@ def _version(found: Object | None) -> str:
 
 def _waves(actions: Sequence[Action], owner: Owner) -> Iterator[list[Action]]:
     """Actions that may be written side by side: the plan is in order already."""
-    for _rank, wave in groupby(actions, key=lambda action: (action.verb == "delete", rank(action.key, owner.ranks))):
+    for _turn, wave in groupby(actions, key=lambda action: owner.turn(action.key, action.verb)):
         yield list(wave)
 
 
@@ -234,7 +234,7 @@ def _write(run: Run, owner: Owner, action: Action) -> Object | None:
     desired = action.desired or Desired({})
     _drop_labels(client, owner, action, desired)
     _hand_over(client, owner, action)
-    return client.apply(action.resource, desired.content, owner.manager, dry_run=False, force=action.force)
+    return client.apply(action.resource, desired.content, owner.manager_of(desired), dry_run=False, force=action.force)
 
 
 def _drop_labels(client: Client, owner: Owner, action: Action, desired: Desired) -> None:
@@ -243,7 +243,7 @@ def _drop_labels(client: Client, owner: Owner, action: Action, desired: Desired)
     if dropped:
         patch = {"metadata": {"labels": dict.fromkeys(dropped)}}
         namespace = action.key.namespace or None
-        client.merge(action.resource, action.key.name, namespace, patch, owner.manager, dry_run=False)
+        client.merge(action.resource, action.key.name, namespace, patch, owner.manager_of(desired), dry_run=False)
 
 
 def _hand_over(client: Client, owner: Owner, action: Action) -> None:

@@ -49,11 +49,14 @@ class Desired:
 
     `source` says where in the input it stands. `drop_labels` are labels that
     shall not be there whoever set them; nothing else is ever taken from another manager.
+    `manager` is another one of ours, where an operation changes what belongs to another operation:
+    the object is then written as that one would write it, so that neither undoes the other.
     """
 
     content: Object
     source: str = ""
     drop_labels: tuple[str, ...] = ()
+    manager: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "content", _tidy(self.content))

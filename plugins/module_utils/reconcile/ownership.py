@@ -23,6 +23,33 @@ def fields_of(found: Object | None, manager: str) -> Mapping[str, Any]:
     return next((dict(entry.get("fieldsV1") or {}) for entry in _applied(found, manager)), {})
 
 
+def applied(found: Object, manager: str) -> Object:
+    """What a manager has applied: the fields that it owns, with the values that they have now."""
+    fields = fields_of(found, manager)
+    owned: Object = _owned(found, fields) if fields else {}
+    name = {key: found["metadata"][key] for key in ("name", "namespace") if key in found["metadata"]}
+    identity = {"apiVersion": found["apiVersion"], "kind": found["kind"]}
+    return {**owned, **identity, "metadata": {**owned.get("metadata", {}), **name}}
+
+
+def _owned(value: Any, fields: Mapping[str, Any]) -> Any:
+    """The part of a value that fieldsV1 names; where it names nothing below, all of it."""
+    steps = {step: inner for step, inner in fields.items() if step != "."}
+    if isinstance(value, list) and steps:
+        return [_owned(item, steps[step]) for item in value for step in steps if _means(step, item)]
+    if not isinstance(value, dict) or not steps:
+        return value
+    named = {step.removeprefix("f:"): inner for step, inner in steps.items()}
+    return {key: _owned(value[key], inner) for key, inner in named.items() if key in value}
+
+
+def _means(step: str, item: Any) -> bool:
+    """Whether a step of fieldsV1 means this item of a list: by its keys, or by its value."""
+    how, _colon, text = step.partition(":")
+    wanted = json.loads(text)
+    return item == wanted if how == "v" else all(item.get(key) == value for key, value in wanted.items())
+
+
 def applied_version(found: Object | None, manager: str) -> str:
     """The apiVersion in which a manager has last applied the object, or nothing."""
     return next((str(entry.get("apiVersion")) for entry in _applied(found, manager)), "")

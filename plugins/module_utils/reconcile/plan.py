@@ -17,10 +17,15 @@ would change.
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
+=======
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+>>>>>>> bc2528f (Point revision tags to revisions, never two injectors for one Pod)
 from typing import Any, Literal
 
 from ..kube.client import Client, Object
@@ -59,10 +64,17 @@ class InvalidObject(Failure):
 
 @dataclass(frozen=True)
 class Owner:
+<<<<<<< HEAD
     """As whom objects are written.
 
     `family` names the tasks of one kind (`service_mesh.istio/config`, and that with a set behind it);
     who adopts is handed all fields of the others: an object then moves from one task of ours to another.
+=======
+    """As whom objects are written, and in which order.
+
+    `stages` are for single objects that have to wait for others, whatever their kinds say:
+    all of an earlier stage is done, deletions included, before a later one begins.
+>>>>>>> bc2528f (Point revision tags to revisions, never two injectors for one Pod)
     """
 
     manager: str
@@ -72,6 +84,14 @@ class Owner:
     co_owned: CoOwned = field(default_factory=dict)
     ranks: Ranks = field(default_factory=dict)
     keyed_lists: Mapping[str, KeyedLists] = field(default_factory=dict)
+    stages: Mapping[Key, int] = field(default_factory=dict)
+
+    def manager_of(self, desired: Desired) -> str:
+        return desired.manager or self.manager
+
+    def turn(self, key: Key, verb: str) -> tuple[int, bool, int]:
+        """When an object is written: those whose turn is the same may be written side by side."""
+        return self.stages.get(key, 0), verb == "delete", rank(key, self.ranks)
 
     def predecessors(self, live: Object | None) -> tuple[str, ...]:
         """The managers that hand the object over to this one."""
@@ -132,8 +152,8 @@ def make_plan(
     cluster = _Cluster.read(client, owner, world, ordered, gone)
     if validate == "schema":
         cluster.judge_by_schema(ordered)
-    actions = list(each(cluster.present, ordered))
-    return Plan(owner, actions + list(each(cluster.absent, gone)), validate)
+    actions = [*each(cluster.present, ordered), *each(cluster.absent, gone)]
+    return Plan(owner, sorted(actions, key=lambda action: owner.stages.get(action.key, 0)), validate)
 
 
 @dataclass
@@ -190,14 +210,20 @@ class _Cluster:
 
     def is_proved(self, desired: Desired, live: Object) -> bool:
         keyed = self.owner.keyed_lists.get(desired.key.group_kind)
+<<<<<<< HEAD
         if keyed is None or self.owner.predecessors(live):
             return False
         return is_unchanged(self._settled(desired, live), live, self.owner.manager, keyed)
+=======
+        return keyed is not None and is_unchanged(
+            self._settled(desired, live), live, self.owner.manager_of(desired), keyed
+        )
+>>>>>>> bc2528f (Point revision tags to revisions, never two injectors for one Pod)
 
     def _settled(self, desired: Desired, live: Object | None) -> Desired:
         paths = self.owner.co_owned.get(desired.key.group_kind, ())
-        content = settled(desired.content, live, self.owner.manager, paths)
-        return desired if content is desired.content else Desired(content, desired.source, desired.drop_labels)
+        content = settled(desired.content, live, self.owner.manager_of(desired), paths)
+        return desired if content is desired.content else replace(desired, content=content)
 
     def judge_by_schema(self, ordered: Sequence[Desired]) -> None:
         """Choose the new objects that need no dry run.
@@ -297,6 +323,7 @@ def _require_scope(resource: Resource, key: Key) -> None:
     raise InvalidObject(f"{key} cannot be placed", subject=str(key), reason=reason, hint=hint)
 
 
+<<<<<<< HEAD
 @dataclass(frozen=True)
 class _Answer:
     """The object as it would be, and what has to be taken over by force: (manager, field)."""
@@ -320,13 +347,28 @@ def _dry_run_as(
     ours = {owner.manager, *owner.predecessors(live)}
     try:
         return _Answer(client.apply(resource, desired.content, manager, dry_run=True))
+=======
+def _dry_run(
+    client: Client, owner: Owner, resource: Resource, desired: Desired, live: Object | None
+) -> tuple[Object, bool]:
+    """The object as it would be, and whether fields have to be taken over by force."""
+    manager = owner.manager_of(desired)
+    try:
+        return client.apply(resource, desired.content, manager, dry_run=True), False
+>>>>>>> bc2528f (Point revision tags to revisions, never two injectors for one Pod)
     except Conflict as error:
         pairs = conflicting(error)
         # Our own name among them is what a roll-back that was interrupted has left.
+<<<<<<< HEAD
         if not pairs or not {other for other, _field in pairs} <= {*ours, *owner.take_ownership_from}:
             raise explained(error, f"{desired.key} on {client.name}", desired.content, live, owner.family) from error
     after = client.apply(resource, desired.content, manager, dry_run=True, force=True)
     return _Answer(after, tuple(pair for pair in pairs if pair[0] not in owner.predecessors(live)))
+=======
+        if not others or not others <= {manager, *owner.take_ownership_from}:
+            raise explained(error, f"{desired.key} on {client.name}", desired.content, live) from error
+    return client.apply(resource, desired.content, manager, dry_run=True, force=True), True
+>>>>>>> bc2528f (Point revision tags to revisions, never two injectors for one Pod)
 
 
 def _unverified(cluster: _Cluster, resource: Resource, desired: Desired, error: NotFound | UnknownKind) -> Action:
@@ -376,6 +418,7 @@ def _missing(cluster: _Cluster, key: Key, error: NotFound | UnknownKind) -> str:
     ) from error
 
 
+<<<<<<< HEAD
 def _compared(owner: Owner, resource: Resource, desired: Desired, live: Object | None, answer: _Answer) -> Action:
     key, force = desired.key, bool(answer.taken)
     after = _without_labels(answer.after, desired.drop_labels)
@@ -398,6 +441,21 @@ def _reason(owner: Owner, answer: _Answer, predecessors: Sequence[str], *, alone
     if answer.taken:
         return taken(answer.taken)
     return f"'{owner.manager}' becomes a manager of fields that are as they shall be" if alone else ""
+=======
+def _compared(
+    owner: Owner, resource: Resource, desired: Desired, live: Object | None, after: Object, force: bool
+) -> Action:
+    key, manager = desired.key, owner.manager_of(desired)
+    after = _without_labels(after, desired.drop_labels)
+    if live is None:
+        return Action("create", key, resource, desired=desired, after=after, force=force)
+    fields = tuple(changed_fields(comparable(live), comparable(after)))
+    if not fields and fields_of(live, manager) != fields_of(after, manager):
+        reason = f"'{manager}' becomes a manager of fields that are as they shall be"
+        return Action("update", key, resource, (_OWNERSHIP,), reason, desired, live, after, force=force)
+    verb: Verb = "update" if fields else "unchanged"
+    return Action(verb, key, resource, fields, "", desired, live, after, force=force)
+>>>>>>> bc2528f (Point revision tags to revisions, never two injectors for one Pod)
 
 
 def _without_labels(after: Object, labels: Sequence[str]) -> Object:

@@ -23,6 +23,7 @@ from ..istio.desired_control_plane import (
     ControlPlane,
     judged,
 )
+from ..istio.facts import ROOT_NAMESPACE
 from ..istio.gateways import GatewayDeployment, run_gateway_deployment
 from ..istio.injection import NamespaceInjection, namespace_injection, run_injection
 from ..istio.kind import Kind, module_options
@@ -31,6 +32,7 @@ from ..istio.prechecks import checked, known_codes, require
 from ..istio.revisions import checked_revision
 from ..istio.sizing import SIZES
 from ..istio.status import GATHER, mesh_status
+from ..istio.tags import RevisionTag, checked_tag, run_revision_tag
 from ..istio.webhooks import DEFAULT_REVISION
 from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
@@ -285,4 +287,34 @@ PRECHECK: Operation[tuple[Target, frozenset[str]]] = Operation(
     ),
     _precheck,
     _run_precheck,
+)
+
+
+def _revision_tag(params: Params) -> RevisionTag:
+    return checked_tag(
+        RevisionTag(
+            tag=params["tag"],
+            revision=params["revision"] if params["state"] == "present" else None,
+            namespace=params["namespace"],
+            take_ownership_from=tuple(params["take_ownership_from"]),
+            force=params["force"],
+        )
+    )
+
+
+REVISION_TAG: Operation[RevisionTag] = Operation(
+    "revision_tag",
+    ArgumentSpec(
+        {
+            "tag": {"type": "str", "required": True},
+            "revision": {"type": "str"},
+            "namespace": {"type": "str", "default": ROOT_NAMESPACE},
+            "force": {"type": "bool", "default": False},
+        },
+        {"required_if": [("state", "present", ["revision"])]},
+    )
+    + STATE
+    + OWNERSHIP,
+    _revision_tag,
+    run_revision_tag,
 )

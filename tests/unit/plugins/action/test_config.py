@@ -30,6 +30,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "injection": {"namespaces": [{"name": "web"}]},
     "mesh_info": {},
     "precheck": {"operation": "leave"},
+    "revision_tag": {"tag": "prod", "state": "absent"},
 }
 KUBECONFIG = {"contexts": [{"name": "east", "context": {}}, {"name": "west", "context": {}}]}
 UNNAMED = "No cluster is named: none of 'host', 'kubeconfig' and 'context' is given"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.ownership import (
+    applied,
     conflicting,
     explained,
     fields_of,
@@ -105,3 +106,24 @@ def test_a_conflict_names_both_values_where_they_are_plain_and_no_secrets(kind: 
     error = conflict(('conflict with "ann"', field))
     told = explained(error, "x", content("enabled", 8080), content("disabled", 80))
     assert told.reason == f"{field} is owned by 'ann'{said}"
+
+
+def test_what_a_manager_has_applied() -> None:
+    fields = {
+        "f:metadata": {"f:labels": {"f:a": {}}},
+        "f:webhooks": {'k:{"name":"second"}': {".": {}, "f:name": {}, "f:selector": {}}},
+        "f:finalizers": {'v:"ours"': {}},
+        "f:gone": {},
+    }
+    entry = {"manager": "ours", "operation": "Apply", "fieldsV1": fields}
+    metadata = {"name": "n", "labels": {"a": "1", "b": "2"}, "managedFields": [entry], "uid": "u"}
+    hooks = [{"name": "first", "selector": {}}, {"name": "second", "selector": {"x": {"y": 1}}, "policy": "Fail"}]
+    found = {"apiVersion": "v1", "kind": "K", "metadata": metadata, "webhooks": hooks, "finalizers": ["ours", "other"]}
+    assert applied(found, "ours") == {
+        "apiVersion": "v1",
+        "kind": "K",
+        "metadata": {"name": "n", "labels": {"a": "1"}},
+        "webhooks": [{"name": "second", "selector": {"x": {"y": 1}}}],
+        "finalizers": ["ours"],
+    }
+    assert applied(found, "nobody") == {"apiVersion": "v1", "kind": "K", "metadata": {"name": "n"}}

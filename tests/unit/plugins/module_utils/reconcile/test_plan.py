@@ -65,3 +65,18 @@ def test_an_object_in_the_wrong_place_is_refused(client: Client, content: dict[s
         make_plan(client, OWNER, [Desired(content)])
     assert str(refusal.value) == message
     assert not client.requests
+
+
+def test_stages_stand_above_kinds_and_deletions() -> None:
+    """Whoever has to wait for a deletion is of a later stage; all else keeps the order of the kinds."""
+    waits, service = Key("v1", "ConfigMap", "web", "waits"), Key("v1", "Service", "web", "a")
+    owner = Owner("service_mesh.istio/unit", stages={waits: 1})
+    turns = [owner.turn(service, "create"), owner.turn(service, "delete"), owner.turn(waits, "update")]
+    assert turns == sorted(turns)
+    assert owner.turn(Key("v1", "ConfigMap", "web", "b"), "create") < turns[0]
+
+
+def test_an_object_of_another_operation_keeps_its_manager() -> None:
+    ours = desired("here")
+    assert OWNER.manager_of(ours) == OWNER.manager
+    assert OWNER.manager_of(Desired(ours.content, manager="service_mesh.istio/other")) == "service_mesh.istio/other"

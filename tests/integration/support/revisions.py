@@ -1,0 +1,85 @@
+"""Control planes as far as tags see them: rendered by the chart, applied to a server without nodes, called ready."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.charts import ChartSource, charts_of
+
+from . import bed
+from .bed import Cluster
+
+OURS = "service_mesh.istio/control_plane"
+_NEEDED = {"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "Service", "Deployment"}
+_ACCOUNT = "values"
+Made = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Revisions:
+    """Revisions in a root namespace of a test's own."""
+
+    cluster: Cluster
+    charts: Path
+    namespace: str
+
+    def rendered(self, chart: str, **values: Any) -> list[Made]:
+        """What a chart makes of some values."""
+        common = {"global": {"istioNamespace": self.namespace, "hub": "docker.io/istio", "tag": bed.ISTIO}}
+        helm = str(bed.parts("helm")["helm"] / "bin" / "helm")
+        with charts_of(ChartSource(directory=str(self.charts)), bed.ISTIO, helm) as charts:
+            return charts.render(chart, f"istio-{chart}", self.namespace, {**common, **values}, "1.34.4", False)
+
+    def install(self, revision: str = "", manager: str = OURS, ready: bool = True, **values: Any) -> None:
+        """What a tag needs of a revision; istiod's own part, the CA, is played by a manager of its name."""
+        objects = [found for found in self.rendered("istiod", revision=revision, **values) if _is_needed(found)]
+        self.cluster.apply(*objects, manager=manager)
+        for found in objects:
+            if found["kind"] == "MutatingWebhookConfiguration":
+                self._give_ca(found)
+        if ready:
+            self.say_ready(f"istiod-{revision}" if revision else "istiod")
+
+    def install_validator(self, revision: str = "default", manager: str = OURS) -> None:
+        rendered = self.rendered("base", defaultRevision=revision)
+        self.cluster.apply(*(found for found in rendered if _is_needed(found)), manager=manager)
+
+    def say_ready(self, name: str) -> None:
+        """A Deployment's status as its controller would write it."""
+        replicas = ("replicas", "readyReplicas", "updatedReplicas", "availableReplicas")
+        patch = json.dumps({"status": {"observedGeneration": 1, **dict.fromkeys(replicas, 1)}})
+        self.cluster.kubectl(
+            *("patch", "deployment", name, "-n", self.namespace, "--subresource=status", "--type=merge", "-p", patch)
+        )
+
+    def _give_ca(self, found: Made) -> None:
+        ca = base64.b64encode(Path(self.cluster.ca_file).read_bytes()).decode()
+        places = [f"/webhooks/{number}/clientConfig/caBundle" for number in range(len(found["webhooks"]))]
+        patch = json.dumps([{"op": "add", "path": place, "value": ca} for place in places])
+        name = found["metadata"]["name"]
+        arguments = ("--type=json", "-p", patch, "--field-manager=pilot-discovery")
+        self.cluster.kubectl("patch", "mutatingwebhookconfiguration", name, *arguments)
+
+    def injectors(self) -> list[Made]:
+        """Every injection webhook of this test."""
+        listed = json.loads(self.cluster.kubectl("get", "mutatingwebhookconfigurations", "-o", "json"))["items"]
+        return [found for found in listed if found["metadata"]["name"].endswith(self.namespace)]
+
+    def remove(self) -> None:
+        """Webhooks of the cluster outlive the namespace of their Service."""
+        names = [f"mutatingwebhookconfiguration/{found['metadata']['name']}" for found in self.injectors()]
+        names += [f"validatingwebhookconfiguration/{name}" for name in self._validators()]
+        self.cluster.kubectl("delete", "--ignore-not-found", *(names or ["namespace/does-not-exist"]))
+
+    def _validators(self) -> Sequence[str]:
+        return "istiod-default-validator", f"istio-validator-{self.namespace}"
+
+
+def _is_needed(found: Made) -> bool:
+    name = found["metadata"]["name"]
+    return found["kind"] in _NEEDED or (found["kind"] == "ConfigMap" and name.startswith(_ACCOUNT))
