@@ -207,7 +207,8 @@ def test_no_labels_are_injected_twice(revisions: Revisions, set_tag: SetTag, aut
 
 
 def _matches(revisions: Revisions) -> list[list[str]]:
-    return [injectors(revisions.injectors(), namespace, pod) for namespace, pod in _combinations()]
+    webhooks = revisions.injectors()
+    return [injectors(webhooks, namespace, pod) for namespace, pod in _combinations()]
 
 
 def test_the_default_tag_and_back(
@@ -329,3 +330,28 @@ def test_a_pod_uses_the_tag_that_it_names(
     set_tag("prod", "r1")
     with pytest.raises(TagInUse, match=f"Pod {namespace}/asks"):
         set_tag("prod", None)
+
+
+def test_the_control_plane_leaves_its_injector_out_of_action(
+    revisions: Revisions, set_tag: SetTag, operations: Operations, charts: Path, namespace: str
+) -> None:
+    """Until the tag is gone: its task and the tag's want the same."""
+    revisions.install()
+    revisions.install("r1")
+    options = {
+        "version": bed.ISTIO,
+        "namespace": namespace,
+        "charts": {"directory": str(charts)},
+        "helm_binary": revisions.helm,
+        "components": ["istiod"],
+    }
+
+    def planned() -> set[str]:
+        return {row["name"] for row in operations.run("control_plane", options, check=True)["plan"]}
+
+    injector = f"istio-sidecar-injector-{namespace}"
+    assert injector not in planned()
+    set_tag("default", "r1")
+    assert injector not in planned()
+    set_tag("default", None)
+    assert injector not in planned()

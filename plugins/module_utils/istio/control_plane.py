@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..kube.client import Client, Object
+from ..kube.resources import MUTATING_WEBHOOKS
 from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired
 from ..reconcile.outcome import Outcome
@@ -26,13 +27,15 @@ from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from . import facts, modes
 from .charts import Charts, charts_of
+from .default_tag import beside_default_tag
 from .desired_control_plane import BASE, COMPONENTS, ISTIOD, ControlPlane, chart_values
 from .installed import Installed, Record, installed, recorded
 from .kinds import RANKS
 from .readiness import await_control_plane
 from .refusals import refuse_changes
 from .releases import version_of_tag
-from .revisions import named, shown
+from .revisions import DEFAULT, named, shown
+from .tag_objects import injector_name
 from .values import merged
 
 MANAGER = f"{facts.MANAGER_PREFIX}control_plane"
@@ -46,7 +49,8 @@ def run_control_plane(run: Run, wanted: ControlPlane) -> Outcome:
     left = {name: record for name, record in found.shared.items() if _is_kept_by_another(found, record, wanted)}
     with charts_of(wanted.charts, wanted.version, wanted.helm) as charts:
         components = [name for name in COMPONENTS if name in wanted.components and name not in left]
-        objects = [_namespace(wanted), *_rendered(run.client, charts, found, wanted, components)]
+        rendered = _rendered(run.client, charts, found, wanted, components)
+        objects = [_namespace(wanted), *beside_default_tag(rendered, _default_tag(run.client, wanted))]
         warnings = charts.warnings
     owner = Owner(MANAGER, co_owned=facts.CO_OWNED, ranks=RANKS, keyed_lists=facts.KEYED_LISTS)
     outcome = reconcile(run, owner, [Desired(content, source=_source(content)) for content in objects])
@@ -55,6 +59,11 @@ def run_control_plane(run: Run, wanted: ControlPlane) -> Outcome:
     outcome.warnings += warnings
     outcome.extra = _told(wanted, left)
     return outcome
+
+
+def _default_tag(client: Client, wanted: ControlPlane) -> Object | None:
+    """The tag beside which the injector without a revision must match nothing; others have nothing to do with it."""
+    return None if wanted.revision else client.get(MUTATING_WEBHOOKS, injector_name(DEFAULT, wanted.namespace))
 
 
 def _is_kept_by_another(found: Installed, record: Record, wanted: ControlPlane) -> bool:

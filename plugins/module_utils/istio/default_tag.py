@@ -13,7 +13,7 @@ Source: istioctl (pkg/tag, DeactivateIstioInjectionWebhook), which keeps no reco
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ..kube.client import Object
@@ -31,6 +31,11 @@ def is_default_injector(found: Object) -> bool:
     labels = labels_of(found)
     of_default = labels.get(REVISION_LABEL) == DEFAULT_REVISION and TAG_LABEL not in labels
     return of_default and str(found["kind"]) == MUTATING_WEBHOOKS.kind
+
+
+def beside_default_tag(objects: Iterable[Object], tag: Object | None) -> list[Object]:
+    """The objects of a control plane as they have to be while a tag `default` is there."""
+    return [deactivated(content, content) if tag and is_default_injector(content) else content for content in objects]
 
 
 def record_of(tag: Object | None, injector: Object | None, validator: Object | None) -> Record:

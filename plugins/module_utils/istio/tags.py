@@ -43,6 +43,7 @@ from .default_tag import (
 from .facts import CO_OWNED, MANAGER_PREFIX, REVISION_LABEL, ROOT_NAMESPACE, TAG_LABEL
 from .owners import OURS, owner_of
 from .readiness import webhook_has_ca
+from .revisions import named
 from .snapshot import Ask, read
 from .tag_objects import (
     Revision,
@@ -313,8 +314,8 @@ def _require_ready(mesh: Mesh, name: str, injector: Object) -> None:
 
 def _injects_unlabelled(mesh: Mesh, name: str) -> bool:
     """What the revision was installed with; the record of it is the charts' own."""
-    suffix = "" if name == DEFAULT_REVISION else f"-{name}"
-    values = mesh.client.get(CONFIG_MAP, f"values{suffix}", mesh.namespace)
+    revision = "" if name == DEFAULT_REVISION else name
+    values = mesh.client.get(CONFIG_MAP, named("values", revision), mesh.namespace)
     text = ((values or {}).get("data") or {}).get("merged-values") or "{}"
     webhook = json.loads(text).get("sidecarInjectorWebhook") or {}
     return bool(webhook.get("enableNamespacesByDefault"))

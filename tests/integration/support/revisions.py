@@ -28,11 +28,14 @@ class Revisions:
     charts: Path
     namespace: str
 
+    @property
+    def helm(self) -> str:
+        return str(bed.parts("helm")["helm"] / "bin" / "helm")
+
     def rendered(self, chart: str, **values: Any) -> list[Made]:
         """What a chart makes of some values."""
         common = {"global": {"istioNamespace": self.namespace, "hub": "docker.io/istio", "tag": bed.ISTIO}}
-        helm = str(bed.parts("helm")["helm"] / "bin" / "helm")
-        with charts_of(ChartSource(directory=str(self.charts)), bed.ISTIO, helm) as charts:
+        with charts_of(ChartSource(directory=str(self.charts)), bed.ISTIO, self.helm) as charts:
             return charts.render(chart, f"istio-{chart}", self.namespace, {**common, **values}, "1.34.4", False)
 
     def install(self, revision: str = "", manager: str = OURS, ready: bool = True, **values: Any) -> None:
@@ -71,7 +74,8 @@ class Revisions:
         return [found for found in listed if found["metadata"]["name"].endswith(self.namespace)]
 
     def remove(self) -> None:
-        """Webhooks of the cluster outlive the namespace of their Service."""
+        """Webhooks of the cluster outlive the namespace of their Service, and that takes its time to go."""
+        self.cluster.kubectl("delete", "deployment", "-l", "app=istiod", "-n", self.namespace)
         names = [f"mutatingwebhookconfiguration/{found['metadata']['name']}" for found in self.injectors()]
         names += [f"validatingwebhookconfiguration/{name}" for name in self._validators()]
         self.cluster.kubectl("delete", "--ignore-not-found", *(names or ["namespace/does-not-exist"]))
