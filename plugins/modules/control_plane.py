@@ -276,6 +276,44 @@ components:
   sample:
     base: {version: 1.30.3, kept_by: 1-30-3}
     istiod: {version: 1.29.1, kept_by: default}
+images:
+  description: The images that the objects need, and that the injector puts into Pods; what a mirror has to have.
+  returned: success
+  type: list
+  elements: str
+  sample: ["docker.io/istio/pilot:1.29.1", "docker.io/istio/proxyv2:1.29.1"]
+upgrade:
+  description:
+    - What the upgrade means beside its objects; empty when no version changes. Check mode tells the same.
+    - Each behaviour that changes, and that the mesh uses, is a warning as well.
+  returned: success
+  type: dict
+  contains:
+    from:
+      description: The version until now; beside a new revision, the oldest that is there.
+      type: str
+    to:
+      description: The version of the task.
+      type: str
+    changes:
+      description:
+        - >-
+          Behaviours that change, each with its C(code), the release C(since) which, a C(sentence), a C(hint), the
+          C(count) of objects that use it and the first of these, and what keeps it as it was (C(kept_by)).
+      type: list
+      elements: dict
+    restarts:
+      description:
+        - >-
+          C(count) of the workloads that have to restart until the whole data plane runs the new version, and the
+          first of these with C(kind), C(namespace), C(name), C(pods), C(reason), C(gateway) and C(how): V(restart),
+          V(delete_pods) where the controller does not do it by itself, V(by_hand) where there is none.
+        - Beside a new revision, all namespaces with injection are thought to move to it.
+      type: dict
+    not_judged:
+      description: What could not be read, and so is not judged.
+      type: list
+      elements: str
 """
 
 from ..module_utils.task.module import run_module

@@ -29,6 +29,7 @@ from . import facts, modes
 from .charts import Charts, charts_of
 from .default_tag import beside_default_tag
 from .desired_control_plane import BASE, COMPONENTS, ISTIOD, ControlPlane, chart_values
+from .images import images_of
 from .installed import Installed, Record, installed, recorded
 from .kinds import RANKS
 from .readiness import await_control_plane
@@ -36,6 +37,7 @@ from .refusals import refuse_changes
 from .releases import version_of_tag
 from .revisions import DEFAULT, named, shown
 from .tag_objects import injector_name
+from .upgrade import upgrade_of
 from .values import merged
 
 MANAGER = f"{facts.MANAGER_PREFIX}control_plane"
@@ -52,12 +54,13 @@ def run_control_plane(run: Run, wanted: ControlPlane) -> Outcome:
         rendered = _rendered(run.client, charts, found, wanted, components)
         objects = [_namespace(wanted), *beside_default_tag(rendered, _default_tag(run.client, wanted))]
         warnings = charts.warnings
+    upgrade, changing = upgrade_of(run.client, found, wanted, objects)
     owner = Owner(MANAGER, co_owned=facts.CO_OWNED, ranks=RANKS, keyed_lists=facts.KEYED_LISTS)
     outcome = reconcile(run, owner, [Desired(content, source=_source(content)) for content in objects])
     if not run.check_mode:
         await_control_plane(run.wait(wanted.wait_timeout), objects, wanted)
-    outcome.warnings += warnings
-    outcome.extra = _told(wanted, left)
+    outcome.warnings += [*warnings, *changing]
+    outcome.extra = {**_told(wanted, left), "images": images_of(objects), "upgrade": upgrade}
     return outcome
 
 

@@ -125,7 +125,7 @@ def _meant(name: str, tags: Mapping[str, set[str]], planes: set[str]) -> set[str
 
 
 def _references(snapshot: Snapshot) -> Iterator[Use]:
-    names = {found["metadata"]["name"]: _named_by(labels_of(found)) for found in snapshot.of(NAMESPACE)}
+    names = {found["metadata"]["name"]: named_by(labels_of(found)) for found in snapshot.of(NAMESPACE)}
     yield from _namespaces(snapshot)
     yield from _pods(snapshot, names)
     yield from _workloads(snapshot, names)
@@ -136,7 +136,7 @@ def _references(snapshot: Snapshot) -> Iterator[Use]:
     yield from _node_agents(snapshot)
 
 
-def _named_by(labels: Mapping[str, str]) -> str:
+def named_by(labels: Mapping[str, str]) -> str:
     """What a namespace refers to."""
     if labels.get(INJECTION_LABEL) == "enabled":
         return DEFAULT_REVISION
@@ -149,7 +149,7 @@ def _use(name: str, found: Object, how: str) -> Use:
 
 def _namespaces(snapshot: Snapshot) -> Iterator[Use]:
     for found in snapshot.of(NAMESPACE):
-        name = _named_by(labels_of(found))
+        name = named_by(labels_of(found))
         if name:
             label = INJECTION_LABEL if labels_of(found).get(INJECTION_LABEL) == "enabled" else REVISION_LABEL
             yield _use(name, found, f"label {label}")

@@ -1,0 +1,89 @@
+"""The plan of an upgrade: what changes, which images are needed, what restarts; nothing of it in an ordinary run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from integration.support import bed
+from integration.support.bed import Cluster
+from integration.support.operations import Operations
+from integration.support.revisions import Revisions
+
+NEWER = "1.31.0"
+
+
+@pytest.fixture
+def revisions(cluster: Cluster, charts: Path, namespace: str) -> Iterator[Revisions]:
+    made = Revisions(cluster, charts, namespace)
+    made.remove()
+    yield made
+    made.remove()
+
+
+def options(revisions: Revisions, version: str, revision: str | None = None) -> dict[str, Any]:
+    part = f"charts-{version}"
+    return {
+        "version": version,
+        "namespace": revisions.namespace,
+        "charts": {"directory": str(bed.parts(part)[part])},
+        "helm_binary": revisions.helm,
+        "components": ["istiod"],
+        **({"revision": revision} if revision else {}),
+    }
+
+
+def images(version: str) -> list[str]:
+    return [f"docker.io/istio/{name}:{version}" for name in ("pilot", "proxyv2")]
+
+
+@pytest.mark.usefixtures("crds")
+def test_what_an_upgrade_by_revision_means(
+    revisions: Revisions, operations: Operations, cluster: Cluster, namespaces: list[str]
+) -> None:
+    revisions.install()
+    web = f"{revisions.namespace}-web"
+    namespaces.append(web)
+    cluster.kubectl("create", "namespace", web)
+    _use(cluster, web)
+    cluster.kubectl("label", "namespace", web, "istio-injection=enabled")
+    found = operations.run("control_plane", options(revisions, NEWER, "r2"), check=True)
+    upgrade = found["upgrade"]
+    assert (upgrade["from"], upgrade["to"], found["images"]) == (bed.ISTIO, NEWER, images(NEWER))
+    (change,) = (change for change in upgrade["changes"] if change["code"] == "unhealthy_endpoints")
+    assert f"DestinationRule {web}/rule" in [row["object"] for row in change["objects"]]
+    mine = [row for row in upgrade["restarts"]["workloads"] if row["namespace"] == web]
+    assert [(row["kind"], row["name"], row["how"]) for row in mine] == [("Pod", "app", "by_hand")]
+    assert [text for text in found["warnings"] if text.startswith("unhealthy_endpoints: from 1.31 on")]
+    cluster.kubectl("label", "namespace", web, "istio-injection-")
+
+
+def _use(cluster: Cluster, namespace: str) -> None:
+    """A Pod with a proxy, before anybody would inject it, and a rule whose meaning changes."""
+    proxy = {"name": "istio-proxy", "image": f"docker.io/istio/proxyv2:{bed.ISTIO}"}
+    annotations = {"istio.io/rev": "default", "sidecar.istio.io/status": "{}"}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "app", "namespace": namespace, "annotations": annotations},
+        "spec": {"containers": [{"name": "app", "image": "app:1"}, proxy]},
+    }
+    rule = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "DestinationRule",
+        "metadata": {"name": "rule", "namespace": namespace},
+        "spec": {"host": "app", "trafficPolicy": {"outlierDetection": {"interval": "10s"}}},
+    }
+    for content in (pod, rule):
+        cluster.kubectl("create", "-f", "-", stdin=json.dumps(content))
+
+
+def test_an_ordinary_run_reads_nothing_for_it(revisions: Revisions, operations: Operations) -> None:
+    revisions.install()
+    found = operations.run("control_plane", options(revisions, bed.ISTIO), check=True)
+    assert (found["upgrade"], found["images"]) == ({}, images(bed.ISTIO))
+    assert "list" in found["requests"]
+    assert found["requests"]["list"] < 8
