@@ -11,9 +11,11 @@ import pytest
 from integration.support import bed
 from integration.support.bed import Cluster
 from integration.support.operations import Operations
+from integration.support.playbook import Runner
 from integration.support.revisions import Revisions
 
 NEWER = "1.31.0"
+_ROLE = ("version", "revision", "charts", "helm_binary", "components")
 
 
 @pytest.fixture
@@ -87,3 +89,23 @@ def test_an_ordinary_run_reads_nothing_for_it(revisions: Revisions, operations: 
     assert (found["upgrade"], found["images"]) == ({}, images(bed.ISTIO))
     assert "list" in found["requests"]
     assert found["requests"]["list"] < 8
+
+
+def test_the_playbook_tells_it_to_people(revisions: Revisions, runner: Runner, cluster: Cluster) -> None:
+    revisions.install()
+    wanted = options(revisions, NEWER, "r2")
+    variables = {
+        "mesh_kubeconfig": cluster.kubeconfig,
+        "mesh_root_namespace": revisions.namespace,
+        "mesh_cluster_name": "Kubernetes",
+        **{f"mesh_control_plane_{name}": wanted[name] for name in _ROLE},
+        "mesh_control_plane_ignore_prechecks": ["withdrawn_version"],
+    }
+    playbook = bed.ROOT / "playbooks" / "upgrade_plan.yml"
+    played = runner.run(arguments=(str(playbook), "-e", json.dumps(variables)))
+    assert played.rc == 0, played.output
+    said = "\n".join(played.last.data["msg"])
+    assert f"host0: {bed.ISTIO} -> {NEWER}, revision r2" in said
+    assert "objects: " in said
+    assert f"images: {', '.join(images(NEWER))}" in said
+    assert not cluster.names("deployment", revisions.namespace) - {"istiod"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,18 +69,18 @@ class Revisions:
 
     def injectors(self) -> list[Made]:
         """Every injection webhook of this test."""
-        listed = json.loads(self.cluster.kubectl("get", "mutatingwebhookconfigurations", "-o", "json"))["items"]
+        return self._webhooks("mutatingwebhookconfigurations")
+
+    def _webhooks(self, resource: str) -> list[Made]:
+        listed = json.loads(self.cluster.kubectl("get", resource, "-o", "json"))["items"]
         return [found for found in listed if found["metadata"]["name"].endswith(self.namespace)]
 
     def remove(self) -> None:
         """Webhooks of the cluster outlive the namespace of their Service, and that takes its time to go."""
         self.cluster.kubectl("delete", "deployment", "-l", "app=istiod", "-n", self.namespace)
-        names = [f"mutatingwebhookconfiguration/{found['metadata']['name']}" for found in self.injectors()]
-        names += [f"validatingwebhookconfiguration/{name}" for name in self._validators()]
-        self.cluster.kubectl("delete", "--ignore-not-found", *(names or ["namespace/does-not-exist"]))
-
-    def _validators(self) -> Sequence[str]:
-        return "istiod-default-validator", f"istio-validator-{self.namespace}"
+        for resource in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"):
+            names = [found["metadata"]["name"] for found in self._webhooks(resource)]
+            self.cluster.kubectl("delete", resource, "--ignore-not-found", "istiod-default-validator", *names)
 
 
 def _is_needed(found: Made) -> bool:
