@@ -6,6 +6,7 @@ import itertools
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.tags impo
 )
 from integration.support import bed
 from integration.support.bed import Cluster
+from integration.support.crds import VERSIONS
 from integration.support.operations import Operations
 from integration.support.revisions import Revisions
 
@@ -101,8 +103,12 @@ def test_a_tag_is_made_moved_healed_and_removed(
 
 
 @pytest.mark.parametrize("tag", ["prod", "default"])
-@pytest.mark.parametrize("auto", [True, False])
-def test_a_tag_is_what_the_chart_makes(revisions: Revisions, set_tag: SetTag, tag: str, auto: bool) -> None:
+@pytest.mark.parametrize(("auto", "version"), [(True, bed.ISTIO), *((False, version) for version in VERSIONS)])
+def test_a_tag_is_what_the_chart_makes(
+    revisions: Revisions, set_tag: SetTag, tag: str, auto: bool, version: str
+) -> None:
+    part = f"charts-{version}"
+    revisions = replace(revisions, charts=bed.parts(part)[part], version=version)
     values: dict[str, Any] = {"sidecarInjectorWebhook": {"enableNamespacesByDefault": auto}}
     revisions.install("r1", **values)
     set_tag(tag, "r1")

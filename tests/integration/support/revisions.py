@@ -26,6 +26,7 @@ class Revisions:
     cluster: Cluster
     charts: Path
     namespace: str
+    version: str = bed.ISTIO
 
     @property
     def helm(self) -> str:
@@ -33,8 +34,9 @@ class Revisions:
 
     def rendered(self, chart: str, **values: Any) -> list[Made]:
         """What a chart makes of some values."""
-        common = {"global": {"istioNamespace": self.namespace, "hub": "docker.io/istio", "tag": bed.ISTIO}}
-        with charts_of(ChartSource(directory=str(self.charts)), bed.ISTIO, self.helm) as charts:
+        images = {} if chart == "base" else {"hub": "docker.io/istio", "tag": self.version}
+        common = {"global": {"istioNamespace": self.namespace, **images}}
+        with charts_of(ChartSource(directory=str(self.charts)), self.version, self.helm) as charts:
             return charts.render(chart, f"istio-{chart}", self.namespace, {**common, **values}, "1.34.4", False)
 
     def install(self, revision: str = "", manager: str = OURS, ready: bool = True, **values: Any) -> None:
