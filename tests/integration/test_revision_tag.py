@@ -234,6 +234,35 @@ def test_the_default_tag_and_back(
     four_ways(set_tag, changes, "default", None)
     assert [essence(cluster.get(kind, name)) for kind, name in kinds] == before
     assert tag not in cluster.names("mutatingwebhookconfiguration", "default")
+    cluster.kubectl("label", "namespace", namespace, "istio-injection-")
+
+
+def test_a_killed_run_is_finished_by_the_next(
+    revisions: Revisions, set_tag: SetTag, cluster: Cluster, namespace: str
+) -> None:
+    """Killed between any two writes, on the way there and back."""
+    revisions.install()
+    revisions.install("r1")
+    revisions.install_validator()
+    injector, tag = f"istio-sidecar-injector-{namespace}", f"istio-revision-tag-default-{namespace}"
+    kinds = [("mutatingwebhookconfiguration", injector), ("validatingwebhookconfiguration", VALIDATOR)]
+    before = [essence(cluster.get(kind, name)) for kind, name in kinds]
+    set_tag("default", "r1")
+    cluster.kubectl("delete", "mutatingwebhookconfiguration", tag)
+    cluster.kubectl("delete", "service", "istiod-revision-tag-default", "-n", namespace)
+    revisions.install_validator()  # it is the last to change on the way there, and the first on the way back
+    left = [essence(cluster.get(kind, name)) for kind, name in kinds]
+    assert left[0] != before[0]
+    set_tag("default", "r1")
+    set_tag("default", None)
+    assert [essence(cluster.get(kind, name)) for kind, name in kinds] == before
+    set_tag("default", "r1")
+    cluster.kubectl("delete", "mutatingwebhookconfiguration", tag)
+    cluster.kubectl("delete", "service", "istiod-revision-tag-default", "-n", namespace)
+    revisions.install_validator()
+    set_tag("default", None)
+    assert [essence(cluster.get(kind, name)) for kind, name in kinds] == before
+    assert set_tag("default", None)["changed"] is False
 
 
 def test_never_two_injectors_on_the_way(

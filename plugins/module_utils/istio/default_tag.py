@@ -33,6 +33,11 @@ def is_default_injector(found: Object) -> bool:
     return of_default and str(found["kind"]) == MUTATING_WEBHOOKS.kind
 
 
+def is_deactivated(injector: Object) -> bool:
+    """Whether none of its webhooks matches anything."""
+    return all(hook.get("namespaceSelector") == NEVER for hook in injector["webhooks"])
+
+
 def beside_default_tag(objects: Iterable[Object], tag: Object | None) -> list[Object]:
     """The objects of a control plane as they have to be while a tag `default` is there."""
     return [deactivated(content, content) if tag and is_default_injector(content) else content for content in objects]

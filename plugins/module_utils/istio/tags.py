@@ -32,6 +32,7 @@ from .collisions import collisions
 from .default_tag import (
     Record,
     deactivated,
+    is_deactivated,
     is_default_injector,
     pointed,
     pointed_back,
@@ -61,6 +62,7 @@ _CONTROL_PLANE = f"{MANAGER_PREFIX}control_plane"
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LONGEST = 63 - len(service_name(""))
 _SHOWN = 10
+_VALIDATOR = Key(VALIDATING_WEBHOOKS.api_version, VALIDATING_WEBHOOKS.kind, "", DEFAULT_VALIDATOR)
 _SOURCES = {"injector": "the injector without a revision", "validator": "the default validator"}
 
 
@@ -209,7 +211,8 @@ def _set(run: Run, mesh: Mesh, wanted: RevisionTag, name: str) -> Outcome:
     if wanted.tag == DEFAULT_REVISION:
         injector = recorded(injector, mesh.record)
         changes.present += _beside_default(mesh, revision)
-        changes.stages[Key.of(injector)] = 1  # a Pod may find no injector for a moment, but never two
+        # A Pod may find no injector for a moment, but never two; and what the validator did is written down before.
+        changes.stages |= {Key.of(injector): 1, _VALIDATOR: 2}
     changes.present.append(Desired(injector, "the tag's webhooks"))
     return changes.carried_out(run, mesh, wanted)
 
@@ -239,11 +242,16 @@ def _removed(run: Run, mesh: Mesh, wanted: RevisionTag) -> Outcome:
     is_default = wanted.tag == DEFAULT_REVISION
     taken_over = is_default and mesh.default_injector is not None
     warning = _refuse_in_use(mesh, wanted) if changes.absent and not taken_over else ""
-    if changes.absent and is_default:
+    if is_default and (changes.absent or _is_left_behind(mesh.default_injector)):
         _put_back(mesh, changes)
     outcome = changes.carried_out(run, mesh, wanted)
     outcome.warnings += [warning] if warning else []
     return outcome
+
+
+def _is_left_behind(injector: Object | None) -> bool:
+    """Whether a removal of the tag that was killed has left our injector out of action."""
+    return injector is not None and is_deactivated(injector) and owner_of(injector).name == OURS
 
 
 def _put_back(mesh: Mesh, changes: _Changes) -> None:
