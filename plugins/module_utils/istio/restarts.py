@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..kube.client import Object
-from ..kube.resources import DEPLOYMENT, NAMESPACE
+from ..kube.resources import DAEMON_SET, DEPLOYMENT, NAMESPACE
 from ..reconcile.objects import Key
 from .facts import INJECTION_LABEL, REVISION_LABEL
 from .pods import is_gateway, pending
 from .snapshot import Snapshot
-from .usage import DAEMON_SET, STATEFUL_SET
+from .usage import STATEFUL_SET
 from .webhooks import labels_of
 
 How = Literal["restart", "delete_pods", "by_hand"]
