@@ -17,15 +17,10 @@ would change.
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import reduce
-=======
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
->>>>>>> bc2528f (Point revision tags to revisions, never two injectors for one Pod)
+from functools import reduce
 from typing import Any, Literal
 
 from ..kube.client import Client, Object
@@ -64,17 +59,12 @@ class InvalidObject(Failure):
 
 @dataclass(frozen=True)
 class Owner:
-<<<<<<< HEAD
-    """As whom objects are written.
+    """As whom objects are written, and in which order.
 
     `family` names the tasks of one kind (`service_mesh.istio/config`, and that with a set behind it);
     who adopts is handed all fields of the others: an object then moves from one task of ours to another.
-=======
-    """As whom objects are written, and in which order.
-
     `stages` are for single objects that have to wait for others, whatever their kinds say:
     all of an earlier stage is done, deletions included, before a later one begins.
->>>>>>> bc2528f (Point revision tags to revisions, never two injectors for one Pod)
     """
 
     manager: str
@@ -210,15 +200,9 @@ class _Cluster:
 
     def is_proved(self, desired: Desired, live: Object) -> bool:
         keyed = self.owner.keyed_lists.get(desired.key.group_kind)
-<<<<<<< HEAD
         if keyed is None or self.owner.predecessors(live):
             return False
-        return is_unchanged(self._settled(desired, live), live, self.owner.manager, keyed)
-=======
-        return keyed is not None and is_unchanged(
-            self._settled(desired, live), live, self.owner.manager_of(desired), keyed
-        )
->>>>>>> bc2528f (Point revision tags to revisions, never two injectors for one Pod)
+        return is_unchanged(self._settled(desired, live), live, self.owner.manager_of(desired), keyed)
 
     def _settled(self, desired: Desired, live: Object | None) -> Desired:
         paths = self.owner.co_owned.get(desired.key.group_kind, ())
@@ -323,7 +307,6 @@ def _require_scope(resource: Resource, key: Key) -> None:
     raise InvalidObject(f"{key} cannot be placed", subject=str(key), reason=reason, hint=hint)
 
 
-<<<<<<< HEAD
 @dataclass(frozen=True)
 class _Answer:
     """The object as it would be, and what has to be taken over by force: (manager, field)."""
@@ -335,7 +318,8 @@ class _Answer:
 def _dry_run(client: Client, owner: Owner, resource: Resource, desired: Desired, live: Object | None) -> _Answer:
     """What the server says. Of what is handed over it is asked as each manager: each lets go what is not desired."""
     predecessors = owner.predecessors(live)
-    itself = (owner.manager,) if not predecessors or fields_of(live, owner.manager) else ()
+    own = owner.manager_of(desired)
+    itself = (own,) if not predecessors or fields_of(live, own) else ()
     answers = [_dry_run_as(manager, client, owner, resource, desired, live) for manager in (*itself, *predecessors)]
     after = reduce(common, (answer.after for answer in answers))
     return _Answer(after, tuple(dict.fromkeys(pair for answer in answers for pair in answer.taken)))
@@ -344,31 +328,16 @@ def _dry_run(client: Client, owner: Owner, resource: Resource, desired: Desired,
 def _dry_run_as(
     manager: str, client: Client, owner: Owner, resource: Resource, desired: Desired, live: Object | None
 ) -> _Answer:
-    ours = {owner.manager, *owner.predecessors(live)}
+    ours = {owner.manager_of(desired), *owner.predecessors(live)}
     try:
         return _Answer(client.apply(resource, desired.content, manager, dry_run=True))
-=======
-def _dry_run(
-    client: Client, owner: Owner, resource: Resource, desired: Desired, live: Object | None
-) -> tuple[Object, bool]:
-    """The object as it would be, and whether fields have to be taken over by force."""
-    manager = owner.manager_of(desired)
-    try:
-        return client.apply(resource, desired.content, manager, dry_run=True), False
->>>>>>> bc2528f (Point revision tags to revisions, never two injectors for one Pod)
     except Conflict as error:
         pairs = conflicting(error)
         # Our own name among them is what a roll-back that was interrupted has left.
-<<<<<<< HEAD
         if not pairs or not {other for other, _field in pairs} <= {*ours, *owner.take_ownership_from}:
             raise explained(error, f"{desired.key} on {client.name}", desired.content, live, owner.family) from error
     after = client.apply(resource, desired.content, manager, dry_run=True, force=True)
     return _Answer(after, tuple(pair for pair in pairs if pair[0] not in owner.predecessors(live)))
-=======
-        if not others or not others <= {manager, *owner.take_ownership_from}:
-            raise explained(error, f"{desired.key} on {client.name}", desired.content, live) from error
-    return client.apply(resource, desired.content, manager, dry_run=True, force=True), True
->>>>>>> bc2528f (Point revision tags to revisions, never two injectors for one Pod)
 
 
 def _unverified(cluster: _Cluster, resource: Resource, desired: Desired, error: NotFound | UnknownKind) -> Action:
@@ -418,44 +387,28 @@ def _missing(cluster: _Cluster, key: Key, error: NotFound | UnknownKind) -> str:
     ) from error
 
 
-<<<<<<< HEAD
 def _compared(owner: Owner, resource: Resource, desired: Desired, live: Object | None, answer: _Answer) -> Action:
-    key, force = desired.key, bool(answer.taken)
+    key, force, manager = desired.key, bool(answer.taken), owner.manager_of(desired)
     after = _without_labels(answer.after, desired.drop_labels)
     if live is None:
         return Action("create", key, resource, desired=desired, after=after, force=force)
     fields = tuple(changed_fields(comparable(live), comparable(after)))
     predecessors = owner.predecessors(live)
-    moved = bool(predecessors) or fields_of(live, owner.manager) != fields_of(after, owner.manager)
+    moved = bool(predecessors) or fields_of(live, manager) != fields_of(after, manager)
     verb: Verb = "update" if fields or moved else "unchanged"
-    reason = _reason(owner, answer, predecessors, alone=moved and not fields)
+    reason = _reason(manager, answer, predecessors, alone=moved and not fields)
     shown = fields or ((_OWNERSHIP,) if moved else ())
     return Action(verb, key, resource, shown, reason, desired, live, after, force=force, predecessors=predecessors)
 
 
-def _reason(owner: Owner, answer: _Answer, predecessors: Sequence[str], *, alone: bool) -> str:
+def _reason(manager: str, answer: _Answer, predecessors: Sequence[str], *, alone: bool) -> str:
     """Who had what an update changes; or that an update changes nothing but this."""
     if predecessors:
-        names = ", ".join(f"'{manager}'" for manager in predecessors)
-        return f"{names} {'hand' if len(predecessors) > 1 else 'hands'} all fields over to '{owner.manager}'"
+        names = ", ".join(f"'{other}'" for other in predecessors)
+        return f"{names} {'hand' if len(predecessors) > 1 else 'hands'} all fields over to '{manager}'"
     if answer.taken:
         return taken(answer.taken)
-    return f"'{owner.manager}' becomes a manager of fields that are as they shall be" if alone else ""
-=======
-def _compared(
-    owner: Owner, resource: Resource, desired: Desired, live: Object | None, after: Object, force: bool
-) -> Action:
-    key, manager = desired.key, owner.manager_of(desired)
-    after = _without_labels(after, desired.drop_labels)
-    if live is None:
-        return Action("create", key, resource, desired=desired, after=after, force=force)
-    fields = tuple(changed_fields(comparable(live), comparable(after)))
-    if not fields and fields_of(live, manager) != fields_of(after, manager):
-        reason = f"'{manager}' becomes a manager of fields that are as they shall be"
-        return Action("update", key, resource, (_OWNERSHIP,), reason, desired, live, after, force=force)
-    verb: Verb = "update" if fields else "unchanged"
-    return Action(verb, key, resource, fields, "", desired, live, after, force=force)
->>>>>>> bc2528f (Point revision tags to revisions, never two injectors for one Pod)
+    return f"'{manager}' becomes a manager of fields that are as they shall be" if alone else ""
 
 
 def _without_labels(after: Object, labels: Sequence[str]) -> Object:
