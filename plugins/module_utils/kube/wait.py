@@ -176,7 +176,11 @@ def deployment_available(found: Object | None) -> Verdict:
         return Verdict(hopeless=True, state=str(progressing.get("message")))
     updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
     ready = updated >= wanted and available >= wanted and status.get("replicas", 0) == updated
-    return Verdict(ready=ready, state=f"{available} of {wanted} replicas available, {updated} updated")
+    state = f"{available} of {wanted} replicas available, {updated} updated"
+    refused = condition(found, "ReplicaFailure")
+    if refused.get("status") == "True":  # no Pod tells of it, because there is none
+        state += f"; Pods cannot be created: {refused.get('message')}"
+    return Verdict(ready=ready, state=state)
 
 
 def daemon_set_rolled_out(found: Object | None) -> Verdict:

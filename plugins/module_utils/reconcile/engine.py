@@ -7,13 +7,15 @@
 Objects of one rank are written side by side, ranks one after the other.
 Namespaces and CRDs come first; what could not be verified before them is then
 dry-run like everything else, before the first of it is written. When something
-fails, the policy decides: restore what was touched, stop, or go on.
+fails, the policy decides: restore what was touched, stop, or go on. A wait between
+two stages that ends in vain always stops: what is there already is no mistake, and
+the next run goes on from it.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
@@ -21,7 +23,7 @@ from typing import Literal
 from ..kube.client import Client, Object
 from ..kube.errors import Failure, Interrupted, ServerError, TimedOut, Unreachable
 from ..kube.resources import CONFIG_MAP, CRD
-from ..kube.wait import crd_established
+from ..kube.wait import NotReady, crd_established
 from .lock import Lock, locked
 from .objects import Desired, Key, secrets_of
 from .objectset import ObjectSet, OpenSet, open_set
@@ -36,6 +38,8 @@ from .run import Run
 OnError = Literal["rollback", "stop", "continue"]
 ON_ERROR: tuple[OnError, ...] = ("rollback", "stop", "continue")
 Review = Callable[[Plan], Iterable[str]]
+# What has to be waited for before anything of a stage (or of a later one) is written.
+Gates = Mapping[int, Callable[[], None]]
 
 _CRD_SECONDS = 60.0
 _SHOWN = 10
@@ -66,17 +70,19 @@ def reconcile(
     review: Review | None = None,
     object_set: ObjectSet | None = None,
     validate: Validate = "server",
+    gates: Gates | None = None,
 ) -> Outcome:
     """Plan, and unless in check mode carry out; the one way in which this collection writes.
 
     `review` sees the plan before the first write: it may raise a Failure, and returns warnings.
     With an object set, the objects become its members, and what has left it may be pruned.
+    `gates` are passed on the way to what is written in later stages, each once.
     """
     try:
         members = open_set(run.client, object_set, present, absent) if object_set else None
         plan = _plan(run, owner, present, absent, members, validate)
         warnings = [*(members.warnings if members else ()), *(review(plan) if review else ())]
-        actions = _planned(run, plan) if run.check_mode else _carry_out(run, plan, on_error, members)
+        actions = _planned(run, plan) if run.check_mode else _carry_out(run, plan, on_error, members, gates or {})
         return Outcome(actions, warnings=warnings)
     except Failure as error:
         error.hide(secrets_of(desired.content for desired in present))
@@ -98,14 +104,14 @@ def _plan(
     return plan
 
 
-def _carry_out(run: Run, plan: Plan, on_error: OnError, members: OpenSet | None) -> list[Action]:
+def _carry_out(run: Run, plan: Plan, on_error: OnError, members: OpenSet | None, gates: Gates) -> list[Action]:
     if members is None or not plan.writes:
-        return _Writing(run, plan, on_error).carry_out()
+        return _Writing(run, plan, on_error, gates).carry_out()
     with locked(run, members.of.name, members.of.namespace, plan.owner.manager) as lock:
         run.before_write()
         parent = next(action for action in plan.actions if action.key == members.of.parent)
         run.client.apply(CONFIG_MAP, members.widened().content, plan.owner.manager, dry_run=False, force=parent.force)
-        return _Writing(run, plan, on_error, lock, members.of.parent).carry_out()
+        return _Writing(run, plan, on_error, gates, lock, members.of.parent).carry_out()
 
 
 def _planned(run: Run, plan: Plan) -> list[Action]:
@@ -123,11 +129,13 @@ class _Writing:
     run: Run
     plan: Plan
     on_error: OnError
+    gates: Gates = field(default_factory=dict)
     lock_of_set: Lock | None = None
     last: Key | None = None
     done: list[Done] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    passed: set[int] = field(default_factory=set)
 
     def carry_out(self) -> list[Action]:
         first = [action for action in self.plan.writes if is_foundation(action.key) and action.desired]
@@ -147,10 +155,16 @@ class _Writing:
 
     def _write_waves(self, actions: Sequence[Action]) -> None:
         for wave in _waves(actions, self.plan.owner):
+            self._pass_gates(self.plan.owner.stages.get(wave[0].key, 0))
             if self.lock_of_set:
                 self.lock_of_set.renew()
             for _written in each(self._write_one, wave):
                 pass
+
+    def _pass_gates(self, stage: int) -> None:
+        for number in sorted(number for number in self.gates if number <= stage and number not in self.passed):
+            self.gates[number]()
+            self.passed.add(number)
 
     def _write_one(self, action: Action) -> None:
         self.run.before_write()
@@ -198,7 +212,7 @@ class _Writing:
         """The error, with an account of what happened to the rest."""
         if not self.done and len(self.failures) < 2:
             return error
-        if self.on_error == "rollback" and not isinstance(error, Interrupted):
+        if self.on_error == "rollback" and not isinstance(error, (Interrupted, NotReady)):
             return self._taken_back(error)
         left = len(self.plan.writes) - len(self.done)
         also = f" ({len(self.failures)} failed)" if self.failures else ""

@@ -83,3 +83,10 @@ def test_what_does_not_exist_is_waited_for() -> None:
 @pytest.mark.parametrize("found", [{}, {"status": None}, {"status": {"conditions": None}}, crd(("Other", "True"))])
 def test_a_missing_condition_is_an_empty_one(found: dict[str, Any]) -> None:
     assert condition(found, "Ready") == {}
+
+
+def test_pods_that_cannot_be_created_are_told_by_the_deployment() -> None:
+    refused = {"type": "ReplicaFailure", "status": "True", "message": "failed calling webhook"}
+    found = deployment(observedGeneration=2, conditions=[refused])
+    state = "0 of 3 replicas available, 0 updated; Pods cannot be created: failed calling webhook"
+    assert deployment_available(found) == Verdict(state=state)
