@@ -5,12 +5,15 @@ The cluster is of a bed of its own, so that it is empty whatever the developer's
 
 from __future__ import annotations
 
+import http.client
 import itertools
 import json
-import shutil
+import threading
 import time
+import urllib.request
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +189,97 @@ def test_a_pod_without_a_node_is_told_with_the_schedulers_reason(empty: Empty, b
     told = empty.fails(**broken, values=elsewhere, wait_timeout=8.0)
     assert "is not ready after 8 s: 0 of 1 replicas available" in told.message
     assert "has no node: 0/1 nodes are available" in told.message
+
+
+@dataclass
+class Visitors:
+    """Requests from outside, each by a connection of its own, one after the other until the block ends."""
+
+    url: str
+    answers: Counter[str] = field(default_factory=Counter)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Visitors:
+        self._thread = threading.Thread(target=self._come)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _come(self) -> None:
+        while not self._over.is_set():
+            self.answers[self.ask()] += 1
+            time.sleep(0.02)
+
+    def ask(self) -> str:
+        """The status, or what went wrong."""
+        try:
+            with urllib.request.urlopen(self.url, timeout=5) as answer:
+                return str(answer.status)
+        except (OSError, http.client.HTTPException) as error:
+            return repr(error)
+
+    def await_answer(self) -> None:
+        deadline = time.monotonic() + 30
+        while self.ask() != "200":
+            assert time.monotonic() < deadline, self.ask()
+            time.sleep(0.2)
+
+
+PUBLIC = {"name": "public", "namespace": "istio-public", "revision": "stable"}
+
+
+@pytest.fixture
+def public(empty: Empty, control_plane: FourWays, revision: FourWays) -> Iterator[Visitors]:
+    """A gateway that answers, injected by a tag of the first control plane; it goes at the end, and its tag."""
+    assert control_plane.results[1]["changed"]
+    assert revision.results[1]["changed"]
+    empty.operations.run("revision_tag", {"tag": "stable", "revision": "default"})
+    empty.operations.run("gateway_deployment", empty.options(**PUBLIC, values=values("gateway")))
+    server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
+    place = {"name": "public", "namespace": "istio-public"}
+    empty.operations.run("gateway", {**place, "selector": {"istio": "public"}, "servers": [server]})
+    route = {"hosts": ["*"], "gateways": ["public"], "http": [{"directResponse": {"status": 200}}]}
+    empty.operations.run("virtual_service", {**place, **route})
+    ports = empty.cluster.get("service", "public", "istio-public")["spec"]["ports"]
+    (node_port,) = [port["nodePort"] for port in ports if port["port"] == 80]
+    visitors = Visitors(f"http://127.0.0.1:{empty.cluster.forward('east', node_port)}")
+    visitors.await_answer()
+    yield visitors
+    gone = [empty.operations.run("gateway_deployment", empty.options(**PUBLIC, state="absent")) for _twice in "12"]
+    assert [result["changed"] for result in gone] == [True, False]
+    empty.operations.run("revision_tag", {"tag": "stable", "state": "absent", "force": True})
+
+
+def proxies(empty: Empty) -> set[tuple[str, str]]:
+    """Who has injected the gateway's Pods, and the label that selects them."""
+    pods = json.loads(empty.cluster.kubectl("get", "pods", "-n", "istio-public", "-o", "json"))["items"]
+    staying = [pod["metadata"] for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    return {(pod["annotations"]["istio.io/rev"], pod["labels"]["app"]) for pod in staying}
+
+
+def test_nobody_is_turned_away_while_a_gateway_changes(empty: Empty, public: Visitors) -> None:
+    """To another control plane, by a restart that the plan shows, and to other labels, by a Deployment beside."""
+    assert proxies(empty) == {("default", "public")}
+    empty.operations.run("revision_tag", {"tag": "stable", "revision": "r1"})
+    with public:
+        moved = empty.four_ways("gateway_deployment", **PUBLIC, values=values("gateway"))
+        assert proxies(empty) == {("r1", "public")}
+        edge = {"labels": {"app": "edge"}, "replace": "beside"}
+        beside = empty.four_ways("gateway_deployment", **PUBLIC, **edge, values=values("gateway"))
+        assert proxies(empty) == {("r1", "edge")}
+    assert [row["reason"] for row in moved.results[0]["restarts"]] == [
+        "its proxy is of revision default, and would be of r1"
+    ]
+    assert moved.persisted[1] == ["patch deployments istio-public/public"]
+    for done in (moved, beside):
+        assert [result["changed"] for result in done.results] == [True, True, False, False]
+        assert (done.persisted[0], done.persisted[2], done.persisted[3]) == ([], [], [])
+    assert beside.persisted[1][-1] == "delete deployments istio-public/public"
+    assert set(public.answers) == {"200"}, public.answers
+    assert public.answers["200"] > 100
 
 
 def test_agents_that_no_node_wants_are_ready(empty: Empty, gateway: FourWays, revision: FourWays) -> None:

@@ -20,13 +20,17 @@ from typing import Any
 
 from ..kube.client import Object
 from ..kube.resources import (
+    AUTOSCALER,
     CONFIG_MAP,
     CRD,
     DAEMON_SET,
     DEPLOYMENT,
+    DISRUPTION_BUDGET,
     KUBERNETES,
     MUTATING_WEBHOOKS,
     NAMESPACE,
+    ROLE,
+    ROLE_BINDING,
     SERVICE,
     SERVICE_ACCOUNT,
     VALIDATING_WEBHOOKS,
@@ -54,10 +58,10 @@ _OF_NAMESPACE = (
     SERVICE,
     SERVICE_ACCOUNT,
     DAEMON_SET,
-    KUBERNETES["autoscaling/v2", "HorizontalPodAutoscaler"],
-    KUBERNETES["policy/v1", "PodDisruptionBudget"],
-    KUBERNETES[_RBAC, "Role"],
-    KUBERNETES[_RBAC, "RoleBinding"],
+    AUTOSCALER,
+    DISRUPTION_BUDGET,
+    ROLE,
+    ROLE_BINDING,
 )
 _ISTIO = "app.kubernetes.io/part-of=istio"
 _LABELLED = (KUBERNETES[_RBAC, "ClusterRole"], KUBERNETES[_RBAC, "ClusterRoleBinding"])

@@ -96,12 +96,13 @@ def pending(snapshot: Snapshot, versions: Mapping[str, str]) -> Iterator[Pending
         if place in SYSTEM_NAMESPACES or pod["spec"].get("hostNetwork"):
             continue  # never injected, whatever a webhook matches
         wanted = injecting_revisions(webhooks, namespaces.get(place, {}), labels_of(pod))
-        reason = _difference(pod, wanted, versions)
+        reason = difference(pod, wanted, versions)
         if reason:
             yield Pending(place, pod["metadata"]["name"], _owner(pod), reason)
 
 
-def _difference(pod: Object, wanted: Sequence[str], versions: Mapping[str, str]) -> str:
+def difference(pod: Object, wanted: Sequence[str], versions: Mapping[str, str]) -> str:
+    """How the proxy of a Pod differs from the one that it would get of these revisions, or nothing."""
     has, revision, version = proxy_of(pod) is not None, injected_by(pod), proxy_version(pod)
     if not wanted:
         # A proxy without the mark of an injector was written by hand, or is a gateway that istiod deploys.

@@ -73,8 +73,8 @@ def await_control_plane(wait: Wait, objects: list[Object], wanted: ControlPlane)
 def await_workloads(wait: Wait, objects: Iterable[Object]) -> None:
     """Wait for the Deployments and DaemonSets among some objects."""
     for key in map(Key.of, objects):
-        if key.kind in _WORKLOADS:
-            resource, judge = _WORKLOADS[key.kind]
+        if key.kind in WORKLOADS:
+            resource, judge = WORKLOADS[key.kind]
             wait.until(resource, key.name, key.namespace, judge, Pods(wait.client))
 
 
@@ -135,7 +135,7 @@ _WEBHOOKS: Mapping[str, tuple[Resource, Judge]] = {
     MUTATING_WEBHOOKS.kind: (MUTATING_WEBHOOKS, webhook_has_ca),
     VALIDATING_WEBHOOKS.kind: (VALIDATING_WEBHOOKS, validator_fails_closed),
 }
-_WORKLOADS: Mapping[str, tuple[Resource, Judge]] = {
+WORKLOADS: Mapping[str, tuple[Resource, Judge]] = {
     DEPLOYMENT.kind: (DEPLOYMENT, deployment_available),
     DAEMON_SET.kind: (DAEMON_SET, daemon_set_rolled_out),
 }

@@ -207,6 +207,7 @@ CONTROL_PLANE = [
 ]
 GATEWAY = [
     ("get", "horizontalpodautoscalers.autoscaling"),
+    ("list", f"rolebindings.{RBAC}"),
     ("create", "services"),
     ("patch", "deployments.apps"),
     ("escalate", f"roles.{RBAC}"),

@@ -31,6 +31,7 @@ class Cluster:
     client_key_file: str = ""
     token_file: str = ""
     audit_log: str = ""
+    program: Path = BED
 
     @property
     def token(self) -> str:
@@ -42,6 +43,10 @@ class Cluster:
         result = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
         assert result.returncode == 0, f"kubectl {' '.join(arguments)}: {result.stderr}"
         return result.stdout
+
+    def forward(self, name: str, node_port: int) -> int:
+        """A port on this machine that leads to that port of the node of the lane's cluster of this name."""
+        return int(bed("forward", name, str(node_port), program=self.program))
 
     def get(self, resource: str, name: str, namespace: str = "default") -> dict[str, Any]:
         """An object as the server has it, with who manages its fields."""
@@ -83,8 +88,8 @@ def cluster(lane: str, program: Path = BED) -> Cluster:
     found = status["lanes"][lane]
     assert found["up"], f"the bed is not up; start it by: tests/testbed/bed up --lane {lane}"
     facts = next(iter(found["clusters"].values()))
-    names = [name for name in Cluster.__dataclass_fields__ if name != "bin"]
-    return Cluster(bin=Path(facts["bin"]), **{name: facts[name] for name in names})
+    names = [name for name in Cluster.__dataclass_fields__ if name not in ("bin", "program")]
+    return Cluster(bin=Path(facts["bin"]), program=program, **{name: facts[name] for name in names})
 
 
 @contextlib.contextmanager

@@ -164,23 +164,15 @@ def input_rows(world: World) -> list[Row]:
 
 
 def chart_rows(world: World) -> list[Row]:
-    """Control planes and gateways that cannot be installed as asked."""
+    """Control planes that cannot be installed as asked."""
     archive = next(world.charts.rglob("base-*.tgz"))
     given = {"chart": "base", "path": str(archive), "sha256": "0" * 64}
-    gateway = {**world.control_plane(), "name": "ingress"}
 
     def row(id: str, code: str, *told: str, **more: Any) -> Row:
         return Row(id, "control_plane", world.control_plane(**more), code, told)
 
     return [
         row("external", "forbidden_by_mode", "mode 'external' does not allow to install", mode="external"),
-        Row(
-            "external_gateway",
-            "gateway_deployment",
-            {**gateway, "mode": "external"},
-            "forbidden_by_mode",
-            ("mode 'external' does not allow to deploy a gateway",),
-        ),
         row("no_revision", "invalid_revision", "'1.29.1' cannot be the name", "like 1-29-1", revision="1.29.1"),
         row("old_helm", "helm", "is too old or is not helm", "v3.7.2", helm_binary=world.old_helm()),
         row("latest", "unknown_version", "'latest' is not a version of Istio", "like 1.29.1", version="latest"),
@@ -194,6 +186,41 @@ def chart_rows(world: World) -> list[Row]:
             "cannot be had from http://127.0.0.1:9/charts",
             "work offline",
             charts={"repository": "http://127.0.0.1:9/charts"},
+        ),
+    ]
+
+
+def gateway_rows(world: World) -> list[Row]:
+    """Gateways that cannot be what is asked for."""
+    gateway = {**world.control_plane(), "name": "ingress"}
+    return [
+        Row(
+            "external_gateway",
+            "gateway_deployment",
+            {**gateway, "mode": "external"},
+            "forbidden_by_mode",
+            ("mode 'external' does not allow to deploy a gateway",),
+        ),
+        Row(
+            "name_of_a_gateway",
+            "gateway_deployment",
+            {**gateway, "name": "Ingress"},
+            "invalid_name",
+            ("'Ingress' cannot be the name of a gateway", "Write it like ingress"),
+        ),
+        Row(
+            "network_of_a_gateway",
+            "gateway_deployment",
+            {**gateway, "type": "eastwest"},
+            "conflicting_options",
+            ("is of type 'eastwest' and names no network", "Set 'network' (mesh_network)"),
+        ),
+        Row(
+            "ports_of_a_gateway",
+            "gateway_deployment",
+            {**gateway, "service": {"ports": [{"name": "http", "port": 80}, {"name": "tls", "port": 80}]}},
+            "invalid_ports",
+            ("the port 80 stands there 2 times",),
         ),
     ]
 
@@ -249,4 +276,4 @@ def value_rows(world: World) -> list[Row]:
     ]
 
 
-TABLES = (naming_rows, trust_rows, object_rows, input_rows, chart_rows, value_rows)
+TABLES = (naming_rows, trust_rows, object_rows, input_rows, chart_rows, gateway_rows, value_rows)
