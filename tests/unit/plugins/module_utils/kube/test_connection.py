@@ -54,8 +54,13 @@ def kubeconfig(user: dict[str, str] | None = None, **cluster: str | bool) -> dic
     }
 
 
+def _pool(connection: Connection) -> urllib3.HTTPSConnectionPool:
+    assert isinstance(connection.pool, urllib3.HTTPSConnectionPool)
+    return connection.pool
+
+
 def context_of(connection: Connection) -> ssl.SSLContext:
-    context = connection.pool.conn_kw["ssl_context"]
+    context = _pool(connection).conn_kw["ssl_context"]
     assert isinstance(context, ssl.SSLContext)
     return context
 
@@ -228,13 +233,17 @@ def test_a_token_that_cannot_be_sent_is_refused_without_being_quoted() -> None:
 
 def test_the_name_in_the_certificate_may_differ_from_the_address() -> None:
     connection = connect(ConnectionOptions(kubeconfig=kubeconfig(None, **{"tls-server-name": "api.example.com"})))
-    pool = connection.pool
+    pool = _pool(connection)
     assert (pool.conn_kw["server_hostname"], pool.assert_hostname) == ("api.example.com", "api.example.com")
 
 
 @pytest.mark.parametrize(
     ("no_proxy", "kind"),
-    [(None, urllib3.ProxyManager), ("192.0.2.7", urllib3.ProxyManager), ("10.0.0.1,127.0.0.1", urllib3.HTTPSConnectionPool)],
+    [
+        (None, urllib3.ProxyManager),
+        ("192.0.2.7", urllib3.ProxyManager),
+        ("10.0.0.1,127.0.0.1", urllib3.HTTPSConnectionPool),
+    ],
 )
 def test_a_proxy_is_taken_or_bypassed(no_proxy: str | None, kind: type) -> None:
     options = ConnectionOptions(host=HOST, api_key="t", proxy="http://127.0.0.9:3128", no_proxy=no_proxy)
