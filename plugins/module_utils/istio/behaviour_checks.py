@@ -16,12 +16,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.resources import CONFIG_MAP, DAEMON_SET, DEPLOYMENT, KUBERNETES, NAMESPACE, POD, SERVICE, Resource
+from ..kube.resources import (
+    CONFIG_MAP,
+    DAEMON_SET,
+    DEPLOYMENT,
+    KUBERNETES,
+    NAMESPACE,
+    POD,
+    SERVICE,
+    STATEFUL_SET,
+    Resource,
+)
 from . import kinds
 from .facts import ROOT_NAMESPACE
 from .pods import living, proxy_of
 from .snapshot import Snapshot
-from .usage import CRON_JOB, JOB, STATEFUL_SET
+from .usage import CRON_JOB, JOB
 from .webhooks import annotations_of, labels_of
 from .world import mapping, mappings, named, spec_of, texts
 

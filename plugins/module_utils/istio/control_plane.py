@@ -38,6 +38,8 @@ from .releases import version_of_tag
 from .revisions import DEFAULT, named, shown
 from .tag_objects import injector_name
 from .upgrade import upgrade_of
+from .upgrade_path import is_downgrade
+from .upgrade_record import IN_PLACE, Side, read_upgrade
 from .values import merged
 
 MANAGER = f"{facts.MANAGER_PREFIX}control_plane"
@@ -47,8 +49,13 @@ def run_control_plane(run: Run, wanted: ControlPlane) -> Outcome:
     """Bring the control plane to what is wanted, and wait until it works."""
     modes.require_allowed(modes.INSTALL, wanted.mode)
     found = installed(run.client, wanted)
-    refuse_changes(run.client.name, found, wanted)
-    left = {name: record for name, record in found.shared.items() if _is_kept_by_another(found, record, wanted)}
+    goes_back = _goes_back(run.client, found, wanted)
+    refuse_changes(run.client.name, found, wanted, goes_back=goes_back)
+    left = {
+        name: record
+        for name, record in found.shared.items()
+        if _is_kept_by_another(found, record, wanted) and not (goes_back and name != BASE)
+    }
     with charts_of(wanted.charts, wanted.version, wanted.helm) as charts:
         components = [name for name in COMPONENTS if name in wanted.components and name not in left]
         rendered = _rendered(run.client, charts, found, wanted, components)
@@ -67,6 +74,17 @@ def run_control_plane(run: Run, wanted: ControlPlane) -> Outcome:
 def _default_tag(client: Client, wanted: ControlPlane) -> Object | None:
     """The tag beside which the injector without a revision must match nothing; others have nothing to do with it."""
     return None if wanted.revision else client.get(MUTATING_WEBHOOKS, injector_name(DEFAULT, wanted.namespace))
+
+
+def _goes_back(client: Client, found: Installed, wanted: ControlPlane) -> bool:
+    """Whether an older version is what an upgrade that is under way came from. CRDs stay as they are all the same."""
+    there = found.istiods.get(wanted.revision)
+    old, new = version_of_tag(there.record.version) if there else None, version_of_tag(wanted.version)
+    if old is None or new is None or not is_downgrade(old, new):
+        return False
+    upgrade = read_upgrade(client, wanted.namespace)
+    before = Side(wanted.version, shown(wanted.revision))
+    return upgrade is not None and (upgrade.strategy, upgrade.before) == (IN_PLACE, before)
 
 
 def _is_kept_by_another(found: Installed, record: Record, wanted: ControlPlane) -> bool:

@@ -98,7 +98,7 @@ def pending(snapshot: Snapshot, versions: Mapping[str, str]) -> Iterator[Pending
         wanted = injecting_revisions(webhooks, namespaces.get(place, {}), labels_of(pod))
         reason = difference(pod, wanted, versions)
         if reason:
-            yield Pending(place, pod["metadata"]["name"], _owner(pod), reason)
+            yield Pending(place, pod["metadata"]["name"], owner_of_pod(pod), reason)
 
 
 def difference(pod: Object, wanted: Sequence[str], versions: Mapping[str, str]) -> str:
@@ -115,7 +115,7 @@ def difference(pod: Object, wanted: Sequence[str], versions: Mapping[str, str]) 
     return f"its proxy is {version}, and would be {newest}" if version and newest and version != newest else ""
 
 
-def _owner(pod: Object) -> str:
+def owner_of_pod(pod: Object) -> str:
     """The controller of a Pod, as people know it: a ReplicaSet is told as its Deployment."""
     for owner in pod["metadata"].get("ownerReferences") or []:
         name, suffix = str(owner["name"]), labels_of(pod).get("pod-template-hash")

@@ -23,6 +23,7 @@ from ..kube.resources import (
     ENDPOINT_SLICE,
     MUTATING_WEBHOOKS,
     SERVICE,
+    STATEFUL_SET,
     VALIDATING_WEBHOOKS,
     Resource,
 )
@@ -35,6 +36,7 @@ from ..kube.wait import (
     daemon_set_rolled_out,
     deployment_available,
     newest,
+    stateful_set_rolled_out,
 )
 from ..reconcile.objects import Key
 from .desired_control_plane import ISTIOD, ControlPlane
@@ -71,7 +73,7 @@ def await_control_plane(wait: Wait, objects: list[Object], wanted: ControlPlane)
 
 
 def await_workloads(wait: Wait, objects: Iterable[Object]) -> None:
-    """Wait for the Deployments and DaemonSets among some objects."""
+    """Wait for the Deployments, DaemonSets and StatefulSets among some objects."""
     for key in map(Key.of, objects):
         if key.kind in WORKLOADS:
             resource, judge = WORKLOADS[key.kind]
@@ -138,6 +140,7 @@ _WEBHOOKS: Mapping[str, tuple[Resource, Judge]] = {
 WORKLOADS: Mapping[str, tuple[Resource, Judge]] = {
     DEPLOYMENT.kind: (DEPLOYMENT, deployment_available),
     DAEMON_SET.kind: (DAEMON_SET, daemon_set_rolled_out),
+    STATEFUL_SET.kind: (STATEFUL_SET, stateful_set_rolled_out),
 }
 
 

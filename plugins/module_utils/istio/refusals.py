@@ -63,8 +63,8 @@ class UpgradePath(Failure):
     code = "upgrade_path"
 
 
-def refuse_changes(cluster: str, found: Installed, wanted: ControlPlane) -> None:
-    """Raise when what is there must not become what is wanted."""
+def refuse_changes(cluster: str, found: Installed, wanted: ControlPlane, *, goes_back: bool = False) -> None:
+    """Raise when what is there must not become what is wanted; `goes_back` is an upgrade that is rolled back."""
     there = found.istiods.get(wanted.revision) if ISTIOD in wanted.components else None
     kept = {component: record for component, record in found.shared.items() if component in wanted.components}
     for name, record in {**kept, **({_name(there): there.record} if there else {})}.items():
@@ -73,7 +73,8 @@ def refuse_changes(cluster: str, found: Installed, wanted: ControlPlane) -> None
         return
     if there:
         _refuse_another_namespace(cluster, there, wanted)
-        _refuse_path(cluster, there, wanted)
+        if not goes_back:
+            _refuse_path(cluster, there, wanted)
     for istiod in found.istiods.values():
         if istiod.namespace == wanted.namespace:
             _refuse_another_identity(cluster, istiod, wanted)
@@ -144,7 +145,7 @@ def _refuse_path(cluster: str, there: Istiod, wanted: ControlPlane) -> None:
 def _way_back(wanted: ControlPlane) -> str:
     return (
         f"Install {wanted.version} beside it with a 'revision' of its own and move the namespaces to that; "
-        "the CRDs stay at the newer version"
+        "the CRDs stay at the newer version. An upgrade that is under way goes back by rollback.yml"
     )
 
 

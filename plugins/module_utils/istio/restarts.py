@@ -15,12 +15,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..kube.client import Object
-from ..kube.resources import DAEMON_SET, DEPLOYMENT, NAMESPACE
+from ..kube.resources import DAEMON_SET, DEPLOYMENT, NAMESPACE, STATEFUL_SET
 from ..reconcile.objects import Key
 from .facts import INJECTION_LABEL, REVISION_LABEL
 from .pods import is_gateway, pending
 from .snapshot import Snapshot
-from .usage import STATEFUL_SET
 from .webhooks import labels_of
 
 How = Literal["restart", "delete_pods", "by_hand"]
@@ -58,13 +57,14 @@ def restarts(snapshot: Snapshot, versions: Mapping[str, str]) -> list[Restart]:
         if place in found:
             found[place] = replace(found[place], pods=found[place].pods + 1)
         else:
-            owner = _controller(snapshot, *place)
+            owner = controller(snapshot, *place)
             gateway = bool(owner) and is_gateway({"metadata": {}, **(owner or {})["spec"]["template"]})
             found[place] = Restart(*place, 1, pod.reason, _how(kind, owner), gateway)
     return [found[place] for place in sorted(found, key=lambda place: (found[place].gateway, place[1], place))]
 
 
-def _controller(snapshot: Snapshot, kind: str, namespace: str, name: str) -> Object | None:
+def controller(snapshot: Snapshot, kind: str, namespace: str, name: str) -> Object | None:
+    """The workload of that name, if it is one that can be restarted."""
     resource = _CONTROLLERS.get(kind)
     return snapshot.named(resource, name, namespace) if resource else None
 

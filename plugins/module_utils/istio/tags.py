@@ -220,18 +220,18 @@ def _set(run: Run, mesh: Mesh, wanted: RevisionTag, name: str) -> Outcome:
 def _beside_default(mesh: Mesh, revision: Revision) -> Iterator[Desired]:
     """What the tag `default` changes in the objects of the control plane."""
     if mesh.default_injector:
-        manager, content = _applied_by_its_owner(mesh.default_injector)
+        manager, content = applied_by_its_owner(mesh.default_injector)
         yield Desired(deactivated(content, mesh.default_injector), _SOURCES["injector"], manager=manager)
     if mesh.has_validator_of_tag or mesh.validator is None:
         if "service" in revision.hook["clientConfig"]:
             yield Desired(validator_of_tag(revision), _SOURCES["validator"])
     elif validates(mesh.validator)["service"]:
-        manager, content = _applied_by_its_owner(mesh.validator)
+        manager, content = applied_by_its_owner(mesh.validator)
         content = pointed(content, mesh.validator, revision.name, revision.service["metadata"]["name"])
         yield Desired(content, _SOURCES["validator"], manager=manager)
 
 
-def _applied_by_its_owner(live: Object) -> tuple[str, Object]:
+def applied_by_its_owner(live: Object) -> tuple[str, Object]:
     """Who of us applies an object of the control plane, and what: it is changed as its owner would change it."""
     manager = next((name for name in managers(live) if name.startswith(_CONTROL_PLANE)), MANAGER)
     return manager, applied(live, manager)
@@ -258,14 +258,14 @@ def _put_back(mesh: Mesh, changes: _Changes) -> None:
     """The objects of the control plane as they were before the tag `default`."""
     injector, validator = mesh.default_injector, mesh.validator
     if injector:
-        manager, content = _applied_by_its_owner(injector)
+        manager, content = applied_by_its_owner(injector)
         content = reactivated(content, injector, mesh.record)
         changes.present.append(Desired(content, _SOURCES["injector"], manager=manager))
         changes.stages[Key.of(injector)] = 1  # after the tag's webhooks are gone
     if validator and mesh.has_validator_of_tag:
         changes.absent.append(Key.of(validator))
     elif validator:
-        manager, content = _applied_by_its_owner(validator)
+        manager, content = applied_by_its_owner(validator)
         services = [found["metadata"]["name"] for found in mesh.services]
         content = pointed_back(content, validator, mesh.record, services)
         changes.present.append(Desired(content, _SOURCES["validator"], manager=manager))

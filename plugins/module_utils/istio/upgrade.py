@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..kube.client import Client, Object
-from ..kube.resources import DAEMON_SET, DEPLOYMENT, MUTATING_WEBHOOKS, NAMESPACE, POD
+from ..kube.resources import DAEMON_SET, DEPLOYMENT, MUTATING_WEBHOOKS, NAMESPACE, POD, STATEFUL_SET
 from .behaviour import Change, asks_of, changes_between, environment
 from .behaviour_checks import ChangeFacts
 from .desired_control_plane import ISTIOD, ControlPlane
@@ -23,7 +23,7 @@ from .restarts import Restart, laid_over, moved, restarts
 from .revisions import shown
 from .snapshot import Ask, Snapshot, read
 from .status import versions_of
-from .usage import STATEFUL_SET, named_by
+from .usage import named_by
 from .webhooks import labels_of
 
 _SHOWN = 200

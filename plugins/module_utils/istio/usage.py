@@ -25,6 +25,7 @@ from ..kube.resources import (
     MUTATING_WEBHOOKS,
     NAMESPACE,
     POD,
+    STATEFUL_SET,
     VALIDATING_WEBHOOKS,
     Resource,
 )
@@ -43,7 +44,6 @@ from .webhooks import (
     tags_of,
 )
 
-STATEFUL_SET = KUBERNETES["apps/v1", "StatefulSet"]
 JOB = KUBERNETES["batch/v1", "Job"]
 CRON_JOB = KUBERNETES["batch/v1", "CronJob"]
 API_GATEWAY = Resource("gateway.networking.k8s.io/v1", "Gateway", "gateways")
@@ -52,6 +52,7 @@ WORKLOADS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, JOB, CRON_JOB)
 _CLASSES = "istio"  # every class of istiod's begins so: istio, istio-remote, istio-waypoint, istio-east-west
 _NODE_AGENTS = ("ztunnel", "istio-cni-node")
 _SHOWN = 50
+INJECTED = "injected by it"  # what it is, whatever its labels ask for today
 
 USAGE_ASKS = (
     Ask(NAMESPACE),
@@ -160,7 +161,7 @@ def _pods(snapshot: Snapshot, namespaces: Mapping[str, str]) -> Iterator[Use]:
     for pod in snapshot.of(POD):
         injected = annotations_of(pod).get(REVISION_LABEL)
         if injected and (pod.get("status") or {}).get("phase") != "Succeeded":
-            yield _use(injected, pod, "injected by it")
+            yield _use(injected, pod, INJECTED)
         yield from _by_own_labels(pod, labels_of(pod), namespaces)
 
 

@@ -195,11 +195,11 @@ class Client:
         path = resource.path(metadata.get("namespace"))
         return self._send("create", path, subject, method="POST", body=content, query={"fieldManager": manager})
 
-    def replace(self, resource: Resource, content: Object, manager: str) -> Object:
+    def replace(self, resource: Resource, content: Object, manager: str, *, dry_run: bool) -> Object:
         """Replace an object as a whole: only to put back what was there. Its resourceVersion guards it."""
         name, namespace = content["metadata"]["name"], content["metadata"].get("namespace")
         query = {"fieldManager": manager}
-        return self._write("replace", resource, name, namespace, content, method="PUT", query=query, dry_run=False)
+        return self._write("replace", resource, name, namespace, content, method="PUT", query=query, dry_run=dry_run)
 
     def delete(self, resource: Resource, name: str, namespace: str | None, *, uid: str, dry_run: bool) -> None:
         """Delete exactly the object that was seen; one that is gone already is fine."""

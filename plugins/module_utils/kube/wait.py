@@ -183,6 +183,19 @@ def deployment_available(found: Object | None) -> Verdict:
     return Verdict(ready=ready, state=state)
 
 
+def stateful_set_rolled_out(found: Object | None) -> Verdict:
+    """Every replica is of the current revision and available."""
+    if found is None:
+        return Verdict(state="it does not exist")
+    status, wanted = found.get("status") or {}, found["spec"].get("replicas", 1)
+    if status.get("observedGeneration", 0) < found["metadata"]["generation"]:
+        return Verdict(state="its controller has not seen the change yet")
+    updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
+    is_current = status.get("currentRevision") == status.get("updateRevision")
+    ready = updated >= wanted and available >= wanted and is_current
+    return Verdict(ready=ready, state=f"{available} of {wanted} replicas available, {updated} updated")
+
+
 def daemon_set_rolled_out(found: Object | None) -> Verdict:
     """Every node that shall have a Pod has one of the current generation; there may be no such node."""
     if found is None:

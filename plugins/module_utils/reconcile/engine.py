@@ -24,6 +24,7 @@ from ..kube.client import Client, Object
 from ..kube.errors import Failure, Interrupted, ServerError, TimedOut, Unreachable
 from ..kube.resources import CONFIG_MAP, CRD
 from ..kube.wait import NotReady, crd_established
+from .images import put_back
 from .lock import Lock, locked
 from .objects import Desired, Key, secrets_of
 from .objectset import ObjectSet, OpenSet, open_set
@@ -181,7 +182,8 @@ class _Writing:
 
     def _notice_effect(self, action: Action, error: Failure) -> None:
         """A write may have taken effect although it failed: what is there then has to be taken back, too."""
-        in_two_requests = bool(action.predecessors or (action.desired and action.desired.drop_labels))
+        desired = action.desired
+        in_two_requests = bool(action.predecessors or (desired and (desired.drop_labels or desired.exactly)))
         if not in_two_requests and not isinstance(error, (Unreachable, TimedOut, ServerError)):
             return
         try:
@@ -246,6 +248,8 @@ def _write(run: Run, owner: Owner, action: Action) -> Object | None:
         client.delete(action.resource, action.key.name, namespace, uid=uid, dry_run=False)
         return None
     desired = action.desired or Desired({})
+    if desired.exactly:
+        return put_back(client, action.resource, desired.content, action.before, owner.manager_of(desired))
     _drop_labels(client, owner, action, desired)
     _hand_over(client, owner, action)
     return client.apply(action.resource, desired.content, owner.manager_of(desired), dry_run=False, force=action.force)

@@ -102,7 +102,7 @@ def _release(client: Client, lease: Object) -> None:
 
 
 def _put(client: Client, lease: Object, manager: str) -> Object:
-    return client.replace(LEASE, {**lease, "apiVersion": LEASE.api_version, "kind": LEASE.kind}, manager)
+    return client.replace(LEASE, {**lease, "apiVersion": LEASE.api_version, "kind": LEASE.kind}, manager, dry_run=False)
 
 
 def _lease(name: str, namespace: str, holder: str) -> Object:

@@ -51,12 +51,14 @@ class Desired:
     shall not be there whoever set them; nothing else is ever taken from another manager.
     `manager` is another one of ours, where an operation changes what belongs to another operation:
     the object is then written as that one would write it, so that neither undoes the other.
+    With `exactly` it is no wish but an image: the whole object, managers included, is put back as it was.
     """
 
     content: Object
     source: str = ""
     drop_labels: tuple[str, ...] = ()
     manager: str = ""
+    exactly: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "content", _tidy(self.content))

@@ -27,6 +27,7 @@ from ..kube.client import Client, Object
 from ..kube.errors import Conflict, Failure, Invalid, NotFound, UnknownKind
 from ..kube.resources import NAMESPACE, Resource
 from .coowned import CoOwned, settled
+from .images import assignable, at_version, is_same
 from .objects import Desired, Key, changed_fields, common, comparable, overlaid
 from .order import Ranks, rank
 from .ownership import appliers, conflicting, explained, fields_of, handed_over, taken
@@ -43,6 +44,7 @@ VALIDATE: tuple[Validate, ...] = ("server", "schema")
 _BY_SCHEMA = "validated by its schema: the server has not been asked"
 _UNVERIFIED = "not verified by the server: {} is only planned"
 _OWNERSHIP = "metadata.managedFields"
+_AS_IT_WAS = "it is put back as it was, its managers included"
 
 
 class DuplicateObject(Failure):
@@ -199,6 +201,8 @@ class _Cluster:
             return  # without its CRD there is no such object, and that is what was asked for
 
     def is_proved(self, desired: Desired, live: Object) -> bool:
+        if desired.exactly:
+            return is_same(live, desired.content)
         keyed = self.owner.keyed_lists.get(desired.key.group_kind)
         if keyed is None or self.owner.predecessors(live):
             return False
@@ -235,6 +239,8 @@ class _Cluster:
     def _asked(self, desired: Desired, resource: Resource, live: Object | None) -> Action:
         """What the server says; or the schema, where that shall do or the server cannot know yet."""
         key, predecessors = desired.key, self.owner.predecessors(live)
+        if desired.exactly:
+            return _put_back(self.client, self.owner, resource, desired, live)
         schema = self.schemas.published(key) if key in self.by_schema else None
         if schema:
             _require_valid(key, schema, desired.content)
@@ -348,6 +354,22 @@ def _unverified(cluster: _Cluster, resource: Resource, desired: Desired, error: 
     if schema:
         _require_valid(key, schema, desired.content)
     return _as_written(resource, desired, None, _UNVERIFIED.format(missing))
+
+
+def _put_back(client: Client, owner: Owner, resource: Resource, desired: Desired, live: Object | None) -> Action:
+    """An image is no wish that could be merged with what is there: the whole object becomes as it was."""
+    key, image, manager = desired.key, desired.content, owner.manager_of(desired)
+    if live is None:
+        client.ask(resource, assignable(image), key.namespace or None, dry_run=True)
+        return Action("create", key, resource, reason=_AS_IT_WAS, desired=desired, after=image)
+    if (
+        image["metadata"].get("resourceVersion", live["metadata"]["resourceVersion"])
+        != live["metadata"]["resourceVersion"]
+    ):
+        raise Conflict(f"{key} has changed while it was to be put back", subject=str(key))
+    client.replace(resource, at_version(image, live), manager, dry_run=True)
+    fields = tuple(changed_fields(comparable(live), comparable(image))) or (_OWNERSHIP,)
+    return Action("update", key, resource, fields, _AS_IT_WAS, desired, live, image)
 
 
 def _as_written(resource: Resource, desired: Desired, live: Object | None, reason: str) -> Action:

@@ -11,18 +11,16 @@ the object is still as this run left it. CRDs stay: taking one away takes its ob
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..kube.client import Object
-from ..kube.errors import Conflict, Failure, Interrupted, ServerError, TimedOut, Unreachable
+from ..kube.errors import Failure, Interrupted
 from ..kube.resources import CRD
-from .objects import Key, comparable
+from .images import put_back
+from .objects import Key
 from .plan import Action, Owner
 from .run import Run
-
-_ASSIGNED = ("uid", "resourceVersion", "generation", "creationTimestamp", "selfLink", "deletionTimestamp")
 
 
 @dataclass(frozen=True)
@@ -56,39 +54,4 @@ def _restore_one(run: Run, owner: Owner, done: Done) -> None:
         uid = done.result["metadata"]["uid"]
         run.client.delete(action.resource, action.key.name, namespace, uid=uid, dry_run=False)
     elif action.before:
-        _put_back(run, owner, action, action.before, done.result)
-
-
-def _put_back(run: Run, owner: Owner, action: Action, before: Object, now: Object | None) -> None:
-    """Content first, then ownership: a write always makes its own manager the owner of what it changes."""
-    manager = owner.manager
-    if now is None:
-        written = _once(run, action, before, lambda: run.client.create(action.resource, _assignable(before), manager))
-    else:
-        content = _at_version(before, now)
-        written = _once(run, action, before, lambda: run.client.replace(action.resource, content, manager))
-    owned = _at_version(before, written)
-    _once(run, action, before, lambda: run.client.replace(action.resource, owned, manager))
-
-
-def _once(run: Run, action: Action, before: Object, write: Callable[[], Object]) -> Object:
-    """The written object; a write whose answer was lost has been done when the object is as it shall be."""
-    try:
-        return write()
-    except (Conflict, Unreachable, TimedOut, ServerError):
-        there = run.client.get(action.resource, action.key.name, action.key.namespace or None)
-        if there is None or comparable(there) != comparable(before):
-            raise
-        return there
-
-
-def _assignable(before: Object) -> Object:
-    metadata = {key: value for key, value in before["metadata"].items() if key not in _ASSIGNED}
-    return {**before, "metadata": metadata}
-
-
-def _at_version(before: Object, now: Object) -> Object:
-    """The old object with the identity of the current one, so that a change by somebody else in between is noticed."""
-    identity: dict[str, Any] = {key: now["metadata"][key] for key in ("uid", "resourceVersion")}
-    content = _assignable(before)
-    return {**content, "metadata": {**content["metadata"], **identity}}
+        put_back(run.client, action.resource, action.before, done.result, owner.manager)

@@ -29,12 +29,15 @@ from ..istio.facts import ROOT_NAMESPACE
 from ..istio.gateways import run_gateway_deployment
 from ..istio.injection import NamespaceInjection, namespace_injection, run_injection
 from ..istio.kind import Kind, module_options
+from ..istio.phases import PHASES, Wanted, run_upgrade
 from ..istio.precheck_facts import ARRIVING, OPERATIONS, Target, read_facts
 from ..istio.prechecks import checked, known_codes, require
-from ..istio.revisions import checked_revision
+from ..istio.revisions import checked_revision, shown
+from ..istio.shift import CHOICES, Selection, checked_selection
 from ..istio.sizing import SIZES
 from ..istio.status import GATHER, mesh_status
 from ..istio.tags import RevisionTag, checked_tag, run_revision_tag
+from ..istio.upgrade_record import IN_PLACE, STRATEGIES
 from ..istio.webhooks import DEFAULT_REVISION
 from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
@@ -340,6 +343,55 @@ def _run_precheck(run: Run, request: tuple[Target, frozenset[str]]) -> Outcome:
     facts = read_facts(run.client, target)
     findings = checked(facts, ignored)
     return Outcome(extra={"precheck": require(facts, findings)}, warnings=list(map(str, findings)))
+
+
+def _upgrade(params: Params) -> Wanted:
+    selection = Selection(
+        tuple(params["namespaces"]), params.get("selector") or "", params.get("percentage"), params.get("tag") or ""
+    )
+    version = params.get("version")
+    return Wanted(
+        phase=params["phase"],
+        strategy=params["strategy"],
+        version=releases.checked_version(version) if version else "",
+        revision=shown(checked_revision(params.get("revision"))),
+        from_revision=params.get("from_revision") or "",
+        namespace=params["namespace"],
+        mode=params["mode"],
+        selection=checked_selection(selection),
+        restart=params["restart"],
+        take_ownership_from=tuple(params["take_ownership_from"]),
+        wait_timeout=params["wait_timeout"],
+    )
+
+
+UPGRADE: Operation[Wanted] = Operation(
+    "upgrade",
+    ArgumentSpec(
+        {
+            "phase": {"type": "str", "choices": list(PHASES), "required": True},
+            "strategy": {"type": "str", "choices": list(STRATEGIES), "default": IN_PLACE},
+            "version": {"type": "str"},
+            "revision": {"type": "str"},
+            "from_revision": {"type": "str"},
+            "namespace": {"type": "str", "default": ROOT_NAMESPACE},
+            "namespaces": {"type": "list", "elements": "str", "default": []},
+            "selector": {"type": "str"},
+            "percentage": {"type": "int"},
+            "tag": {"type": "str"},
+            "restart": {"type": "bool", "default": True},
+        },
+        {
+            "required_if": [("phase", "start", ["version"]), ("phase", "shift", list(CHOICES), True)],
+            "mutually_exclusive": [CHOICES],
+        },
+    )
+    + MODE
+    + OWNERSHIP
+    + WAIT,
+    _upgrade,
+    run_upgrade,
+)
 
 
 PRECHECK: Operation[tuple[Target, frozenset[str]]] = Operation(

@@ -93,13 +93,13 @@ def cluster(lane: str, program: Path = BED) -> Cluster:
 
 
 @contextlib.contextmanager
-def own_cluster(lane: str, folder: Path) -> Iterator[Cluster]:
+def own_cluster(lane: str, folder: Path, *options: str) -> Iterator[Cluster]:
     """The first cluster of a lane of a bed of its own: empty whatever the developer's has, and gone afterwards."""
     testbed = folder / "tests" / "testbed"
     shutil.copytree(BED.parent, testbed, ignore=shutil.ignore_patterns("__pycache__"))
     program = testbed / "bed"
     try:
-        bed("up", "--lane", lane, program=program)
+        bed("up", "--lane", lane, *options, program=program)
         yield cluster(lane, program=program)
     finally:
         run = Path(json.loads(bed("status", "--json", program=program))["bin"]).parent

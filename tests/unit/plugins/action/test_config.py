@@ -31,6 +31,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "mesh_info": {},
     "precheck": {"operation": "leave"},
     "revision_tag": {"tag": "prod", "state": "absent"},
+    "upgrade": {"phase": "rollback"},
 }
 KUBECONFIG = {"contexts": [{"name": "east", "context": {}}, {"name": "west", "context": {}}]}
 UNNAMED = "No cluster is named: none of 'host', 'kubeconfig' and 'context' is given"

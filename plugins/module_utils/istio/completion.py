@@ -1,0 +1,140 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The end of an upgrade by revision: nobody needs the old revision any more, and the new one judges configuration.
+
+All of it comes before the old control plane is removed, so that no webhook ever leads to a Service that is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from ..kube.client import Client, Object
+from ..kube.errors import ApiError, Failure, NotFound
+from ..kube.resources import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, Resource
+from ..reconcile.engine import reconcile
+from ..reconcile.objects import Desired
+from ..reconcile.outcome import Outcome
+from ..reconcile.plan import Owner
+from ..reconcile.run import Run
+from .default_tag import is_deactivated, pointed, validates
+from .facts import CO_OWNED
+from .kinds import GATEWAY, KINDS
+from .restarts import restarts
+from .revisions import DEFAULT, named
+from .snapshot import Ask, Snapshot, read
+from .status import versions_of
+from .tags import RevisionTag, applied_by_its_owner, run_revision_tag
+from .upgrade_record import IN_PLACE, MANAGER, Upgrade
+from .usage import Use, told, users_of
+from .webhooks import DEFAULT_VALIDATOR, revision_of_service, tags_of
+
+_SHOWN = 20
+_TRIED = 20  # objects of each kind that are asked about
+_ACCEPTED: dict[str, Any] = {
+    "apiVersion": GATEWAY.resource.api_version,
+    "kind": GATEWAY.resource.kind,
+    "metadata": {"name": "service-mesh-istio-must-be-accepted"},
+    "spec": {"servers": [{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["example.com"]}]},
+}
+
+
+class StillInUse(Failure):
+    """Something refers to what the upgrade leaves behind."""
+
+    code = "still_in_use"
+
+
+class NotAccepted(Failure):
+    """Configuration would not be accepted any more."""
+
+    code = "configuration_not_accepted"
+
+
+def refuse_in_use(client: Client, snapshot: Snapshot, upgrade: Upgrade) -> None:
+    """Raise StillInUse with everything that still needs what was before, by name."""
+    if snapshot.unread:
+        raise StillInUse(
+            f"Whether the upgrade {upgrade} on {client.name} is complete cannot be judged",
+            subject=f"revision {upgrade.before.revision}",
+            reason=f"may not be read: {', '.join(map(str, snapshot.unread))}",
+            hint="Grant these verbs to this user (see examples/rbac). Then run it again",
+        )
+    users = _old_proxies(snapshot, upgrade) if upgrade.strategy == IN_PLACE else _users(snapshot, upgrade)
+    if not users:
+        return
+    shown = "; ".join(f"{use} ({use.how})" for use in users[:_SHOWN])
+    more = f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else ""
+    error = StillInUse(
+        f"The upgrade {upgrade} on {client.name} is not complete: {len(users)} still use {upgrade.before}",
+        subject=f"revision {upgrade.before.revision}",
+        reason=f"{shown}{more}",
+        hint="Move namespaces and tags and restart what is named (upgrade_shift); renew bare Pods and Jobs by hand",
+    )
+    error.extra = {"users": told(users)}
+    raise error
+
+
+def _old_proxies(snapshot: Snapshot, upgrade: Upgrade) -> list[Use]:
+    return [
+        Use(upgrade.before.revision, one.kind, one.namespace, one.name, one.reason)
+        for one in restarts(snapshot, versions_of(snapshot))
+    ]
+
+
+def _users(snapshot: Snapshot, upgrade: Upgrade) -> list[Use]:
+    return [use for use in users_of(snapshot, upgrade.before.revision) if not _is_moved_here(snapshot, use)]
+
+
+def _is_moved_here(snapshot: Snapshot, use: Use) -> bool:
+    """The default tag and the default validator are moved by completing; an injector that matches nothing is none."""
+    if use.kind == VALIDATING_WEBHOOKS.kind:
+        return use.object == DEFAULT_VALIDATOR
+    if use.kind != MUTATING_WEBHOOKS.kind:
+        return False
+    found = snapshot.named(MUTATING_WEBHOOKS, use.object)
+    return use.how == f"tag {DEFAULT}" or (found is not None and is_deactivated(found))
+
+
+def move_defaults(run: Run, snapshot: Snapshot, upgrade: Upgrade, namespace: str) -> Outcome:
+    """Let the new revision be the default one, where the old one was, for injection and for configuration."""
+    before, after = upgrade.before.revision, upgrade.after.revision
+    if before in tags_of(snapshot.of(MUTATING_WEBHOOKS)).get(DEFAULT, ()):
+        return run_revision_tag(run, RevisionTag(DEFAULT, after, namespace))
+    validator = snapshot.named(VALIDATING_WEBHOOKS, DEFAULT_VALIDATOR)
+    if validator is None or revision_of_service(validates(validator)["service"]) != before:
+        return Outcome()
+    manager, content = applied_by_its_owner(validator)
+    service = named("istiod", "" if after == DEFAULT else after)
+    content = pointed(content, validator, after, service)
+    owner = Owner(MANAGER, co_owned=CO_OWNED)
+    return reconcile(run, owner, [Desired(content, "the default validator", manager=manager)])
+
+
+def require_accepted(run: Run, namespace: str) -> None:
+    """Ask by dry runs whether configuration is accepted: a new object, and some of each kind that are there."""
+    client, new = run.client, {**_ACCEPTED, "metadata": {**_ACCEPTED["metadata"], "namespace": namespace}}
+    there = read(client, (Ask(kind.resource) for kind in KINDS))
+    try:
+        client.ask(GATEWAY.resource, new, namespace, dry_run=True)
+        for kind in KINDS:
+            _touch(client, kind.resource, there.of(kind.resource)[:_TRIED])
+    except ApiError as error:
+        raise NotAccepted(
+            f"Configuration would not be accepted on {client.name} any more",
+            subject=error.subject,
+            reason=error.reason,
+            hint="Nothing has been removed. Look at the default validator and its istiod, then run it again",
+        ) from error
+
+
+def _touch(client: Client, resource: Resource, objects: Iterable[Object]) -> None:
+    """A change of nothing goes through all admission; what has gone meanwhile needs none."""
+    for found in objects:
+        place = found["metadata"]
+        with suppress(NotFound):
+            client.merge(resource, place["name"], place["namespace"], {}, MANAGER, dry_run=True)

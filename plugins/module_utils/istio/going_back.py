@@ -1,0 +1,85 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The way back of an upgrade: everything as the record says it was, and what that leaves for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from ..kube.client import Object
+from ..kube.resources import POD, SERVICE
+from ..reconcile.engine import reconcile
+from ..reconcile.objects import Desired, Key
+from ..reconcile.outcome import Outcome
+from ..reconcile.plan import Owner
+from ..reconcile.run import Run
+from .before_images import namespaces_again, new_tags, objects_again
+from .pods import injected_by, proxy_version
+from .restarts import Restart
+from .snapshot import Snapshot
+from .status import versions_of
+from .upgrade_record import IN_PLACE, MANAGER, Side, Upgrade, UpgradeError
+from .usage import told, users_of
+from .webhooks import services_of
+
+
+def restored(run: Run, snapshot: Snapshot, upgrade: Upgrade) -> Outcome:
+    """Services, then tags that were not there before, then webhooks: none ever leads nowhere, no Pod has two."""
+    images = objects_again(snapshot, upgrade.objects)
+    _require_services(run, images)
+    present = [*images, *namespaces_again(snapshot, upgrade.namespaces)]
+    gone = [Key.of(found) for found in new_tags(snapshot, upgrade.objects, upgrade.after.revision)]
+    stages = {Key.of(image): 1 for image in present if image["kind"] != SERVICE.kind}
+    owner = Owner(MANAGER, stages=stages)
+    return reconcile(run, owner, [Desired(image, "as before the upgrade", exactly=True) for image in present], gone)
+
+
+def _require_services(run: Run, images: Iterable[Object]) -> None:
+    """Going back is possible until the old control plane is removed."""
+    ours = {(image["metadata"].get("namespace"), image["metadata"]["name"]) for image in images}
+    called = {(place, name) for image in images for _hook, place, name in services_of(image)}
+    for place, name in sorted(called - ours):
+        if run.client.get(SERVICE, name, place) is None:
+            raise UpgradeError(
+                f"There is no way back on {run.client.name}: a webhook would lead to a Service that is gone",
+                subject=f"Service {place}/{name}",
+                reason="the control plane of before has been removed",
+                hint="Install it again (mesh_control_plane with its version and revision), then roll back",
+            )
+
+
+def require_old(run: Run, snapshot: Snapshot, upgrade: Upgrade) -> None:
+    """In place, Pods can only get the old proxy when the control plane is of the old version again."""
+    found = versions_of(snapshot).get(upgrade.before.revision)
+    if found == upgrade.before.version or (run.check_mode and found):
+        return
+    raise UpgradeError(
+        f"The control plane {upgrade.before} is not there on {run.client.name}",
+        subject=f"revision {upgrade.before.revision}",
+        reason=f"it is {found}" if found else "that revision is not installed",
+        hint=f"Run the control plane's own task with version {upgrade.before.version} first; rollback.yml does so",
+    )
+
+
+def of_side(snapshot: Snapshot, side: Side) -> Snapshot:
+    """With no other Pods than those that got their proxy from a control plane before, or after an upgrade."""
+    pods = [pod for pod in snapshot.of(POD) if injected_by(pod) == side.revision and proxy_version(pod) == side.version]
+    return replace(snapshot, objects={**snapshot.objects, POD.group_kind: pods})
+
+
+def remains(snapshot: Snapshot, upgrade: Upgrade, waiting: Iterable[Restart]) -> list[dict[str, Any]]:
+    """What a roll-back leaves for people: the new control plane and who is bound to it, and Pods that nobody renews."""
+    by_hand = [
+        {"kind": one.kind, "namespace": one.namespace, "name": one.name, "how": one.reason}
+        for one in waiting
+        if one.how != "restart"
+    ]
+    if upgrade.strategy == IN_PLACE:
+        return by_hand
+    plane = {"kind": "control plane", "namespace": "", "name": upgrade.after.revision, "how": "it injects nobody"}
+    users = [use for use in users_of(snapshot, upgrade.after.revision) if use.kind != POD.kind]
+    return [*by_hand, *told(users), plane]

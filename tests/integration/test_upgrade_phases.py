@@ -1,0 +1,324 @@
+"""The phases of an upgrade on a real API server: four ways, cut off and gone on with, and the way back from each."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.completion import StillInUse
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.refusals import UpgradePath
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.upgrade_record import UpgradeError
+from integration.support import bed
+from integration.support.audit import Audit
+from integration.support.bed import Cluster
+from integration.support.operations import Operations
+from integration.support.playbook import Played, Runner
+from integration.support.revisions import Revisions
+from integration.support.workloads import Workload
+from integration.test_interrupted import wait_for
+
+pytestmark = pytest.mark.usefixtures("crds")
+OLDER, NEWER = bed.ISTIO, "1.31.0"
+RECORD = "service-mesh-istio-upgrade"
+_CHANGING = ("resourceVersion", "generation", "uid", "creationTimestamp")
+Changes = Callable[[], list[str]]
+
+
+@dataclass(frozen=True)
+class Meshed:
+    """A mesh of a test's own: two control planes, namespaces by two kinds of label and by a tag, a workload in each."""
+
+    revisions: Revisions
+    operations: Operations
+    cluster: Cluster
+    spaces: tuple[str, ...]
+
+    @property
+    def root(self) -> str:
+        return self.revisions.namespace
+
+    def run(self, phase: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
+        place = {"namespace": self.root, "wait_timeout": 20.0}
+        return self.operations.run("upgrade", {"phase": phase, **place, **options}, check=check)
+
+    def start(self, *, check: bool = False, **options: Any) -> dict[str, Any]:
+        to = {"strategy": "revision", "version": NEWER, "revision": "r2", "from_revision": "r1"}
+        return self.run("start", check=check, **{**to, **options})
+
+    def four_ways(self, changes: Changes, phase: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+        changes()
+        check = phase(check=True)
+        assert (check["changed"], changes()) == (True, [])
+        done = phase()
+        assert done["plan"] == check["plan"]
+        assert changes() != []
+        assert [phase(check=check)["changed"] for check in (True, False)] == [False, False]
+        assert changes() == []
+        return done
+
+    def state(self) -> dict[str, str]:
+        """Labels, tags and webhooks, with who manages them; without what every write changes."""
+        kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
+        found = self._listed(kinds) + self._listed("services", "-n", self.root, "-l", "istio.io/tag")
+        spaces = [one for one in self._listed("namespaces") if one["metadata"]["name"] in self.spaces]
+        return {f"{one['kind']} {one['metadata']['name']}": essence(one) for one in [*found, *spaces]}
+
+    def _listed(self, *what: str) -> list[dict[str, Any]]:
+        answer = self.cluster.kubectl("get", *what, "-o", "json", "--show-managed-fields")
+        found: list[dict[str, Any]] = json.loads(answer)["items"]
+        return found
+
+    def workload(self, number: int) -> Workload:
+        return Workload(self.cluster, self.spaces[number])
+
+    @contextlib.contextmanager
+    def restarting(self, revision: str, version: str) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            for number in range(len(self.spaces)):
+                stack.enter_context(self.workload(number).restarting(revision, version))
+            yield
+
+
+def essence(found: dict[str, Any]) -> str:
+    metadata = {key: value for key, value in found["metadata"].items() if key not in _CHANGING}
+    entries = ({**entry, "time": ""} for entry in metadata["managedFields"])
+    metadata["managedFields"] = sorted(entries, key=lambda entry: json.dumps(entry, sort_keys=True))
+    return json.dumps({**found, "metadata": metadata}, sort_keys=True)
+
+
+@pytest.fixture
+def meshed(
+    cluster: Cluster, charts: Path, namespace: str, namespaces: list[str], operations: Operations
+) -> Iterator[Meshed]:
+    older = Revisions(cluster, charts, namespace)
+    part = f"charts-{NEWER}"
+    newer = replace(older, version=NEWER, charts=bed.parts(part)[part])
+    older.remove()
+    older.install("r1")
+    older.install_validator("r1")
+    newer.install("r2")
+    spaces = tuple(f"{namespace}-{name}" for name in ("a", "b", "c"))
+    made = Meshed(older, operations, cluster, spaces)
+    for number, space in enumerate(spaces):
+        namespaces.append(space)
+        cluster.kubectl("create", "namespace", space)
+        made.workload(number).make("r1", OLDER)
+    operations.run("revision_tag", {"tag": "prod", "revision": "r1", "namespace": namespace})
+    cluster.kubectl("label", "namespace", spaces[0], "istio.io/rev=r1")
+    cluster.apply(_labelled(spaces[1], "r1"), manager="platform-team")
+    cluster.kubectl("label", "namespace", spaces[2], "istio.io/rev=prod")
+    yield made
+    for space in spaces:
+        cluster.kubectl("label", "namespace", space, "istio.io/rev-", "istio-injection-")
+    older.remove()
+
+
+def _labelled(name: str, revision: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"istio.io/rev": revision}},
+    }
+
+
+TAKEN: dict[str, Any] = {"take_ownership_from": ["kubectl-label", "platform-team"]}
+
+
+def test_every_phase_four_ways_and_back_from_each(meshed: Meshed, changes: Changes) -> None:
+    before = meshed.state()
+    started = meshed.four_ways(changes, meshed.start)
+    assert [(row["action"], row["name"]) for row in started["plan"]] == [("create", RECORD)]
+    assert started["upgrade"]["from"] == {"version": OLDER, "revision": "r1"}
+
+    with meshed.restarting("r2", NEWER):
+        moved = meshed.four_ways(changes, lambda **how: meshed.run("shift", percentage=100, **TAKEN, **how))
+    assert moved["namespaces"] == list(meshed.spaces[:2])
+    assert [(row["kind"], row["namespace"]) for row in moved["plan"]] == [
+        *(("Namespace", "") for _space in meshed.spaces[:2]),
+        *(("Deployment", space) for space in meshed.spaces[:2]),
+    ]
+    assert [row["name"] for row in moved["workloads"]["workloads"]] == ["app", "app"]
+    with pytest.raises(StillInUse, match="tag prod") as refused:
+        meshed.run("complete")
+    users = {(use["kind"], use["name"]) for use in refused.value.extra["users"]}
+    assert {("Namespace", meshed.spaces[2]), ("Pod", "app-pod"), ("Deployment", "app")} <= users
+
+    with meshed.restarting("r2", NEWER):
+        by_tag = meshed.four_ways(changes, lambda **how: meshed.run("shift", tag="prod", **how))
+    assert by_tag["namespaces"] == [meshed.spaces[2]]
+    completed = meshed.four_ways(changes, lambda **how: meshed.run("complete", **how))
+    assert [row["name"] for row in completed["plan"]] == ["istiod-default-validator"]
+    with pytest.raises(UpgradeError, match="its old control plane is still there"):
+        meshed.run("close")
+
+    meshed.four_ways(changes, lambda **how: meshed.run("restore", **how))
+    assert meshed.state() == before
+    with meshed.restarting("r1", OLDER):
+        back = meshed.four_ways(changes, lambda **how: meshed.run("rollback", **how))
+    assert back["workloads"]["count"] == 3
+    assert ("control plane", "r2") in {(one["kind"], one["name"]) for one in back["remains"]}
+    assert meshed.state() == before
+
+
+@pytest.mark.parametrize("phases", [0, 1, 2])
+def test_back_from_each_phase(meshed: Meshed, phases: int) -> None:
+    before = meshed.state()
+    meshed.start()
+    meshed.operations.run("revision_tag", {"tag": "canary", "revision": "r2", "namespace": meshed.root})
+    with meshed.restarting("r2", NEWER):
+        for options in ({"percentage": 100, **TAKEN}, {"tag": "prod"})[:phases]:
+            meshed.run("shift", **options)
+    with meshed.restarting("r1", OLDER):
+        meshed.run("rollback")
+    assert meshed.state() == before
+    assert RECORD not in meshed.cluster.names("configmap", meshed.root)
+    assert meshed.run("rollback")["upgrade"] == {"open": False}
+
+
+def test_the_record_is_written_once(meshed: Meshed) -> None:
+    meshed.start()
+    before = meshed.cluster.get("configmap", RECORD, meshed.root)
+    meshed.run("shift", namespaces=[meshed.spaces[0]], restart=False, **TAKEN)
+    meshed.start()
+    assert meshed.cluster.get("configmap", RECORD, meshed.root) == before
+    assert "caBundle" not in json.dumps(before["data"])
+    with pytest.raises(UpgradeError, match="Another upgrade is under way"):
+        meshed.start(version="1.30.7")
+
+
+def test_what_does_not_belong_is_refused(meshed: Meshed, changes: Changes) -> None:
+    with pytest.raises(UpgradeError, match="No upgrade is under way"):
+        meshed.run("shift", percentage=10)
+    meshed.start()
+    changes()
+    for options, message in (
+        ({"namespaces": [meshed.spaces[2]]}, "it names 'prod', not the revision r1"),
+        ({"namespaces": [f"{meshed.spaces[0]}x"]}, "does not exist .*did you mean"),
+        ({"namespaces": [meshed.root]}, "it has no injection"),
+        ({"percentage": 101}, "is no percentage"),
+    ):
+        with pytest.raises(UpgradeError, match=message):
+            meshed.run("shift", **options)
+    assert changes() == []
+
+
+def test_a_selector_moves_what_it_selects(meshed: Meshed) -> None:
+    meshed.start()
+    meshed.cluster.kubectl("label", "namespace", meshed.spaces[1], "team=shop")
+    found = meshed.run("shift", selector="team=shop", restart=False, check=True, **TAKEN)
+    assert found["namespaces"] == [meshed.spaces[1]]
+
+
+def test_there_is_no_way_back_to_what_is_gone(meshed: Meshed) -> None:
+    meshed.start()
+    meshed.cluster.kubectl("delete", "service", "istiod-r1", "-n", meshed.root)
+    with pytest.raises(UpgradeError, match="There is no way back"):
+        meshed.run("restore")
+
+
+@pytest.mark.parametrize("writes", range(1, 5))
+def test_a_killed_shift_is_gone_on_with_and_taken_back(
+    meshed: Meshed, runner: Runner, audit: Audit, writes: int
+) -> None:
+    before = meshed.state()
+    meshed.start()
+    options = {"phase": "shift", "namespace": meshed.root, "percentage": 100, "wait_timeout": 20.0, **TAKEN}
+    mark = audit.mark()
+    process = runner.start({"name": "Shift", "service_mesh.istio.upgrade": options})
+    wait_for(audit, mark, writes)
+    process.kill()
+    process.wait()
+    with meshed.restarting("r2", NEWER):
+        for number in (0, 1):
+            if meshed.workload(number).restarted_at():
+                meshed.workload(number).renew("r2", NEWER)
+                meshed.workload(number).say_rolled_out()
+        meshed.run("shift", percentage=100, **TAKEN)
+    assert not meshed.run("shift", percentage=100, **TAKEN)["changed"]
+    with meshed.restarting("r1", OLDER):
+        meshed.run("rollback")
+    assert meshed.state() == before
+
+
+def test_in_place_there_and_back(meshed: Meshed, changes: Changes) -> None:
+    """The control plane's own task is refused the way back, but for what an upgrade under way came from."""
+    newer = replace(meshed.revisions, version=NEWER, charts=bed.parts(f"charts-{NEWER}")[f"charts-{NEWER}"])
+    before = meshed.state()
+    options: dict[str, Any] = {"strategy": "in_place", "version": NEWER, "revision": "r1", "from_revision": ""}
+    with pytest.raises(UpgradeError, match="There is no control plane of the revision 'r9'"):
+        meshed.start(**{**options, "revision": "r9"})
+    meshed.four_ways(changes, lambda **how: meshed.start(**options, **how))
+    with pytest.raises(UpgradeError, match=f"it is {OLDER}"):
+        meshed.run("shift", percentage=100)
+    newer.install("r1")
+    with meshed.restarting("r1", NEWER):
+        moved = meshed.four_ways(changes, lambda **how: meshed.run("shift", percentage=100, **how))
+    assert [row["kind"] for row in moved["plan"]] == ["Deployment"] * 3
+    assert not meshed.run("complete", check=True)["changed"]
+    assert meshed.run("restore")["upgrade"]["from"]["version"] == OLDER
+    with pytest.raises(UpgradeError, match=r"rollback\.yml does so"):
+        meshed.run("rollback")
+    assert control_plane(meshed, OLDER)["version"] == OLDER
+    meshed.revisions.install("r1")
+    with meshed.restarting("r1", OLDER):
+        meshed.run("rollback")
+    assert meshed.state() == before
+    newer.install("r1")
+    with pytest.raises(UpgradePath, match=r"goes back by rollback\.yml"):
+        control_plane(meshed, OLDER)
+
+
+def control_plane(meshed: Meshed, version: str) -> dict[str, Any]:
+    part = f"charts-{version}"
+    options = {
+        "version": version,
+        "revision": "r1",
+        "namespace": meshed.root,
+        "charts": {"directory": str(bed.parts(part)[part])},
+        "helm_binary": meshed.revisions.helm,
+        "components": ["istiod"],
+    }
+    return meshed.operations.run("control_plane", options, check=True)
+
+
+def test_the_playbooks_are_the_phases(meshed: Meshed, runner: Runner, changes: Changes) -> None:
+    """In check mode nothing is written; and where istiod has to come up, there is no node for it here."""
+    variables = {
+        "mesh_kubeconfig": meshed.cluster.kubeconfig,
+        "mesh_root_namespace": meshed.root,
+        "mesh_cluster_name": "Kubernetes",
+        "mesh_control_plane_components": ["istiod"],
+        "mesh_control_plane_helm_binary": meshed.revisions.helm,
+        "mesh_control_plane_precheck": False,
+        "mesh_upgrade_strategy": "revision",
+        "mesh_upgrade_version": NEWER,
+        "mesh_upgrade_revision": "r2",
+        "mesh_upgrade_from_revision": "r1",
+        "mesh_upgrade_charts": {"directory": str(bed.parts(f"charts-{NEWER}")[f"charts-{NEWER}"])},
+        "mesh_upgrade_canary_tag": "canary",
+        "mesh_upgrade_percentage": 100,
+        "mesh_upgrade_restart": False,
+        "mesh_upgrade_take_ownership_from": TAKEN["take_ownership_from"],
+    }
+
+    def play(name: str, *arguments: str) -> Played:
+        playbook = str(bed.ROOT / "playbooks" / f"{name}.yml")
+        return runner.run(arguments=(playbook, "-e", json.dumps(variables), *arguments))
+
+    before = meshed.state()
+    changes()
+    started = play("upgrade_start", "--check")
+    assert (started.rc, changes()) == (0, []), started.output
+    assert {result.data.get("version") for result in started.results} >= {NEWER}
+    assert "No upgrade is under way" in play("upgrade_shift").output
+    meshed.start()
+    shifted = play("upgrade_shift")
+    assert (shifted.rc, shifted.last.data["namespaces"]) == (0, list(meshed.spaces[:2])), shifted.output
+    assert "still use" in play("upgrade_complete").output
+    back = play("rollback")
+    assert (back.rc, meshed.state()) == (0, before), back.output
