@@ -30,7 +30,7 @@ from .objects import Desired, Key, secrets_of
 from .objectset import ObjectSet, OpenSet, open_set
 from .order import is_foundation
 from .outcome import Outcome
-from .ownership import handed_over
+from .ownership import handed_over, retired, without_managers
 from .parallel import each
 from .plan import Action, Owner, Plan, Validate, make_plan
 from .rollback import Done, restore
@@ -183,7 +183,8 @@ class _Writing:
     def _notice_effect(self, action: Action, error: Failure) -> None:
         """A write may have taken effect although it failed: what is there then has to be taken back, too."""
         desired = action.desired
-        in_two_requests = bool(action.predecessors or (desired and (desired.drop_labels or desired.exactly)))
+        more = desired and (desired.dropped_of(action.before) or desired.retires or desired.exactly)
+        in_two_requests = bool(action.predecessors or more)
         if not in_two_requests and not isinstance(error, (Unreachable, TimedOut, ServerError)):
             return
         try:
@@ -248,20 +249,31 @@ def _write(run: Run, owner: Owner, action: Action) -> Object | None:
         client.delete(action.resource, action.key.name, namespace, uid=uid, dry_run=False)
         return None
     desired = action.desired or Desired({})
+    manager = owner.manager_of(desired)
     if desired.exactly:
-        return put_back(client, action.resource, desired.content, action.before, owner.manager_of(desired))
-    _drop_labels(client, owner, action, desired)
+        return put_back(client, action.resource, desired.content, action.before, manager)
+    _drop(client, action, desired, manager)
     _hand_over(client, owner, action)
-    return client.apply(action.resource, desired.content, owner.manager_of(desired), dry_run=False, force=action.force)
+    written = client.apply(action.resource, desired.content, manager, dry_run=False, force=action.force)
+    return _retire(client, action, desired, manager, written)
 
 
-def _drop_labels(client: Client, owner: Owner, action: Action, desired: Desired) -> None:
-    labels = (action.before or {}).get("metadata", {}).get("labels", {})
-    dropped = [name for name in desired.drop_labels if name in labels]
+def _drop(client: Client, action: Action, desired: Desired, manager: str) -> None:
+    dropped = desired.dropped_of(action.before)
     if dropped:
-        patch = {"metadata": {"labels": dict.fromkeys(dropped)}}
+        patch = {"metadata": {part: dict.fromkeys(names) for part, names in dropped.items()}}
         namespace = action.key.namespace or None
-        client.merge(action.resource, action.key.name, namespace, patch, owner.manager_of(desired), dry_run=False)
+        client.merge(action.resource, action.key.name, namespace, patch, manager, dry_run=False)
+
+
+def _retire(client: Client, action: Action, desired: Desired, manager: str, written: Object) -> Object:
+    """Take managers off an object that shall manage nothing of it any more."""
+    if not retired(written, desired.retires):
+        return written
+    # Somebody else's write in between would be undone by this list: the version that was written guards it.
+    version, left = written["metadata"]["resourceVersion"], without_managers(written, desired.retires)
+    patch = {"metadata": {"resourceVersion": version, "managedFields": left}}
+    return client.merge(action.resource, action.key.name, action.key.namespace or None, patch, manager, dry_run=False)
 
 
 def _hand_over(client: Client, owner: Owner, action: Action) -> None:

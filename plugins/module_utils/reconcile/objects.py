@@ -47,8 +47,10 @@ class Key:
 class Desired:
     """An object as it shall be.
 
-    `source` says where in the input it stands. `drop_labels` are labels that
-    shall not be there whoever set them; nothing else is ever taken from another manager.
+    `source` says where in the input it stands. `drop_labels` and `drop_annotations`
+    shall not be there whoever set them. `retires` are managers that shall manage nothing
+    of the object any more; what they manage and we do not keeps its value. Nothing else is
+    ever taken from another manager.
     `manager` is another one of ours, where an operation changes what belongs to another operation:
     the object is then written as that one would write it, so that neither undoes the other.
     With `exactly` it is no wish but an image: the whole object, managers included, is put back as it was.
@@ -58,6 +60,8 @@ class Desired:
     source: str = ""
     drop_labels: tuple[str, ...] = ()
     manager: str = ""
+    drop_annotations: tuple[str, ...] = ()
+    retires: tuple[str, ...] = ()
     exactly: bool = False
 
     def __post_init__(self) -> None:
@@ -66,6 +70,13 @@ class Desired:
     @property
     def key(self) -> Key:
         return Key.of(self.content)
+
+    def dropped_of(self, live: Object | None) -> dict[str, list[str]]:
+        """The labels and annotations of a live object that shall not be there."""
+        metadata = (live or {}).get("metadata") or {}
+        unwanted = (("labels", self.drop_labels), ("annotations", self.drop_annotations))
+        found = {part: [name for name in names if name in (metadata.get(part) or {})] for part, names in unwanted}
+        return {part: names for part, names in found.items() if names}
 
 
 def _tidy(content: Any) -> Any:

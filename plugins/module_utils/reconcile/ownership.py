@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..kube.client import Object
@@ -86,6 +86,16 @@ def handed_over(found: Object, predecessors: Container[str], heir: str) -> Objec
 def _union(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     both = {key: _union(one[key], other[key]) for key in one if key in other}
     return {**one, **other, **both}
+
+
+def retired(found: Object | None, names: Collection[str]) -> list[str]:
+    """Which of some managers, that shall manage nothing any more, still manage something."""
+    return [manager for manager in managers(found) if manager in names]
+
+
+def without_managers(found: Object, names: Collection[str]) -> list[Mapping[str, Any]]:
+    """The managedFields of an object without the entries of some managers; what they write into a status stays."""
+    return [entry for entry in _entries(found) if entry.get("subresource") or entry.get("manager") not in names]
 
 
 def _applied(found: Object | None, manager: str) -> Iterator[Mapping[str, Any]]:

@@ -30,7 +30,7 @@ from .coowned import CoOwned, settled
 from .images import assignable, at_version, is_same
 from .objects import Desired, Key, changed_fields, common, comparable, overlaid
 from .order import Ranks, rank
-from .ownership import appliers, conflicting, explained, fields_of, handed_over, taken
+from .ownership import appliers, conflicting, explained, fields_of, handed_over, retired, taken
 from .parallel import each
 from .planned import Planned
 from .proof import KeyedLists, is_unchanged
@@ -411,31 +411,35 @@ def _missing(cluster: _Cluster, key: Key, error: NotFound | UnknownKind) -> str:
 
 def _compared(owner: Owner, resource: Resource, desired: Desired, live: Object | None, answer: _Answer) -> Action:
     key, force, manager = desired.key, bool(answer.taken), owner.manager_of(desired)
-    after = _without_labels(answer.after, desired.drop_labels)
+    after = _without(answer.after, desired.dropped_of(answer.after))
     if live is None:
         return Action("create", key, resource, desired=desired, after=after, force=force)
     fields = tuple(changed_fields(comparable(live), comparable(after)))
-    predecessors = owner.predecessors(live)
-    moved = bool(predecessors) or fields_of(live, manager) != fields_of(after, manager)
+    predecessors, others = owner.predecessors(live), retired(live, desired.retires)
+    moved = bool(predecessors or others) or fields_of(live, manager) != fields_of(after, manager)
     verb: Verb = "update" if fields or moved else "unchanged"
-    reason = _reason(manager, answer, predecessors, alone=moved and not fields)
+    reason = _reason(manager, answer, predecessors, others, alone=moved and not fields)
     shown = fields or ((_OWNERSHIP,) if moved else ())
     return Action(verb, key, resource, shown, reason, desired, live, after, force=force, predecessors=predecessors)
 
 
-def _reason(manager: str, answer: _Answer, predecessors: Sequence[str], *, alone: bool) -> str:
+def _reason(manager: str, answer: _Answer, predecessors: Sequence[str], others: Sequence[str], *, alone: bool) -> str:
     """Who had what an update changes; or that an update changes nothing but this."""
     if predecessors:
         names = ", ".join(f"'{other}'" for other in predecessors)
         return f"{names} {'hand' if len(predecessors) > 1 else 'hands'} all fields over to '{manager}'"
+    if others:
+        return f"{', '.join(others)} no longer manages it"
     if answer.taken:
         return taken(answer.taken)
     return f"'{manager}' becomes a manager of fields that are as they shall be" if alone else ""
 
 
-def _without_labels(after: Object, labels: Sequence[str]) -> Object:
-    kept = {name: value for name, value in after["metadata"].get("labels", {}).items() if name not in labels}
-    metadata: dict[str, Any] = {**after["metadata"], "labels": kept}
-    if not kept:
-        del metadata["labels"]
+def _without(after: Object, dropped: Mapping[str, Sequence[str]]) -> Object:
+    """The object without labels and annotations that go; where none is left, without these as a whole."""
+    metadata: dict[str, Any] = dict(after["metadata"])
+    for part, names in dropped.items():
+        metadata[part] = {name: value for name, value in metadata[part].items() if name not in names}
+        if not metadata[part]:
+            del metadata[part]
     return {**after, "metadata": metadata}

@@ -19,7 +19,7 @@ from typing import Any
 
 from ..kube.client import Object
 from .objects import Desired
-from .ownership import applied_version, fields_of
+from .ownership import applied_version, fields_of, retired
 
 Path = tuple[str, ...]
 KeyedLists = Mapping[Path, Sequence[str]]
@@ -35,8 +35,7 @@ class _Doubt(Exception):
 def is_unchanged(desired: Desired, live: Object, manager: str, keyed: KeyedLists) -> bool:
     """Whether applying the desired object would persist nothing. False also means: in doubt."""
     content = _without_identity(desired.content)
-    labels = live["metadata"].get("labels") or {}
-    if any(label in labels for label in desired.drop_labels):
+    if desired.dropped_of(live) or retired(live, desired.retires):
         return False
     if applied_version(live, manager) != desired.key.api_version:
         return False  # applying it in another version moves the fields to that version

@@ -108,3 +108,14 @@ def test_another_shape_is_no_error() -> None:
     desired = copy.deepcopy(CONTENT)
     desired["spec"]["hosts"] = [{"a": ""}, 5]
     assert not proved(desired, live())
+
+
+def test_what_is_to_be_dropped_or_retired_is_no_proof() -> None:
+    """An object that says everything right is still to be written when another manager shall have no part in it."""
+    found = live()
+    found["metadata"]["annotations"] = {"theirs": "1"}
+    found["metadata"]["managedFields"].append({"manager": "theirs", "operation": "Update", "fieldsV1": {}})
+    assert is_unchanged(Desired(CONTENT), found, MANAGER, KEYED)
+    for named, is_proved in (("theirs", False), ("gone", True)):
+        assert is_unchanged(Desired(CONTENT, drop_annotations=(named,)), found, MANAGER, KEYED) == is_proved
+        assert is_unchanged(Desired(CONTENT, retires=(named,)), found, MANAGER, KEYED) == is_proved
