@@ -2,13 +2,13 @@
 # Copyright: Contributors to the service_mesh.istio collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Install the control plane of a mesh."""
+"""Install or remove the control plane of a mesh."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: control_plane
-short_description: Install the control plane of a mesh
+short_description: Install or remove the control plane of a mesh
 version_added: 0.1.0
 author:
   - Contributors to the service_mesh.istio collection (@service-mesh-istio)
@@ -32,13 +32,81 @@ description:
   - >-
     Refuses what must not happen in place: another identity of the mesh, network, name of the cluster, trust domain or
     root namespace; an older version; a version that skips a minor one.
+  - >-
+    V(absent) removes what this collection has installed, and nothing of other revisions. What
+    M(service_mesh.istio.precheck) finds in the way of it fails the task, with the option that overrides it. Webhooks
+    go before the istiod that answers them, the default validator is moved to another revision or goes before, tags of
+    the revision go along. What is shared goes with the last control plane. The namespace, and without further options
+    the CRDs and what istiod itself has written, stay; the result names them.
 options:
   state:
     description:
-      - The control plane shall be there.
+      - Whether the control plane shall be there.
     type: str
-    choices: [present]
+    choices: [present, absent]
     default: present
+  version:
+    description:
+      - >-
+        Version of Istio, for example V(1.29.1). It decides the charts that are pulled and the tag of the images.
+        V(present) cannot be without it, V(absent) does not look at it.
+    type: str
+  adopt:
+    description:
+      - >-
+        Whose Istio is taken over. Without it, an Istio that somebody else has installed is refused. V(helm) and
+        V(istioctl) are tools that leave it alone from then on. V(sail) is an operator, which would take everything back
+        as long as it has its resources; V(unknown) is whoever has written the objects.
+      - >-
+        Taking over changes nothing but who manages the fields, our records, and the marks by which the other tool knows
+        its own. The objects keep the name of their Helm release in their labels. The release itself is retired, so that
+        C(helm) does not find it any more; RV(adopted) says how it is put back.
+    type: list
+    elements: str
+    choices: [helm, istioctl, sail, unknown]
+    default: []
+  adopt_changes:
+    description:
+      - >-
+        Whether what is taken over may change as well, because the options say something else than the cluster has.
+        Without it the task refuses, and names every object with its fields.
+    type: bool
+    default: false
+  protected:
+    description:
+      - >-
+        Whether the control plane may not be removed. It is an annotation (C(service-mesh-istio/protected)) in the
+        cluster until a run says otherwise.
+    type: bool
+    default: false
+  ignore_checks:
+    description:
+      - >-
+        For V(absent), codes of prechecks of the operation V(uninstall) whose blockers shall be warnings, as
+        M(service_mesh.istio.precheck) lists them, for example V(sidecars_left).
+    type: list
+    elements: str
+    default: []
+  remove_crds:
+    description:
+      - >-
+        For V(absent), whether the CRDs go, too, with the last control plane and C(base) among I(components). Refused
+        while there are objects of theirs, unless I(remove_configuration) is set.
+    type: bool
+    default: false
+  remove_configuration:
+    description:
+      - With I(remove_crds), whether all objects of Istio's kinds go with their CRDs.
+    type: bool
+    default: false
+  remove_leftovers:
+    description:
+      - >-
+        For V(absent), whether what istiod itself has written goes, too. That is who leads (Leases, ConfigMaps), and
+        with the last control plane the roots of trust in all namespaces, the mesh's own certificate authority
+        (C(istio-ca-secret), whose key is nowhere else) and the classes of the Gateway API. C(cacerts) stays always.
+    type: bool
+    default: false
   namespace:
     description:
       - Root namespace of the mesh, in which istiod runs. It is created if it does not exist.
@@ -57,6 +125,9 @@ options:
       - >-
         What shall be installed. There is one C(base), C(cni) and C(ztunnel) in a cluster, and an C(istiod) of each
         revision.
+      - >-
+        For V(absent), what goes. What revisions share goes with the last of them, and is refused by itself while there
+        is one.
       - With V(cni), istiod no longer gives each Pod an init container of its own.
       - V(ambient) as I(profile) needs all four.
     type: list
@@ -195,6 +266,17 @@ EXAMPLES = r"""
     profile: ambient
     platform: k3s
 
+- name: What Helm has installed belongs to this inventory from now on
+  service_mesh.istio.control_plane:
+    context: east
+    version: 1.29.1
+    adopt: [helm]
+    values:
+      istiod:
+        pilot:
+          env:
+            PILOT_ENABLE_AMBIENT: "true"
+
 - name: The same from charts on the controller and a mirror of the images
   service_mesh.istio.control_plane:
     context: east
@@ -202,6 +284,21 @@ EXAMPLES = r"""
     image_hub: mirror.example.com/istio
     charts:
       directory: /opt/charts/istio-1.29.1
+
+- name: The old control plane is gone
+  service_mesh.istio.control_plane:
+    context: east
+    state: absent
+    revision: 1-29-1
+
+- name: Nothing of Istio is left, configuration and certificate authority included
+  service_mesh.istio.control_plane:
+    context: edge
+    state: absent
+    components: [base, istiod, cni, ztunnel]
+    remove_crds: true
+    remove_configuration: true
+    remove_leftovers: true
 """
 
 RETURN = r"""
@@ -257,9 +354,27 @@ failure:
     hint:
       description: What to do next.
       type: str
+adopted:
+  description:
+    - >-
+      What was taken over; the number of C(objects), the C(managers) that have no part in them any more, and the Helm
+      C(releases) that are retired, each with the command that puts it back (C(put_back)).
+  returned: success, with O(adopt)
+  type: dict
+removed:
+  description: Components that are gone.
+  returned: success, with O(state=absent)
+  type: list
+  elements: str
+  sample: [istiod]
+left:
+  description: What is not removed, each with C(kind), C(namespace), C(name) and the C(reason).
+  returned: success, with O(state=absent)
+  type: list
+  elements: dict
 version:
   description: The version of Istio.
-  returned: success
+  returned: success, with O(state=present)
   type: str
 namespace:
   description: The root namespace.
@@ -271,14 +386,14 @@ revision:
   type: str
 components:
   description: The components of the task, each with its version and the revision that keeps it.
-  returned: success
+  returned: success, with O(state=present)
   type: dict
   sample:
     base: {version: 1.30.3, kept_by: 1-30-3}
     istiod: {version: 1.29.1, kept_by: default}
 images:
   description: The images that the objects need, and that the injector puts into Pods; what a mirror has to have.
-  returned: success
+  returned: success, with O(state=present)
   type: list
   elements: str
   sample: ["docker.io/istio/pilot:1.29.1", "docker.io/istio/proxyv2:1.29.1"]
@@ -286,7 +401,7 @@ upgrade:
   description:
     - What the upgrade means beside its objects; empty when no version changes. Check mode tells the same.
     - Each behaviour that changes, and that the mesh uses, is a warning as well.
-  returned: success
+  returned: success, with O(state=present)
   type: dict
   contains:
     from:

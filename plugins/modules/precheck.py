@@ -70,9 +70,11 @@ options:
         webhook has expired.
       - >-
         Blockers of V(uninstall) and V(leave) are V(permission_missing), the user of the connection may not do
-        what has to be done; V(sidecars_left), Pods still have a proxy of this control plane; V(gateways_left),
+        what has to be done; V(mesh_protected), the control plane is protected from being removed;
+        V(sidecars_left), Pods still have a proxy of this control plane; V(gateways_left),
         gateways still run by this control plane; V(revision_in_use), namespaces, workloads, tags, validators or
-        configuration still refer to the revision. V(revision_in_use) is for V(uninstall) alone.
+        configuration still refer to the revision. V(mesh_protected) and V(revision_in_use) are for
+        V(uninstall) alone.
       - >-
         Warnings of V(install) and V(upgrade) are V(unknown_release), the version is newer than what this
         collection knows; V(end_of_life), the version, or one that runs, is not supported any more;

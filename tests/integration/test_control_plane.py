@@ -9,17 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
-from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
 from integration.conftest import charts_of, install_crds
 from integration.support.bed import ISTIO, Cluster
 from integration.support.operations import Operations
+from integration.support.planes import Planes
 from integration.support.servers import file_server
 
 VERSIONS = ("1.28.3", "1.29.1", "1.31.0")
@@ -31,8 +29,6 @@ SHAPES: Mapping[str, dict[str, Any]] = {
     "ambient": {"components": ["base", "istiod", "cni", "ztunnel"], "profile": "ambient", "platform": "k3s"},
 }
 IDENTITY: Mapping[str, Any] = {"mesh_id": "shop", "network": "net1", "cluster_name": "east", "pull_secrets": ["mirror"]}
-CLUSTER_WIDE = "clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingwebhookconfigurations"
-PART_OF_ISTIO = "app.kubernetes.io/part-of=istio"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,53 +41,13 @@ def empty(cluster: Cluster) -> Iterator[None]:
     install_crds(cluster, charts_of(ISTIO) / "base" / "files" / "crd-all.gen.yaml")
 
 
-@dataclass(frozen=True)
-class Planes:
-    """Control planes in a root namespace of the test's own."""
-
-    cluster: Cluster
-    operations: Operations
-    namespace: str
-    changes: Callable[[], list[str]]
-
-    def options(self, more: Mapping[str, Any]) -> dict[str, Any]:
-        version = more.get("version", ISTIO)
-        charts = {} if "charts" in more else {"charts": {"directory": str(charts_of(version))}}
-        source = {"helm_binary": str(self.cluster.bin / "helm"), **charts}
-        return {"version": version, "namespace": self.namespace, **source, "wait_timeout": 0.0, **more}
-
-    def plan(self, **more: Any) -> dict[str, Any]:
-        """What check mode says."""
-        return self.operations.run("control_plane", self.options(more), check=True)
-
-    def install(self, **more: Any) -> list[str]:
-        """Write it, as far as that goes without nodes. What was persisted."""
-        self.changes()
-        with pytest.raises(NotReady, match="istiod"):
-            self.operations.run("control_plane", self.options(more))
-        return self.changes()
-
-    def refused(self, **more: Any) -> Failure:
-        """The failure, the same in check mode and in a run, before which nothing is written."""
-        self.changes()
-        failures = []
-        for check in (True, False):
-            with pytest.raises(Failure) as refused:
-                self.operations.run("control_plane", self.options(more), check=check)
-            failures.append(refused.value)
-        assert str(failures[0]) == str(failures[1])
-        assert self.changes() == []
-        return failures[0]
-
-
 @pytest.fixture
 def planes(
     cluster: Cluster, operations: Operations, new_namespace: str, changes: Callable[[], list[str]]
 ) -> Iterator[Planes]:
-    yield Planes(cluster, operations, new_namespace, changes)
-    cluster.kubectl("delete", CLUSTER_WIDE, "-l", PART_OF_ISTIO)
-    cluster.kubectl("delete", "namespace", new_namespace, "--ignore-not-found", "--wait=false")
-    cluster.kubectl("delete", "deployments", "-n", new_namespace, "-l", "app=istiod")
+    made = Planes(cluster, operations, new_namespace, changes)
+    yield made
+    made.remove()
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -19,12 +19,14 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.prechecks import PrecheckFailed
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import DeniedByWebhook
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
 from integration.support import bed
 from integration.support.audit import Audit
 from integration.support.bed import ISTIO, ROOT, Cluster
 from integration.support.operations import Operations
+from integration.support.watcher import watched
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 TESTBED = ROOT / "tests" / "testbed"
@@ -296,3 +298,28 @@ def test_agents_that_no_node_wants_are_ready(empty: Empty, gateway: FourWays, re
     assert [result["changed"] for result in done.results] == [True, True, False, False]
     assert (done.persisted[0], done.persisted[2], done.persisted[3]) == ([], [], [])
     assert done.webhooks[1] == done.webhooks[2] == done.webhooks[3]
+
+
+def test_everything_is_removed_and_no_webhook_is_ever_left_alone(
+    empty: Empty, gateway: FourWays, revision: FourWays
+) -> None:
+    """One revision beside the other, then the last with all that is shared; Pods can be made all the time."""
+    assert gateway.results[1]["changed"]
+    assert revision.results[1]["changed"]
+    everything: dict[str, Any] = {"state": "absent", "components": ["base", "istiod", "cni", "ztunnel"]}
+    with watched(empty.cluster) as watcher:
+        empty.operations.run("control_plane", {"state": "absent", "revision": "r1"})
+        with pytest.raises(PrecheckFailed) as refused:
+            empty.operations.run("control_plane", everything)
+        assert [entry["code"] for entry in refused.value.extra["precheck"]["blockers"]] == ["gateways_left"]
+        empty.cluster.kubectl("delete", "namespace", "istio-ingress")
+        removed = empty.operations.run("control_plane", {**everything, "remove_crds": True, "remove_leftovers": True})
+    assert (watcher.dangling, watcher.asked > 10) == (set(), True)
+    assert [item["kind"] for item in removed["left"]] == ["Namespace"]
+    again = empty.operations.run("control_plane", {**everything, "remove_crds": True, "remove_leftovers": True})
+    assert (again["changed"], again["plan"]) == (False, [])
+    assert empty.webhooks() == ""
+    assert empty.cluster.names("all,configmaps,leases,secrets,serviceaccounts", "istio-system") <= {
+        "default",
+        "kube-root-ca.crt",
+    }

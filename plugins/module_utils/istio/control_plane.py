@@ -16,6 +16,7 @@ of two revisions never undo each other, whatever order they run in.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..kube.client import Client, Object
@@ -26,6 +27,7 @@ from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from . import facts, modes
+from .adoption import Adoption
 from .charts import Charts, charts_of
 from .default_tag import beside_default_tag
 from .desired_control_plane import BASE, COMPONENTS, ISTIOD, ControlPlane, chart_values
@@ -62,13 +64,23 @@ def run_control_plane(run: Run, wanted: ControlPlane) -> Outcome:
         objects = [_namespace(wanted), *beside_default_tag(rendered, _default_tag(run.client, wanted))]
         warnings = charts.warnings
     upgrade, changing = upgrade_of(run.client, found, wanted, objects)
-    owner = Owner(MANAGER, co_owned=facts.CO_OWNED, ranks=RANKS, keyed_lists=facts.KEYED_LISTS)
-    outcome = reconcile(run, owner, [Desired(content, source=_source(content)) for content in objects])
+    outcome, adopted = _reconciled(run, wanted, [Desired(content, source=_source(content)) for content in objects])
     if not run.check_mode:
         await_control_plane(run.wait(wanted.wait_timeout), objects, wanted)
     outcome.warnings += [*warnings, *changing]
-    outcome.extra = {**_told(wanted, left), "images": images_of(objects), "upgrade": upgrade}
+    outcome.extra = {**_told(wanted, left), "images": images_of(objects), "upgrade": upgrade, **adopted}
     return outcome
+
+
+def _reconciled(run: Run, wanted: ControlPlane, objects: list[Desired]) -> tuple[Outcome, dict[str, Any]]:
+    """One plan for all objects, with what takes them over where that is asked for; and what is told of that."""
+    owner = Owner(MANAGER, co_owned=facts.CO_OWNED, ranks=RANKS, keyed_lists=facts.KEYED_LISTS)
+    if not wanted.adopt:
+        return reconcile(run, owner, objects), {}
+    adoption = Adoption(run.client, wanted.adopt, wanted.adopt_changes)
+    objects = adoption.desired(objects)
+    taking = replace(owner, take_ownership_from=adoption.writers, stages=adoption.stages)
+    return reconcile(run, taking, objects, review=adoption.review), {"adopted": adoption.told()}
 
 
 def _default_tag(client: Client, wanted: ControlPlane) -> Object | None:
@@ -119,7 +131,7 @@ def _rendered(
         for content in recorded(
             charts.render(
                 component,
-                _release(component, wanted),
+                found.release(component, wanted.revision) or _release(component, wanted),
                 wanted.namespace,
                 _values(wanted, component, found),
                 kubernetes,
@@ -127,6 +139,7 @@ def _rendered(
             ),
             component,
             wanted,
+            found.release(component, wanted.revision),
         )
     ]
 

@@ -61,6 +61,9 @@ class ControlPlane:
     network: str | None = None
     inventory: str = ""
     take_over_from: str = ""
+    protected: bool = False
+    adopt: frozenset[str] = frozenset()
+    adopt_changes: bool = False
     mesh_config: Mapping[str, Any] = field(default_factory=dict)
     high_availability: bool = False
     sizing: str | None = None

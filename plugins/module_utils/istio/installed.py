@@ -28,6 +28,11 @@ from .values import Tree
 
 _PREFIX = "service-mesh-istio"
 VERSION, INVENTORY, REVISION = f"{_PREFIX}/version", f"{_PREFIX}/inventory", f"{_PREFIX}/revision"
+PROTECTED = f"{_PREFIX}/protected"  # on the record of istiod: it may not be removed
+# On what was taken over: the name of the Helm release that stands in the labels of all its objects.
+RELEASE = f"{_PREFIX}/release"
+_INSTANCE = "app.kubernetes.io/instance"
+_SAID = (VERSION, INVENTORY, REVISION, RELEASE)
 # Which object of a component carries its record: one that every version and every set of values renders.
 _RECORDS: Mapping[str, tuple[Resource, str]] = {
     BASE: (SERVICE_ACCOUNT, "istio-reader-service-account"),
@@ -45,6 +50,7 @@ class Record:
     version: str = ""
     inventory: str = ""
     revision: str = ""
+    release: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,12 @@ class Installed:
     shared: Mapping[str, Record]
     default_revision: str = ""
 
+    def release(self, component: str, revision: str) -> str:
+        """The Helm release whose name the objects bear, where that is not ours."""
+        istiod = self.istiods.get(revision)
+        record = (istiod.record if istiod else None) if component == ISTIOD else self.shared.get(component)
+        return record.release if record else ""
+
     def has(self, component: str, revision: str) -> bool:
         return revision in self.istiods if component == ISTIOD else component in self.shared
 
@@ -72,9 +84,9 @@ class Installed:
 def installed(client: Client, wanted: ControlPlane) -> Installed:
     """What is there. Raises ForeignIstio when anything of it is not ours."""
     found = list(control_plane_objects(client))
-    refuse_foreign(client, found)
+    refuse_foreign(client, found, wanted.adopt)
     istiods = [_istiod(client, content) for content in found if content["kind"] == DEPLOYMENT.kind]
-    shared = {name: _record_of(client, name, wanted.namespace) for name in wanted.components if name != ISTIOD}
+    shared = {name: _record_of(client, name, wanted) for name in wanted.components if name != ISTIOD}
     return Installed(
         {istiod.revision: istiod for istiod in istiods},
         {name: record for name, record in shared.items() if record is not None},
@@ -82,12 +94,14 @@ def installed(client: Client, wanted: ControlPlane) -> Installed:
     )
 
 
-def recorded(objects: Iterable[Object], component: str, wanted: ControlPlane) -> list[Object]:
+def recorded(objects: Iterable[Object], component: str, wanted: ControlPlane, release: str) -> list[Object]:
     """The objects of a component, with its record on the one that carries it."""
     resource, name = _RECORDS[component]
     name = named(name, wanted.revision) if component == ISTIOD else name
     record = {VERSION: wanted.version, REVISION: shown(wanted.revision)}
     record |= {INVENTORY: wanted.inventory} if wanted.inventory else {}
+    record |= {RELEASE: release} if release else {}
+    record |= {PROTECTED: "true"} if wanted.protected and component == ISTIOD else {}
     return [
         _annotated(content, record)
         if (content["kind"], content["metadata"]["name"]) == (resource.kind, name)
@@ -106,9 +120,12 @@ def _istiod(client: Client, found: Object) -> Istiod:
     revision, namespace = str(labels.get(REVISION_LABEL) or ""), str(found["metadata"]["namespace"])
     revision = "" if revision == shown("") else revision
     values = client.get(CONFIG_MAP, named("values", revision), namespace) or {}
-    record = _record(values)
+    record = record_of(values)
     return Istiod(
-        revision, namespace, Record(record.version or _version(found), record.inventory, revision), _values(values)
+        revision,
+        namespace,
+        Record(record.version or _version(found), record.inventory, revision, record.release),
+        _values(values),
     )
 
 
@@ -126,15 +143,19 @@ def _values(config_map: Mapping[str, Any]) -> Tree:
     return found if isinstance(found, dict) else {}
 
 
-def _record_of(client: Client, component: str, namespace: str) -> Record | None:
+def _record_of(client: Client, component: str, wanted: ControlPlane) -> Record | None:
     resource, name = _RECORDS[component]
-    found = client.get(resource, name, namespace)
-    return _record(found) if found and owner_of(found).name == OURS else None
+    found = client.get(resource, name, wanted.namespace)
+    return record_of(found) if found and owner_of(found).name in {OURS, *wanted.adopt} else None
 
 
-def _record(found: Mapping[str, Any]) -> Record:
-    annotations = (found.get("metadata") or {}).get("annotations") or {}
-    return Record(*(str(annotations.get(name) or "") for name in (VERSION, INVENTORY, REVISION)))
+def record_of(found: Mapping[str, Any]) -> Record:
+    """What an object of a component says of it."""
+    metadata = found.get("metadata") or {}
+    annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
+    theirs = labels.get(_INSTANCE, "") if metadata and owner_of({**found, "metadata": metadata}).name != OURS else ""
+    version, inventory, revision, release = (str(annotations.get(name) or "") for name in _SAID)
+    return Record(version, inventory, revision, release or theirs)
 
 
 def _default_revision(found: Iterable[Object]) -> str:

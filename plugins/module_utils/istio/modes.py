@@ -24,11 +24,15 @@ _FORBIDDEN: Mapping[str, Mapping[str, str]] = {
     "install or change a control plane": {
         EXTERNAL: "the control plane of an external mesh belongs to whoever installed it",
     },
+    "uninstall a control plane": {
+        EXTERNAL: "the control plane of an external mesh is removed by whoever installed it",
+    },
     "deploy a gateway": {
         EXTERNAL: "gateways of an external mesh are deployed by whoever installed it",
     },
 }
 INSTALL = "install or change a control plane"
+UNINSTALL = "uninstall a control plane"
 DEPLOY_GATEWAY = "deploy a gateway"
 
 

@@ -10,7 +10,7 @@ Source: labels and annotations of Helm 3 and 4, of istioctl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..kube.client import Client, Object
@@ -21,6 +21,7 @@ from ..reconcile.ownership import managers
 from .facts import MANAGER_PREFIX, REVISION_LABEL
 
 OURS = "service_mesh.istio"
+SAIL, ISTIOCTL, HELM, UNKNOWN = "sail", "istioctl", "helm", "unknown"
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ def _istioctl(found: Object) -> str:
 
 # Asked in this order: Sail works through Helm, so its marks are looked for first.
 _DETECTORS: tuple[tuple[str, Callable[[Object], str]], ...] = (
-    ("sail", _sail),
-    ("istioctl", _istioctl),
-    ("helm", _helm),
+    (SAIL, _sail),
+    (ISTIOCTL, _istioctl),
+    (HELM, _helm),
 )
 
 
@@ -71,7 +72,7 @@ def owner_of(found: Object) -> Owner:
         if description:
             return Owner(name, description)
     writers = ", ".join(managers(found)) or "unknown"
-    return Owner("unknown", f"an unknown tool (last written by: {writers})")
+    return Owner(UNKNOWN, f"an unknown tool (last written by: {writers})")
 
 
 def control_plane_objects(client: Client) -> Iterator[Object]:
@@ -81,11 +82,11 @@ def control_plane_objects(client: Client) -> Iterator[Object]:
     yield from client.list_objects(VALIDATING_WEBHOOKS, labels=REVISION_LABEL)
 
 
-def refuse_foreign(client: Client, objects: Iterable[Object]) -> None:
-    """Raise ForeignIstio when anything of the control planes in a cluster is not ours."""
+def refuse_foreign(client: Client, objects: Iterable[Object], adopted: Collection[str] = ()) -> None:
+    """Raise ForeignIstio when anything of the control planes in a cluster is neither ours nor to be taken over."""
     for found in objects:
         owner = owner_of(found)
-        if owner.name != OURS:
+        if owner.name != OURS and owner.name not in adopted:
             raise _foreign(client, found, owner)
 
 
@@ -96,5 +97,6 @@ def _foreign(client: Client, found: Object, owner: Owner) -> ForeignIstio:
         f"{client.name} already has an Istio that somebody else installed",
         subject=subject,
         reason=f"{subject} ({version}) belongs to {owner.description}",
-        hint="Use 'mode: external' (mesh_mode) to work with it as it is, or uninstall it with the tool that owns it",
+        hint="Use 'mode: external' (mesh_mode) to work with it as it is, uninstall it with the tool that owns it, "
+        f"or take it over with 'adopt: [{owner.name}]'",
     )

@@ -31,6 +31,7 @@ from .components import version_of
 from .kinds import KINDS
 from .permissions import TO_REMOVE, TO_WRITE, Permission, missing
 from .releases import BUNDLES, Version, version_of_tag
+from .revisions import named
 from .snapshot import Ask, Snapshot, read, read_more
 from .upgrade_path import Strategy
 from .usage import USAGE_ASKS, istiods
@@ -103,7 +104,7 @@ class Facts:
 def read_facts(client: Client, target: Target) -> Facts:
     """Everything that the checks of an operation need, each kind by one LIST."""
     first = read(client, [*_COMMON, *(_ARRIVING if target.operation in ARRIVING else USAGE_ASKS)])
-    cluster = read_more(client, first, [*_behind_webhooks(first), *_secrets(target), *_routes(first)])
+    cluster = read_more(client, first, [*_behind_webhooks(first), *_secrets(target), *_record(target), *_routes(first)])
     wanted = TO_WRITE if target.operation in ARRIVING else TO_REMOVE
     try:
         lacking = tuple(missing(client, wanted, target.namespace))
@@ -142,6 +143,16 @@ def _secrets(target: Target) -> list[Ask]:
     """The certificate authority, of which nothing but the end of its certificates is ever told."""
     asked = target.operation in ARRIVING
     return [Ask(SECRET, target.namespace, name=name) for name in AUTHORITIES if asked]
+
+
+def _record(target: Target) -> list[Ask]:
+    """The values of the control plane, which bear what is recorded of it."""
+    return [Ask(CONFIG_MAP, target.namespace, name=values_of(target))] if target.operation == UNINSTALL else []
+
+
+def values_of(target: Target) -> str:
+    """The name of the ConfigMap with the values of a control plane."""
+    return named("values", "" if target.revision == DEFAULT_REVISION else target.revision)
 
 
 def _routes(cluster: Snapshot) -> list[Ask]:

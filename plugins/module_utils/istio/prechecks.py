@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from ..kube.errors import Failure
 from ..kube.resources import (
+    CONFIG_MAP,
     CRD,
     DEPLOYMENT,
     ENDPOINT_SLICE,
@@ -176,6 +177,14 @@ _ALL = (
         ARRIVING,
         cluster.expired_certificates,
         "a certificate of the mesh's authority or of a webhook has expired",
+    ),
+    Check(
+        "mesh_protected",
+        "blocker",
+        (UNINSTALL,),
+        removal.protection,
+        "the control plane is protected from being removed",
+        needs=(CONFIG_MAP,),
     ),
     Check(
         "sidecars_left",

@@ -68,7 +68,7 @@ def refuse_changes(cluster: str, found: Installed, wanted: ControlPlane, *, goes
     there = found.istiods.get(wanted.revision) if ISTIOD in wanted.components else None
     kept = {component: record for component, record in found.shared.items() if component in wanted.components}
     for name, record in {**kept, **({_name(there): there.record} if there else {})}.items():
-        _refuse_another_inventory(cluster, name, record, wanted)
+        refuse_another_inventory(cluster, name, record, wanted.inventory, wanted.take_over_from)
     if ISTIOD not in wanted.components:
         return
     if there:
@@ -82,10 +82,11 @@ def refuse_changes(cluster: str, found: Installed, wanted: ControlPlane, *, goes
             _refuse_distance(cluster, istiod, wanted)
 
 
-def _refuse_another_inventory(cluster: str, name: str, record: Record, wanted: ControlPlane) -> None:
-    if record.inventory in ("", wanted.inventory, wanted.take_over_from):
+def refuse_another_inventory(cluster: str, name: str, record: Record, inventory: str, take_over_from: str) -> None:
+    """Raise KeptElsewhere when a component is kept by an inventory that is not this one."""
+    if record.inventory in ("", inventory, take_over_from):
         return
-    says = f"says '{wanted.inventory}'" if wanted.inventory else "names none"
+    says = f"says '{inventory}'" if inventory else "names none"
     raise KeptElsewhere(
         f"The inventory '{record.inventory}' keeps {name} on {cluster}, and this task {says}",
         subject=name,

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..kube.client import Object
-from ..kube.resources import DAEMON_SET, MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS
+from ..kube.resources import CONFIG_MAP, DAEMON_SET, MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS
 from .components import gateway_deployments
+from .installed import PROTECTED
+from .owners import OURS, owner_of
 from .pods import injected_by, is_gateway, living, proxy_of
-from .precheck_facts import LEAVE, Facts
+from .precheck_facts import LEAVE, Facts, values_of
 from .usage import API_GATEWAY, Use, is_istios, revisions, users_of
-from .webhooks import labels_of
+from .webhooks import annotations_of, labels_of
 from .world import named
 
 Trouble = Iterator[tuple[str, str]]
@@ -24,6 +26,13 @@ Place = tuple[str, str, str]
 _DEPLOYED_FOR = "gateway.networking.k8s.io/gateway-name"
 # These go with the last control plane; beside another one they have to be moved to it.
 _GOES_ALONG = frozenset({MUTATING_WEBHOOKS.kind, VALIDATING_WEBHOOKS.kind, DAEMON_SET.kind})
+
+
+def protection(facts: Facts) -> Trouble:
+    """Somebody has said that it has to stay."""
+    found = facts.cluster.named(CONFIG_MAP, values_of(facts.target), facts.target.namespace)
+    if found and annotations_of(found).get(PROTECTED) == "true":
+        yield named(found), f"its annotation {PROTECTED} is 'true': run control_plane with 'protected: false' first"
 
 
 def sidecars(facts: Facts) -> Trouble:
@@ -48,10 +57,16 @@ def references(facts: Facts) -> Trouble:
     shown_elsewhere = {_key(found) for found in [*gateway_deployments(facts.cluster), *facts.cluster.of(API_GATEWAY)]}
     alone = revisions(facts.cluster) <= {facts.target.revision}
     for use in _users(facts):
-        goes_along = alone and use.kind in _GOES_ALONG
+        goes_along = (alone and use.kind in _GOES_ALONG) or _is_moved(facts, use)
         if use.kind != POD.kind and not goes_along and _place(use) not in shown_elsewhere:
             place = "/".join(part for part in (use.namespace, use.object) if part)
             yield f"{use.kind} {place}", f"it refers to revision {facts.target.revision}: {use.how}"
+
+
+def _is_moved(facts: Facts, use: Use) -> bool:
+    """A validator of ours is moved to a revision that stays by the removal itself."""
+    found = facts.cluster.named(VALIDATING_WEBHOOKS, use.object) if use.kind == VALIDATING_WEBHOOKS.kind else None
+    return found is not None and owner_of(found).name == OURS
 
 
 def _users(facts: Facts) -> list[Use]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..istio import releases
+from ..istio.adoption import ADOPTABLE
 from ..istio.charts import Archive, ChartSource
 from ..istio.config import Config, config_of_kind, config_of_many, run_config
 from ..istio.config_info import Query, query, run_query
@@ -32,11 +33,13 @@ from ..istio.kind import Kind, module_options
 from ..istio.phases import PHASES, Wanted, run_upgrade
 from ..istio.precheck_facts import ARRIVING, OPERATIONS, Target, read_facts
 from ..istio.prechecks import checked, known_codes, require
+from ..istio.removal import Uninstall
 from ..istio.revisions import checked_revision, shown
 from ..istio.shift import CHOICES, Selection, checked_selection
 from ..istio.sizing import SIZES
 from ..istio.status import GATHER, mesh_status
 from ..istio.tags import RevisionTag, checked_tag, run_revision_tag
+from ..istio.uninstall import run_uninstall
 from ..istio.upgrade_record import IN_PLACE, STRATEGIES
 from ..istio.webhooks import DEFAULT_REVISION
 from ..reconcile.outcome import Outcome
@@ -119,7 +122,27 @@ def _chart_source(params: Params) -> ChartSource:
     return ChartSource(repository=charts.get("repository") or releases.chart_repository(params["version"]), **kept)
 
 
-def _control_plane(params: Params) -> ControlPlane:
+def _control_plane(params: Params) -> ControlPlane | Uninstall:
+    return _wanted(params) if params["state"] == "present" else _unwanted(params)
+
+
+def _unwanted(params: Params) -> Uninstall:
+    return Uninstall(
+        mode=params["mode"],
+        namespace=params["namespace"],
+        revision=checked_revision(params.get("revision")),
+        components=tuple(params["components"]),
+        inventory=params.get("inventory") or params.get("mesh_id") or "",
+        take_over_from=params.get("take_over_from") or "",
+        ignored=known_codes(params["ignore_checks"]),
+        remove_crds=params["remove_crds"],
+        remove_configuration=params["remove_configuration"],
+        remove_leftovers=params["remove_leftovers"],
+        wait_timeout=params["wait_timeout"],
+    )
+
+
+def _wanted(params: Params) -> ControlPlane:
     return judged(
         ControlPlane(
             version=releases.checked_version(params["version"]),
@@ -138,6 +161,9 @@ def _control_plane(params: Params) -> ControlPlane:
             network=params.get("network"),
             inventory=params.get("inventory") or params.get("mesh_id") or "",
             take_over_from=params.get("take_over_from") or "",
+            protected=params["protected"],
+            adopt=frozenset(params["adopt"]),
+            adopt_changes=params["adopt_changes"],
             mesh_config=params.get("mesh_config") or {},
             high_availability=params["high_availability"],
             sizing=params.get("sizing"),
@@ -149,11 +175,31 @@ def _control_plane(params: Params) -> ControlPlane:
     )
 
 
-CONTROL_PLANE: Operation[ControlPlane] = Operation(
+def _run_control_plane(run: Run, request: ControlPlane | Uninstall) -> Outcome:
+    return run_uninstall(run, request) if isinstance(request, Uninstall) else run_control_plane(run, request)
+
+
+# What is there tells its version: only who installs has to say one.
+_REMOVABLE = ArgumentSpec({"version": {"type": "str"}}, {"required_if": [("state", "present", ["version"])]})
+_ADOPTION = ArgumentSpec(
+    {
+        "adopt": {"type": "list", "elements": "str", "choices": list(ADOPTABLE), "default": []},
+        "adopt_changes": {"type": "bool", "default": False},
+    }
+)
+_REMOVAL = ArgumentSpec(
+    {
+        "protected": {"type": "bool", "default": False},
+        "ignore_checks": {"type": "list", "elements": "str", "default": []},
+        "remove_crds": {"type": "bool", "default": False},
+        "remove_configuration": {"type": "bool", "default": False},
+        "remove_leftovers": {"type": "bool", "default": False},
+    }
+)
+CONTROL_PLANE: Operation[ControlPlane | Uninstall] = Operation(
     "control_plane",
     ArgumentSpec(
         {
-            "state": {"type": "str", "choices": ["present"], "default": "present"},
             "namespace": {"type": "str", "default": "istio-system"},
             "revision": {"type": "str"},
             "components": {
@@ -181,10 +227,14 @@ CONTROL_PLANE: Operation[ControlPlane] = Operation(
         }
     )
     + CHART_SOURCE
+    + _REMOVABLE
+    + _ADOPTION
+    + _REMOVAL
+    + STATE
     + MODE
     + WAIT,
     _control_plane,
-    run_control_plane,
+    _run_control_plane,
 )
 
 

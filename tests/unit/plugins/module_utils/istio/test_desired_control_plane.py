@@ -15,7 +15,9 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker imp
 
 
 def wanted(**options: Any) -> ControlPlane:
-    return CONTROL_PLANE.prepare(validated(CONTROL_PLANE, {"version": "1.29.1", **options}))
+    request = CONTROL_PLANE.prepare(validated(CONTROL_PLANE, {"version": "1.29.1", **options}))
+    assert isinstance(request, ControlPlane)
+    return request
 
 
 IDENTITY = {"mesh_id": "shop", "network": "net1", "cluster_name": "east", "pull_secrets": ["a", "b"], "revision": "r1"}

@@ -104,6 +104,19 @@ def gateway_deployment() -> Made:
     return item
 
 
+def values_of(revision: str, protected: str) -> Made:
+    """The ConfigMap with a control plane's values, and what is recorded on it."""
+    name = "values" if revision == "default" else f"values-{revision}"
+    return made(
+        "ConfigMap", f"istio-system/{name}", metadata={"annotations": {"service-mesh-istio/protected": protected}}
+    )
+
+
+def ours(item: Made) -> Made:
+    item["metadata"]["managedFields"] = [{"manager": "service_mesh.istio/control_plane", "operation": "Apply"}]
+    return item
+
+
 def written_in(version: str) -> Made:
     entries = [{"manager": "kubectl", "time": "2026", "apiVersion": version}]
     return made("VirtualService", "web/v", metadata={"managedFields": entries})
@@ -186,6 +199,7 @@ FOUND: list[tuple[str, list[Made], Made, str]] = [
     ),
     ("certificate_expired", [authority(NOW - timedelta(days=1))], {}, "Secret istio-system/cacerts (root-cert.pem): a"),
     ("certificate_expires", [authority(NOW + timedelta(days=29), "istio-ca-secret")], {}, "expires on 2026-12-24"),
+    ("mesh_protected", [values_of("default", protected="true")], GOES, "run control_plane with 'protected: false'"),
     ("sidecars_left", [istiod("1.29.1"), pod("web/a", "default")], GOES, "Pod web/a: it has a proxy"),
     ("sidecars_left", [pod("web/a", "other")], LEAVES, "Pod web/a: it has a proxy"),
     ("gateways_left", [ENABLED, gateway_deployment()], GOES, "Deployment web/ingress: traffic enters"),
@@ -261,10 +275,17 @@ NOTHING: list[tuple[str, list[Made], Made]] = [
     ("system_namespace_injected", [injector(by_default=True), namespace("kube-system")], {}),
     ("certificate_expired", [authority(NOW + timedelta(days=1))], {}),
     ("certificate_expires", [authority(NOW + timedelta(days=31)), injector()], {}),
+    ("mesh_protected", [values_of("default", protected="false"), values_of("canary", protected="true")], GOES),
+    ("mesh_protected", [values_of("default", protected="true")], LEAVES),
     ("sidecars_left", [pod("web/a", "other"), pod("web/b")], GOES),
     ("gateways_left", [istiod("1.29.1"), of_revision("web", "x"), gateway_deployment()], GOES),
     ("gateways_left", [api_gateway("web/g", "nginx")], LEAVES),
     ("revision_in_use", [istiod("1.29.1"), validator(), injector(tag="prod")], GOES),
+    (
+        "revision_in_use",
+        [istiod("1.29.1"), istiod("1.30.7", "canary"), ours(validator("canary"))],
+        {**GOES, **CANARY},
+    ),
     ("unknown_release", [], {}),
     ("end_of_life", [], {}),
     ("security_patch_missing", [], {}),
