@@ -56,7 +56,7 @@ ENTRY = {"name": "a", "namespace": "b"}
             {"virtual_services": [{"name": "a"}]},
             "missing required arguments: namespace found in virtual_services",
         ),
-        (CONTROL_PLANE, {}, "missing required arguments: version"),
+        (CONTROL_PLANE, {}, "state is present but all of the following are missing: version"),
         (CONFIG, {"state": "gone"}, "value of state must be one of: present, absent, got: gone"),
         (
             CONTROL_PLANE,
