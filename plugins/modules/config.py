@@ -800,7 +800,7 @@ failure:
 """
 
 from ..module_utils.task.module import run_module
-from ..module_utils.task.operations import CONFIG
+from ..module_utils.task.operations.config import CONFIG
 
 OPERATION = CONFIG
 

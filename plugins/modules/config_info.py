@@ -114,7 +114,7 @@ failure:
 """
 
 from ..module_utils.task.module import run_module
-from ..module_utils.task.operations import CONFIG_INFO
+from ..module_utils.task.operations.config import CONFIG_INFO
 
 OPERATION = CONFIG_INFO
 

@@ -432,7 +432,7 @@ upgrade:
 """
 
 from ..module_utils.task.module import run_module
-from ..module_utils.task.operations import CONTROL_PLANE
+from ..module_utils.task.operations.control_plane import CONTROL_PLANE
 
 OPERATION = CONTROL_PLANE
 

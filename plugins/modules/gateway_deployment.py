@@ -404,7 +404,7 @@ restarts:
 """
 
 from ..module_utils.task.module import run_module
-from ..module_utils.task.operations import GATEWAY_DEPLOYMENT
+from ..module_utils.task.operations.gateway_deployment import GATEWAY_DEPLOYMENT
 
 OPERATION = GATEWAY_DEPLOYMENT
 

@@ -114,7 +114,7 @@ failure:
 """
 
 from ..module_utils.task.module import run_module
-from ..module_utils.task.operations import INJECTION
+from ..module_utils.task.operations.injection import INJECTION
 
 OPERATION = INJECTION
 

@@ -158,7 +158,7 @@ failure:
 """
 
 from ..module_utils.task.module import run_module
-from ..module_utils.task.operations import MESH_INFO
+from ..module_utils.task.operations.mesh_info import MESH_INFO
 
 OPERATION = MESH_INFO
 

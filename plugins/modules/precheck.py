@@ -187,7 +187,7 @@ failure:
 """
 
 from ..module_utils.task.module import run_module
-from ..module_utils.task.operations import PRECHECK
+from ..module_utils.task.operations.precheck import PRECHECK
 
 OPERATION = PRECHECK
 

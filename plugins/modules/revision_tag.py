@@ -149,7 +149,7 @@ namespace:
 """
 
 from ..module_utils.task.module import run_module
-from ..module_utils.task.operations import REVISION_TAG
+from ..module_utils.task.operations.revision_tag import REVISION_TAG
 
 OPERATION = REVISION_TAG
 

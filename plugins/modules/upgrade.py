@@ -206,7 +206,7 @@ remains:
 """
 
 from ..module_utils.task.module import run_module
-from ..module_utils.task.operations import UPGRADE
+from ..module_utils.task.operations.upgrade import UPGRADE
 
 OPERATION = UPGRADE
 

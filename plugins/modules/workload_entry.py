@@ -131,7 +131,7 @@ failure:
 
 from ..module_utils.istio.kinds import WORKLOAD_ENTRY
 from ..module_utils.task.module import run_module
-from ..module_utils.task.operations import kind_operation
+from ..module_utils.task.operations.config import kind_operation
 
 OPERATION = kind_operation(WORKLOAD_ENTRY)
 

@@ -115,7 +115,7 @@ failure:
 
 from ..module_utils.istio.kinds import WORKLOAD_GROUP
 from ..module_utils.task.module import run_module
-from ..module_utils.task.operations import kind_operation
+from ..module_utils.task.operations.config import kind_operation
 
 OPERATION = kind_operation(WORKLOAD_GROUP)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations import CONFIG
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.config import CONFIG
 from benchmarks import machine, peers, report, server
 from benchmarks.contenders import Contenders
 from benchmarks.files import Files

@@ -10,7 +10,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.desired_c
     chart_values,
 )
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.sizing import SIZES
-from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations import CONTROL_PLANE
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.control_plane import CONTROL_PLANE
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import validated
 
 

@@ -11,10 +11,10 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds imp
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.releases import UnknownVersion
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Interrupted
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.operation import _guard
-from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations import (
-    CONTROL_PLANE,
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.config import kind_operation
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.control_plane import CONTROL_PLANE
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.gateway_deployment import (
     GATEWAY_DEPLOYMENT,
-    kind_operation,
 )
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import validated
 

@@ -14,7 +14,9 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.plann
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.run import Run
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.arguments import ArgumentSpec
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.operation import Operation, Surroundings
-from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations import CONFIG, CONTROL_PLANE, INJECTION
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.config import CONFIG
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.control_plane import CONTROL_PLANE
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.injection import INJECTION
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import (
     InvalidArguments,
     failed,
