@@ -114,6 +114,7 @@ def meshed(
     cluster.kubectl("label", "namespace", spaces[2], "istio.io/rev=prod")
     yield made
     for space in spaces:
+        cluster.kubectl("delete", "pods", "--all", "-n", space, "--force", "--grace-period=0")
         cluster.kubectl("label", "namespace", space, "istio.io/rev-", "istio-injection-")
     older.remove()
 
@@ -216,7 +217,7 @@ def test_a_selector_moves_what_it_selects(meshed: Meshed) -> None:
 
 def test_there_is_no_way_back_to_what_is_gone(meshed: Meshed) -> None:
     meshed.start()
-    meshed.cluster.kubectl("delete", "service", "istiod-r1", "-n", meshed.root)
+    meshed.cluster.kubectl("delete", "deployment", "istiod-r1", "-n", meshed.root)
     with pytest.raises(UpgradeError, match="There is no way back"):
         meshed.run("restore")
 

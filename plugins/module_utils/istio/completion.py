@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from ..kube.client import Client, Object
 from ..kube.errors import ApiError, Failure, NotFound
-from ..kube.resources import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, Resource
+from ..kube.resources import MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS, Resource
 from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired
 from ..reconcile.outcome import Outcome
@@ -24,6 +25,7 @@ from ..reconcile.run import Run
 from .default_tag import is_deactivated, pointed, validates
 from .facts import CO_OWNED
 from .kinds import GATEWAY, KINDS
+from .pods import injected_by
 from .restarts import restarts
 from .revisions import DEFAULT, named
 from .snapshot import Ask, Snapshot, read
@@ -80,6 +82,9 @@ def refuse_in_use(client: Client, snapshot: Snapshot, upgrade: Upgrade) -> None:
 
 
 def _old_proxies(snapshot: Snapshot, upgrade: Upgrade) -> list[Use]:
+    """Of the revision's own Pods, whatever other revisions of the cluster have to renew."""
+    pods = [pod for pod in snapshot.of(POD) if injected_by(pod) == upgrade.after.revision]
+    snapshot = replace(snapshot, objects={**snapshot.objects, POD.group_kind: pods})
     return [
         Use(upgrade.before.revision, one.kind, one.namespace, one.name, one.reason)
         for one in restarts(snapshot, versions_of(snapshot))

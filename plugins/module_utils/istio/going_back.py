@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.resources import POD, SERVICE
+from ..kube.resources import MUTATING_WEBHOOKS, POD, SERVICE, VALIDATING_WEBHOOKS
 from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired, Key
 from ..reconcile.outcome import Outcome
@@ -30,7 +30,7 @@ from .webhooks import services_of
 def restored(run: Run, snapshot: Snapshot, upgrade: Upgrade) -> Outcome:
     """Services, then tags that were not there before, then webhooks: none ever leads nowhere, no Pod has two."""
     images = objects_again(snapshot, upgrade.objects)
-    _require_services(run, images)
+    _require_way(run, snapshot, upgrade, images)
     present = [*images, *namespaces_again(snapshot, upgrade.namespaces)]
     gone = [Key.of(found) for found in new_tags(snapshot, upgrade.objects, upgrade.after.revision)]
     stages = {Key.of(image): 1 for image in present if image["kind"] != SERVICE.kind}
@@ -38,18 +38,26 @@ def restored(run: Run, snapshot: Snapshot, upgrade: Upgrade) -> Outcome:
     return reconcile(run, owner, [Desired(image, "as before the upgrade", exactly=True) for image in present], gone)
 
 
-def _require_services(run: Run, images: Iterable[Object]) -> None:
-    """Going back is possible until the old control plane is removed."""
+def _require_way(run: Run, snapshot: Snapshot, upgrade: Upgrade, images: Iterable[Object]) -> None:
+    """Going back is possible until the old control plane is removed. What led nowhere before is nothing of ours."""
+    now = {Key.of(found): _called(found) for found in snapshot.of(MUTATING_WEBHOOKS) + snapshot.of(VALIDATING_WEBHOOKS)}
     ours = {(image["metadata"].get("namespace"), image["metadata"]["name"]) for image in images}
-    called = {(place, name) for image in images for _hook, place, name in services_of(image)}
-    for place, name in sorted(called - ours):
-        if run.client.get(SERVICE, name, place) is None:
-            raise UpgradeError(
-                f"There is no way back on {run.client.name}: a webhook would lead to a Service that is gone",
-                subject=f"Service {place}/{name}",
-                reason="the control plane of before has been removed",
-                hint="Install it again (mesh_control_plane with its version and revision), then roll back",
-            )
+    called = {target for image in images for target in _called(image) - now.get(Key.of(image), set())} - ours
+    gone = [f"Service {place}/{name}" for place, name in sorted(called) if not run.client.get(SERVICE, name, place)]
+    if upgrade.before.revision not in versions_of(snapshot):
+        gone.append(f"istiod of the revision {upgrade.before.revision}")
+    if gone:
+        raise UpgradeError(
+            f"There is no way back on {run.client.name}: webhooks would lead to what is gone",
+            subject=f"revision {upgrade.before.revision}",
+            reason=f"the control plane of before has been removed ({', '.join(gone)})",
+            hint="Install it again (mesh_control_plane with its version and revision), then roll back; "
+            "or go on (upgrade_complete)",
+        )
+
+
+def _called(configuration: Object) -> set[tuple[str, str]]:
+    return {(place, name) for _hook, place, name in services_of(configuration)}
 
 
 def require_old(run: Run, snapshot: Snapshot, upgrade: Upgrade) -> None:

@@ -67,14 +67,14 @@ def _within(snapshot: Snapshot, namespaces: Collection[str] | None) -> Snapshot:
 
 
 def _without_leaving(snapshot: Snapshot) -> Snapshot:
-    return _with_pods(snapshot, (pod for pod in snapshot.of(POD) if not _is_leaving(snapshot, pod)))
+    return _with_pods(snapshot, (pod for pod in snapshot.of(POD) if not is_leaving(snapshot, pod)))
 
 
 def _with_pods(snapshot: Snapshot, pods: Iterable[Object]) -> Snapshot:
     return replace(snapshot, objects={**snapshot.objects, POD.group_kind: list(pods)})
 
 
-def _is_leaving(snapshot: Snapshot, pod: Object) -> bool:
+def is_leaving(snapshot: Snapshot, pod: Object) -> bool:
     """Whether a Pod is from before the last restart of its workload, or is being deleted."""
     if pod["metadata"].get("deletionTimestamp"):
         return True
