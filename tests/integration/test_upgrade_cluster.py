@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,7 +52,7 @@ class Whole:
             "mesh_control_plane_values": {"istiod": values("istiod")},
             "mesh_control_plane_helm_binary": str(self.cluster.bin / "helm"),
             "mesh_control_plane_charts": charts(version),
-            "mesh_control_plane_ignore_prechecks": ["withdrawn_version", "end_of_life", "unsafe_version"],
+            "mesh_control_plane_ignore_prechecks": ["withdrawn_version"],
             **more,
         }
         played = runner.run(arguments=(str(ROOT / "playbooks" / f"{playbook}.yml"), "-e", json.dumps(variables)))
@@ -90,6 +91,12 @@ def workload(name: str, namespace: str, replicas: int, *arguments: str) -> dict[
 
 def space(name: str, **labels: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    """Playbooks that name their cluster themselves."""
+    return Runner(tmp_path)
 
 
 @pytest.fixture(scope="module")
