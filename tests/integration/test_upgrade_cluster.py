@@ -55,7 +55,10 @@ class Whole:
             "mesh_control_plane_ignore_prechecks": ["withdrawn_version"],
             **more,
         }
-        played = runner.run(arguments=(str(ROOT / "playbooks" / f"{playbook}.yml"), "-e", json.dumps(variables)))
+        inventory = runner.folder / "group_vars" / "all.yml"
+        inventory.parent.mkdir(exist_ok=True)
+        inventory.write_text(yaml.safe_dump(variables), encoding="utf-8")
+        played = runner.run(arguments=(str(ROOT / "playbooks" / f"{playbook}.yml"),))
         assert played.rc == 0, played.output
         return played
 

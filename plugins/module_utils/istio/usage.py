@@ -29,6 +29,7 @@ from ..kube.resources import (
     VALIDATING_WEBHOOKS,
     Resource,
 )
+from .default_tag import is_deactivated, is_default_injector
 from .facts import INJECTION_LABEL, REVISION_LABEL, TAG_LABEL
 from .kinds import KINDS
 from .pods import INJECT_LABEL
@@ -92,9 +93,10 @@ def uses(snapshot: Snapshot) -> dict[str, list[Use]]:
     """All that is used, by revision; a name that is no revision and no tag is there as well."""
     tags = tags_of(snapshot.of(MUTATING_WEBHOOKS))
     planes = revisions(snapshot)
+    asked = planes - {DEFAULT_REVISION} if _is_taken_over(snapshot, tags) else planes
     found: dict[str, list[Use]] = {}
     for use in dict.fromkeys(_references(snapshot)):
-        for revision in _meant(use.name, tags, planes):
+        for revision in _meant(use.name, tags, planes if _is_exact(use) else asked):
             found.setdefault(revision, []).append(use)
     return found
 
@@ -118,6 +120,17 @@ def told(found: Sequence[Use]) -> list[dict[str, Any]]:
     return [
         {"kind": use.kind, "namespace": use.namespace, "name": use.object, "how": use.how} for use in found[:_SHOWN]
     ]
+
+
+def _is_taken_over(snapshot: Snapshot, tags: Mapping[str, set[str]]) -> bool:
+    """Whether who asks for the default one gets the revision of the tag `default`, and nobody else's proxy."""
+    injectors = [found for found in snapshot.of(MUTATING_WEBHOOKS) if is_default_injector(found)]
+    return DEFAULT_REVISION in tags and all(map(is_deactivated, injectors))
+
+
+def _is_exact(use: Use) -> bool:
+    """Whether it names a revision itself, never a tag: what an injector has written, and what webhooks lead to."""
+    return use.how == INJECTED or use.kind in (MUTATING_WEBHOOKS.kind, VALIDATING_WEBHOOKS.kind)
 
 
 def _meant(name: str, tags: Mapping[str, set[str]], planes: set[str]) -> set[str]:

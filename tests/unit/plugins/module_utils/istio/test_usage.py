@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injector import NEVER
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.snapshot import Snapshot
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.usage import (
     counted,
@@ -210,3 +211,15 @@ def test_all_that_the_sail_operator_finds_is_found(found: Snapshot) -> None:
     for revision in revisions(found):
         if sail_says_in_use(found, revision):
             assert used_here.get(revision), revision
+
+
+def test_with_the_tag_default_who_asks_for_the_default_one_uses_the_tags_revision() -> None:
+    """Once the injector without a revision matches nothing; what runs its proxy uses it all the same."""
+    off = injector()
+    for hook in off["webhooks"]:
+        hook["namespaceSelector"] = hook["objectSelector"] = dict(NEVER)
+    there = [istiod("1.29.1"), istiod("1.31.0", "canary"), off, injector("canary"), injector("canary", "default")]
+    enabled = [namespace("web", istio_injection="enabled"), workload("Deployment", "web/idle")]
+    found = uses(snapshot(*there, *enabled, pod("web/old", "default"), validator("default")))
+    assert {use.kind for use in found["default"]} == {"Pod", "ValidatingWebhookConfiguration"}
+    assert {("Namespace", "web"), ("Deployment", "idle")} <= {(use.kind, use.object) for use in found["canary"]}
