@@ -60,7 +60,7 @@ options:
       - >-
         Taking over changes nothing but who manages the fields, our records, and the marks by which the other tool knows
         its own. The objects keep the name of their Helm release in their labels. The release itself is retired, so that
-        C(helm) does not find it any more; RV(adopted) says how it is put back.
+        C(helm) does not find it any more; the result (C(adopted)) says how it is put back.
     type: list
     elements: str
     choices: [helm, istioctl, sail, unknown]

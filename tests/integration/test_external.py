@@ -25,6 +25,7 @@ MODULES = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
 # Source: the mode support matrix of the product whose features we serve; the same table is in docs/adopting.md.
 REFUSED: Mapping[str, tuple[Options, ...]] = {
     "control_plane": ({"version": ISTIO}, {"state": "absent"}),
+    "upgrade": tuple({"phase": phase} for phase in ("complete", "close", "restore")),
     "gateway_deployment": ({"version": ISTIO, "name": "ingress", "namespace": "istio-ingress"},),
 }
 READ: Mapping[str, Options] = {

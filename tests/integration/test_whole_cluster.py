@@ -312,7 +312,7 @@ def test_everything_is_removed_and_no_webhook_is_ever_left_alone(
         with pytest.raises(PrecheckFailed) as refused:
             empty.operations.run("control_plane", everything)
         assert [entry["code"] for entry in refused.value.extra["precheck"]["blockers"]] == ["gateways_left"]
-        empty.cluster.kubectl("delete", "namespace", "istio-ingress")
+        empty.cluster.kubectl("delete", "namespace", "--ignore-not-found", "istio-ingress", "istio-public")
         removed = empty.operations.run("control_plane", {**everything, "remove_crds": True, "remove_leftovers": True})
     assert (watcher.dangling, watcher.asked > 10) == (set(), True)
     assert [item["kind"] for item in removed["left"]] == ["Namespace"]
