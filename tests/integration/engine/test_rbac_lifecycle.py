@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.desired_control_plane import COMPONENTS
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.permissions import TO_REMOVE, TO_WRITE
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
@@ -48,7 +49,8 @@ class Mesh:
             "experimental": {"stableValidationPolicy": True},
             "autoscaleMin": 2,
         }
-        return {**self._common(), "namespace": HOME, "values": {"istiod": istiod}}
+        values = {"istiod": istiod, "cni": {"resourceQuotas": {"enabled": True}}}
+        return {**self._common(), "namespace": HOME, "components": list(COMPONENTS), "values": values}
 
     def gateway(self) -> Options:
         values = {"autoscaling": {"enabled": True}, "imagePullPolicy": "IfNotPresent"}
@@ -112,6 +114,14 @@ def mesh(charts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mes
         yield Mesh(cluster, user, charts)
 
 
+def endpoints() -> dict[str, Any]:
+    """An address of istiod, as if there were a Pod."""
+    metadata = {"name": "istiod-tests", "namespace": HOME, "labels": {"kubernetes.io/service-name": "istiod"}}
+    ready = [{"addresses": ["192.0.2.1"], "conditions": {"ready": True}}]
+    head = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": metadata}
+    return {**head, "addressType": "IPv4", "endpoints": ready, "ports": [{"name": "https-webhook", "port": 15017}]}
+
+
 def injected(*names: str, mode: str = "enabled") -> Options:
     return {"namespaces": [{"name": name, "mode": mode, "create": True} for name in names]}
 
@@ -130,6 +140,8 @@ def lived(mesh: Mesh) -> Mesh:
         mesh.fails_at(module, wanted(), path)
         mesh.unready(module, wanted())
     mesh.istiod_is_there()
+    mesh.unready("control_plane", mesh.control_plane())
+    mesh.cluster.apply(endpoints())
     mesh.unready("control_plane", mesh.control_plane())
     mesh.webhooks_have_their_ca("mutating")
     mesh.unready("control_plane", mesh.control_plane())
@@ -162,20 +174,6 @@ def checked(by: Operations) -> list[str]:
         except Failure as error:
             told += [str(error), json.dumps(getattr(error, "extra", {}))]
     return told
-
-
-# These are no requests, but rights that Kubernetes looks for; and whether a watch is needed is a matter of time.
-NO_REQUESTS = {"bind", "escalate"}
-
-
-def test_it_has_nothing_that_nothing_needs(lived: Mesh) -> None:
-    """Prechecks ask for what will be needed, too."""
-    user = lived.user
-    checked(user.operations)
-    demanded = {(permission.verb, permission.where) for permission in (*TO_WRITE, *TO_REMOVE)}
-    asked = {one for one in user.used() | demanded if one[0] != "watch"}
-    assert asked == {one for one in user.granted if one[0] not in NO_REQUESTS | {"watch"}}
-    assert {one for one in user.used() if one[0] == "watch"} <= user.granted
 
 
 def test_reading_has_nothing_that_nothing_needs(lived: Mesh) -> None:
@@ -217,9 +215,9 @@ GATEWAY = [
 
 @pytest.mark.parametrize("missing", CONTROL_PLANE, ids="-".join)
 def test_control_plane(lived: Mesh, missing: Verb) -> None:
-    """Asked for in another namespace, whose ClusterRoles are not there yet."""
+    """Asked for as another revision, whose ClusterRoles are not there yet."""
     lived.user.grant(missing)
-    wanted = {**lived.control_plane(), "namespace": "elsewhere"}
+    wanted = {**lived.control_plane(), "revision": "another"}
     refused(lived.user.operations, "control_plane", wanted, missing)
 
 
@@ -257,3 +255,20 @@ def test_watching(lived: Mesh) -> None:
     with pytest.raises(Failure) as raised:
         lived.user.operations.run("gateway_deployment", lived.gateway())
     assert names(str(raised.value), ("watch", "deployments.apps")), str(raised.value)
+
+
+# These are no requests, but rights that Kubernetes looks for; and whether a watch is needed is a matter of time.
+NO_REQUESTS = {"bind", "escalate"}
+
+
+def test_it_has_nothing_that_nothing_needs(lived: Mesh) -> None:
+    """Prechecks ask for what will be needed, too."""
+    user = lived.user
+    user.grant()
+    checked(user.operations)
+    user.operations.run("gateway_deployment", {**lived.gateway(), "state": "absent"})
+    demanded = {(permission.verb, permission.where) for permission in (*TO_WRITE, *TO_REMOVE)}
+    asked = {one for one in user.used() | demanded if one[0] != "watch"}
+    granted = {one for one in user.granted if one[0] not in NO_REQUESTS | {"watch"}}
+    assert (sorted(granted - asked), sorted(asked - granted)) == ([], [])
+    assert {one for one in user.used() if one[0] == "watch"} <= user.granted
