@@ -1,6 +1,7 @@
 """Real upgrades under constant traffic: in place, and by a second revision; and the way back.
 
-The cluster is of a bed of its own, with the images of all versions.
+The cluster is of a bed of its own, with the images of all versions (root needed). `make campaign NAME=upgrade` runs it;
+the phases themselves are tried one by one in tests/integration/test_upgrade_phases.py.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from integration.support.operations import Operations
 from integration.support.playbook import Played, Runner
 from integration.support.traffic import Seen, under_traffic
 
-pytestmark = [pytest.mark.root, pytest.mark.slow]
 FIRST, SECOND, THIRD = "1.28.3", "1.29.1", "1.31.0"
 REVISION = "1-31-0"
 IMAGE = "docker.io/library/httpapp:1"
