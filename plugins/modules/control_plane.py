@@ -51,6 +51,7 @@ options:
         Version of Istio, for example V(1.29.1). It decides the charts that are pulled and the tag of the images.
         V(present) cannot be without it, V(absent) does not look at it.
     type: str
+    required: false
   adopt:
     description:
       - >-

@@ -20,12 +20,12 @@ description:
     What an upgrade goes from and to, and how labels, tags and webhooks were before it, is in a ConfigMap of the root
     namespace (C(service-mesh-istio-upgrade)). So any phase may be repeated, and gone on with from any machine.
   - >-
-    O(phase=start) writes that record, once. O(phase=shift) lets namespaces be injected by the new revision, and
-    restarts what then runs an old proxy. O(phase=complete) refuses while anything needs the old revision, lets the
+    C(phase=start) writes that record, once. C(phase=shift) lets namespaces be injected by the new revision, and
+    restarts what then runs an old proxy. C(phase=complete) refuses while anything needs the old revision, lets the
     new one be the default for injection and configuration, and asks by dry runs whether configuration is still
-    accepted. O(phase=close) removes the record when the old control plane is gone.
+    accepted. C(phase=close) removes the record when the old control plane is gone.
   - >-
-    O(phase=restore) puts labels, tags and webhooks back exactly, down to who manages which field. O(phase=rollback)
+    C(phase=restore) puts labels, tags and webhooks back exactly, down to who manages which field. C(phase=rollback)
     does so, restarts what runs a new proxy, removes the record, and tells what remains. In place, the old version of
     the control plane is installed between the two.
 options:
@@ -38,25 +38,25 @@ options:
   strategy:
     description:
       - >-
-        For O(phase=start). V(in_place) means that the revision becomes the next version, V(revision) that a second
+        For C(phase=start). V(in_place) means that the revision becomes the next version, V(revision) that a second
         control plane is installed beside the first.
     type: str
     choices: [in_place, revision]
     default: in_place
   version:
     description:
-      - For O(phase=start), the version of Istio that is wanted.
+      - For C(phase=start), the version of Istio that is wanted.
     type: str
   revision:
     description:
       - >-
-        For O(phase=start), the revision that has the new version in the end. Without it, the control plane that has
+        For C(phase=start), the revision that has the new version in the end. Without it, the control plane that has
         no revision is meant.
     type: str
   from_revision:
     description:
       - >-
-        For O(phase=start) with O(strategy=revision), the revision that is left; V(default) is the one without a name.
+        For C(phase=start) with C(strategy=revision), the revision that is left; V(default) is the one without a name.
         Needed only where there are several.
     type: str
   namespace:
@@ -66,32 +66,32 @@ options:
     default: istio-system
   namespaces:
     description:
-      - For O(phase=shift), the namespaces that move.
+      - For C(phase=shift), the namespaces that move.
     type: list
     elements: str
     default: []
   selector:
     description:
       - >-
-        For O(phase=shift), a label selector of namespaces, as C(kubectl) takes it. Of these, what uses the old
+        For C(phase=shift), a label selector of namespaces, as C(kubectl) takes it. Of these, what uses the old
         revision moves.
     type: str
   percentage:
     description:
       - >-
-        For O(phase=shift), the share of the namespaces with the old revision that moves. It is decided by the name
+        For C(phase=shift), the share of the namespaces with the old revision that moves. It is decided by the name
         alone, so that a larger percentage contains the smaller one.
     type: int
   tag:
     description:
       - >-
-        For O(phase=shift) with O(strategy=revision), the revision tag that moves, and with it the namespaces that
+        For C(phase=shift) with C(strategy=revision), the revision tag that moves, and with it the namespaces that
         bear it.
     type: str
   restart:
     description:
       - >-
-        For O(phase=shift), whether Deployments, StatefulSets and DaemonSets whose Pods run an old proxy are restarted
+        For C(phase=shift), whether Deployments, StatefulSets and DaemonSets whose Pods run an old proxy are restarted
         and waited for. Bare Pods, those of Jobs, and what has the strategy C(OnDelete) are told.
     type: bool
     default: true
@@ -188,19 +188,19 @@ upgrade:
     to: {version: 1.31.0, revision: 1-31-0}
 namespaces:
   description: The namespaces that were chosen, whether they had moved before or not.
-  returned: success, with O(phase=shift)
+  returned: success, with C(phase=shift)
   type: list
   elements: str
 workloads:
   description: >-
     Workloads whose Pods were to be renewed: their number, and the first 200 of them with the reason and how that is
     done (V(restart), V(delete_pods) or V(by_hand)).
-  returned: success, with O(phase=shift) and O(phase=rollback)
+  returned: success, with C(phase=shift) and C(phase=rollback)
   type: dict
 remains:
   description: >-
     What a roll-back leaves for people, each with kind, namespace, name and how it is bound to the new version.
-  returned: success, with O(phase=rollback) of an upgrade under way
+  returned: success, with C(phase=rollback) of an upgrade under way
   type: list
   elements: dict
 """
