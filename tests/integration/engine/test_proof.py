@@ -71,7 +71,8 @@ class Proofs:
         if not is_unchanged(desired, live, MANAGER, KEYED_LISTS[desired.key.group_kind]):
             self.doubted += 1
             return False
-        after = self.client.apply(case.kind.resource, desired.content, MANAGER, dry_run=False)
+        self.client.apply(case.kind.resource, desired.content, MANAGER, dry_run=False)
+        after = self.client.get(case.kind.resource, desired.key.name, self.namespace)
         assert after == live, "proved to be unchanged, and applying it has changed something"
         self.confirmed += 1
         return True

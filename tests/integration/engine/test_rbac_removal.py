@@ -17,6 +17,7 @@ from integration.support.bed import ISTIO, Cluster
 pytestmark = pytest.mark.usefixtures("crds")
 ADMISSION = "admissionregistration.k8s.io"
 NEEDED = [
+    ("list", "resourcequotas"),
     ("list", "serviceaccounts"),
     ("list", f"validatingadmissionpolicies.{ADMISSION}"),
     ("list", f"validatingadmissionpolicybindings.{ADMISSION}"),
