@@ -15,7 +15,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..kube.client import Client, Object
@@ -80,7 +80,7 @@ class ObjectSet:
         metadata = desired.content["metadata"]
         labels = {**(metadata.get("labels") or {}), PART_OF: self.id}
         content = {**desired.content, "metadata": {**metadata, "labels": labels}}
-        return Desired(content, desired.source, desired.drop_labels)
+        return replace(desired, content=content)
 
     def parent_of(self, keys: Iterable[Key]) -> Desired:
         """The parent with the hints for some members."""

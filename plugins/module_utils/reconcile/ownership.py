@@ -13,6 +13,7 @@ from typing import Any
 
 from ..kube.client import Object
 from ..kube.errors import Conflict
+from .objects import overlaid
 
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<key>[^=\]]+)=(?P<value>[^\]]+)\]")
 _CONFLICT = re.compile(r'conflict with "(?P<manager>[^"]+)"')
@@ -75,17 +76,12 @@ def handed_over(found: Object, predecessors: Container[str], heir: str) -> Objec
         manager = entry.get("manager")
         applied = entry.get("operation") == "Apply" and not entry.get("subresource")
         if applied and (manager == heir or manager in predecessors):
-            fields = _union(inherited.get("fieldsV1") or {}, entry.get("fieldsV1") or {})
+            fields = overlaid(inherited.get("fieldsV1") or {}, entry.get("fieldsV1") or {})
             inherited = {**entry, "manager": heir, "fieldsV1": fields}
         else:
             kept.append(entry)
     entries = [*kept, inherited] if inherited else kept
     return {**found, "metadata": {**found["metadata"], "managedFields": entries}}
-
-
-def _union(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    both = {key: _union(one[key], other[key]) for key in one if key in other}
-    return {**one, **other, **both}
 
 
 def retired(found: Object | None, names: Collection[str]) -> list[str]:
