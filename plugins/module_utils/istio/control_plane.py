@@ -37,12 +37,13 @@ from .kinds import RANKS
 from .readiness import await_control_plane
 from .refusals import refuse_changes
 from .releases import version_of_tag
-from .revisions import DEFAULT, named, shown
+from .revisions import named, shown
 from .tag_objects import injector_name
 from .upgrade import upgrade_of
 from .upgrade_path import is_downgrade
 from .upgrade_record import IN_PLACE, Side, read_upgrade
 from .values import merged
+from .webhooks import DEFAULT_REVISION
 
 MANAGER = f"{facts.MANAGER_PREFIX}control_plane"
 
@@ -85,7 +86,7 @@ def _reconciled(run: Run, wanted: ControlPlane, objects: list[Desired]) -> tuple
 
 def _default_tag(client: Client, wanted: ControlPlane) -> Object | None:
     """The tag beside which the injector without a revision must match nothing; others have nothing to do with it."""
-    return None if wanted.revision else client.get(MUTATING_WEBHOOKS, injector_name(DEFAULT, wanted.namespace))
+    return None if wanted.revision else client.get(MUTATING_WEBHOOKS, injector_name(DEFAULT_REVISION, wanted.namespace))
 
 
 def _goes_back(client: Client, found: Installed, wanted: ControlPlane) -> bool:

@@ -6,16 +6,15 @@ import base64
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.conftest import charts_of, install_crds
+from integration.conftest import charts_of
 from integration.support import bed
 from integration.support.bed import ISTIO, ROOT, Cluster
-from integration.support.operations import Operations
 from integration.support.planes import Planes
 from integration.support.playbook import Runner
 
@@ -29,15 +28,6 @@ KINDS = (
 MARKS = ("meta.helm.sh/", "operator.istio.io/managed", "operator.istio.io/version", "service-mesh-istio/")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def empty(cluster: Cluster) -> Iterator[None]:
-    """CRDs come with Helm; they are there for other tests afterwards."""
-    remove_crds(cluster)
-    yield
-    remove_crds(cluster)
-    install_crds(cluster, charts_of(ISTIO) / "base" / "files" / "crd-all.gen.yaml")
-
-
 def remove_crds(cluster: Cluster) -> None:
     """Those of the youngest are all that there are."""
     file = charts_of(VERSIONS[-1]) / "base" / "files" / "crd-all.gen.yaml"
@@ -45,13 +35,10 @@ def remove_crds(cluster: Cluster) -> None:
 
 
 @pytest.fixture
-def planes(
-    cluster: Cluster, operations: Operations, new_namespace: str, changes: Callable[[], list[str]]
-) -> Iterator[Planes]:
-    made = Planes(cluster, operations, new_namespace, changes)
-    yield made
-    made.remove()
-    remove_crds(cluster)
+def planes(planes: Planes) -> Iterator[Planes]:
+    """CRDs come with Helm."""
+    yield planes
+    remove_crds(planes.cluster)
 
 
 @dataclass(frozen=True)
