@@ -22,7 +22,6 @@ from .snapshot import Snapshot
 from .webhooks import annotations_of, injecting_revisions, labels_of
 
 PROXY = "istio-proxy"
-INJECT_LABEL = "sidecar.istio.io/inject"
 _STATUS = "sidecar.istio.io/status"
 _TEMPLATES = "inject.istio.io/templates"
 _OVER = ("Succeeded", "Failed")
