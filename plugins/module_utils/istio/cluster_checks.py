@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.resources import CONFIG_MAP, CRD, DEPLOYMENT, NAMESPACE
+from ..kube.resources import CONFIG_MAP, CRD, DEPLOYMENT, LIMIT_RANGE, NAMESPACE
 from .certificates import NotACertificate, ends_of
 from .facts import INJECTION_LABEL, REVISION_LABEL
 from .injector_config import chart_globals
@@ -27,7 +27,6 @@ from .precheck_facts import (
     AUTHORITIES,
     BUDGET,
     CLUSTER_ROLE,
-    LIMIT_RANGE,
     NODE,
     OPERATOR_CRD,
     SECRET,

@@ -56,6 +56,11 @@ class Decision:
         return self.hook.revision if self.injected and self.hook else ""
 
     @property
+    def revisions(self) -> list[str]:
+        """All revisions that would inject it."""
+        return [hook.revision for hook in (self.hook, *self.others) if hook and self.injected]
+
+    @property
     def tag(self) -> str:
         return self.hook.tag if self.injected and self.hook else ""
 

@@ -22,7 +22,8 @@ except ImportError:  # connect() says which library is missing
     pass
 
 from ..kube.client import Object
-from .revisions import DEFAULT, named
+from .revisions import named
+from .webhooks import DEFAULT_REVISION
 from .world import mapping, mappings
 
 POLICY_ENABLED, POLICY_DISABLED = "enabled", "disabled"
@@ -46,7 +47,7 @@ class InjectorConfig:
 
 def name_of(revision: str) -> str:
     """The name of the ConfigMap of a revision, as labels call it."""
-    return named(_NAME, "" if revision == DEFAULT else revision)
+    return named(_NAME, "" if revision == DEFAULT_REVISION else revision)
 
 
 def injector_config(found: Object) -> InjectorConfig:

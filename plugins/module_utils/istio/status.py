@@ -16,11 +16,11 @@ from typing import Any
 from ..kube.client import Client, Object
 from ..kube.resources import CONFIG_MAP, DAEMON_SET, DEPLOYMENT, MUTATING_WEBHOOKS, NAMESPACE, POD, VALIDATING_WEBHOOKS
 from . import components, modes
+from .desired_proxies import desired_asks, pods_told
 from .drift import drift_asks, drift_told, managers_told
 from .facts import REVISION_LABEL
 from .injector_config import chart_globals, name_of
 from .owners import OURS
-from .pods import pods_told
 from .snapshot import Ask, Snapshot, read, read_more
 from .support import support_of
 from .usage import USAGE_ASKS, Use, counted, istiods, told, uses
@@ -66,11 +66,11 @@ def _belonging(snapshot: Snapshot, gather: Collection[str]) -> list[Ask]:
     ]
 
 
-def _more(snapshot: Snapshot, gather: Collection[str]) -> list[Ask]:
-    places = {found["metadata"]["namespace"] for found in _workloads(snapshot)}
+def _more(first: Snapshot, gather: Collection[str]) -> list[Ask]:
+    places = {found["metadata"]["namespace"] for found in _workloads(first)}
     return [
         *(USAGE_ASKS if REVISIONS in gather else ()),
-        *((Ask(NAMESPACE), Ask(POD)) if PODS in gather else ()),
+        *((Ask(NAMESPACE), Ask(POD), *desired_asks(first)) if PODS in gather else ()),
         *(drift_asks(places) if DRIFT in gather else ()),
     ]
 

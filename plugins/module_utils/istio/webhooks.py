@@ -93,20 +93,6 @@ def _hook(configuration: Object, hook: Mapping[str, Any]) -> Hook:
     )
 
 
-def injecting_revisions(configurations: Iterable[Object], namespace: Labels, pod: Labels) -> list[str]:
-    """The revisions whose webhooks match a Pod; more than one is a fault that Istio warns of."""
-    found = [
-        labels_of(configuration)[REVISION_LABEL]
-        for configuration in configurations
-        if is_injector(configuration) and any(_selects(hook, namespace, pod) for hook in configuration["webhooks"])
-    ]
-    return list(dict.fromkeys(found))
-
-
-def _selects(hook: Mapping[str, Any], namespace: Labels, pod: Labels) -> bool:
-    return matches(hook.get("namespaceSelector"), namespace) and matches(hook.get("objectSelector"), pod)
-
-
 def injects_by_default(configuration: Object) -> bool:
     """Whether it injects where no label says anything (enableNamespacesByDefault)."""
     return is_injector(configuration) and any(
