@@ -18,7 +18,7 @@ from ..kube.client import Client
 from ..kube.errors import Failure
 from ..kube.resources import NAMESPACE
 from ..reconcile.engine import reconcile
-from ..reconcile.objects import Desired
+from ..reconcile.objects import Desired, label_paths
 from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
@@ -83,7 +83,7 @@ def desired_namespace(wanted: NamespaceInjection) -> Desired:
         labels = {REVISION_LABEL: wanted.revision}
     else:
         labels = {INJECTION_LABEL: wanted.mode}
-    unwanted = tuple(label for label in (INJECTION_LABEL, REVISION_LABEL) if label not in labels)
+    unwanted = label_paths(*(label for label in (INJECTION_LABEL, REVISION_LABEL) if label not in labels))
     metadata = {"name": wanted.name, **({"labels": labels} if labels else {})}
     return Desired(
         {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, f"namespace {wanted.name}", unwanted
