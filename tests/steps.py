@@ -15,13 +15,6 @@ REPORTS = ROOT / ".venv" / "report"
 BED = "tests/testbed/bed"
 # What integration tests use of the bed beside the lane api: istioctl and the charts of every version.
 TESTED_PARTS = ("istio-1.29.1", "charts-1.28.3", "charts-1.29.1", "charts-1.31.0")
-# Control planes that come and go on an API server of their own: `make campaign NAME=lives`.
-WHOLE_LIVES = (
-    "tests/integration/engine/test_rbac_removal.py",
-    "tests/integration/test_adopt.py",
-    "tests/integration/test_uninstall.py",
-    "tests/integration/test_upgrade_phases.py",
-)
 TOOLS = Path(sys.executable).parent
 OLDEST = ROOT / ".venv-2.16" / "bin"
 DOCS = ("lint-collection-docs", "--plugin-docs", "--validate-collection-refs=self", ".")
@@ -94,7 +87,7 @@ def integration() -> list[Check]:
     return [
         Check("bed-api", (BED, "up", "--lane", "api"), minutes=45),
         Check("bed-parts", (BED, "build", *TESTED_PARTS), minutes=30),
-        pytest("integration", "tests/integration", *(f"--ignore={file}" for file in WHOLE_LIVES), minutes=40),
+        pytest("integration", "tests/integration", minutes=40),
     ]
 
 

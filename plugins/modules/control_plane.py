@@ -52,27 +52,6 @@ options:
         V(present) cannot be without it, V(absent) does not look at it.
     type: str
     required: false
-  adopt:
-    description:
-      - >-
-        Whose Istio is taken over. Without it, an Istio that somebody else has installed is refused. V(helm) and
-        V(istioctl) are tools that leave it alone from then on. V(sail) is an operator, which would take everything back
-        as long as it has its resources; V(unknown) is whoever has written the objects.
-      - >-
-        Taking over changes nothing but who manages the fields, our records, and the marks by which the other tool knows
-        its own. The objects keep the name of their Helm release in their labels. The release itself is retired, so that
-        C(helm) does not find it any more; the result (C(adopted)) says how it is put back.
-    type: list
-    elements: str
-    choices: [helm, istioctl, sail, unknown]
-    default: []
-  adopt_changes:
-    description:
-      - >-
-        Whether what is taken over may change as well, because the options say something else than the cluster has.
-        Without it the task refuses, and names every object with its fields.
-    type: bool
-    default: false
   protected:
     description:
       - >-
@@ -236,6 +215,7 @@ options:
     choices: [merge, replace]
     default: merge
 extends_documentation_fragment:
+  - service_mesh.istio.adoption
   - service_mesh.istio.attributes
   - service_mesh.istio.connection
   - service_mesh.istio.chart_source

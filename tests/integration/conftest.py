@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,11 @@ from kubernetes import client, config
 
 # A cluster with a node needs root; where there is none it is no promise.
 collect_ignore = [] if os.geteuid() == 0 else ["test_whole_cluster.py"]
+
+
+def pytest_configure() -> None:
+    """A run that is told to end takes its own beds down, as it does for Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..kube.client import Client, Object
-from ..kube.errors import ApiError, Failure, NotFound
+from ..kube.errors import ApiError, Failure, Forbidden, NotFound
 from ..kube.resources import MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS, Resource
 from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired
@@ -27,13 +27,13 @@ from .facts import CO_OWNED
 from .kinds import GATEWAY, KINDS
 from .pods import injected_by
 from .restarts import restarts
-from .revisions import DEFAULT, named
+from .revisions import named
 from .snapshot import Ask, Snapshot, read
 from .status import versions_of
 from .tags import RevisionTag, applied_by_its_owner, run_revision_tag
 from .upgrade_record import IN_PLACE, MANAGER, Upgrade
 from .usage import Use, told, users_of
-from .webhooks import DEFAULT_VALIDATOR, revision_of_service, tags_of
+from .webhooks import DEFAULT_REVISION, DEFAULT_VALIDATOR, revision_of_service, tags_of
 
 _SHOWN = 20
 _TRIED = 20  # objects of each kind that are asked about
@@ -102,19 +102,19 @@ def _is_moved_here(snapshot: Snapshot, use: Use) -> bool:
     if use.kind != MUTATING_WEBHOOKS.kind:
         return False
     found = snapshot.named(MUTATING_WEBHOOKS, use.object)
-    return use.how == f"tag {DEFAULT}" or (found is not None and is_deactivated(found))
+    return use.how == f"tag {DEFAULT_REVISION}" or (found is not None and is_deactivated(found))
 
 
 def move_defaults(run: Run, snapshot: Snapshot, upgrade: Upgrade, namespace: str) -> Outcome:
     """Let the new revision be the default one, where the old one was, for injection and for configuration."""
     before, after = upgrade.before.revision, upgrade.after.revision
-    if before in tags_of(snapshot.of(MUTATING_WEBHOOKS)).get(DEFAULT, ()):
-        return run_revision_tag(run, RevisionTag(DEFAULT, after, namespace))
+    if before in tags_of(snapshot.of(MUTATING_WEBHOOKS)).get(DEFAULT_REVISION, ()):
+        return run_revision_tag(run, RevisionTag(DEFAULT_REVISION, after, namespace))
     validator = snapshot.named(VALIDATING_WEBHOOKS, DEFAULT_VALIDATOR)
     if validator is None or revision_of_service(validates(validator)["service"]) != before:
         return Outcome()
     manager, content = applied_by_its_owner(validator)
-    service = named("istiod", "" if after == DEFAULT else after)
+    service = named("istiod", "" if after == DEFAULT_REVISION else after)
     content = pointed(content, validator, after, service)
     owner = Owner(MANAGER, co_owned=CO_OWNED)
     return reconcile(run, owner, [Desired(content, "the default validator", manager=manager)])
@@ -123,11 +123,13 @@ def move_defaults(run: Run, snapshot: Snapshot, upgrade: Upgrade, namespace: str
 def require_accepted(run: Run, namespace: str) -> None:
     """Ask by dry runs whether configuration is accepted: a new object, and some of each kind that are there."""
     client, new = run.client, {**_ACCEPTED, "metadata": {**_ACCEPTED["metadata"], "namespace": namespace}}
-    there = read(client, (Ask(kind.resource) for kind in KINDS))
+    there = read(client, (Ask(kind.resource, required=True) for kind in KINDS))
     try:
         client.ask(GATEWAY.resource, new, namespace, dry_run=True)
         for kind in KINDS:
             _touch(client, kind.resource, there.of(kind.resource)[:_TRIED])
+    except Forbidden:
+        raise  # who may not ask has not been told that it is refused
     except ApiError as error:
         raise NotAccepted(
             f"Configuration would not be accepted on {client.name} any more",

@@ -16,7 +16,6 @@ of two revisions never undo each other, whatever order they run in.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..kube.client import Client, Object
@@ -37,12 +36,13 @@ from .kinds import RANKS
 from .readiness import await_control_plane
 from .refusals import refuse_changes
 from .releases import version_of_tag
-from .revisions import DEFAULT, named, shown
+from .revisions import named, shown
 from .tag_objects import injector_name
 from .upgrade import upgrade_of
 from .upgrade_path import is_downgrade
 from .upgrade_record import IN_PLACE, Side, read_upgrade
 from .values import merged
+from .webhooks import DEFAULT_REVISION
 
 MANAGER = f"{facts.MANAGER_PREFIX}control_plane"
 
@@ -75,17 +75,14 @@ def run_control_plane(run: Run, wanted: ControlPlane) -> Outcome:
 def _reconciled(run: Run, wanted: ControlPlane, objects: list[Desired]) -> tuple[Outcome, dict[str, Any]]:
     """One plan for all objects, with what takes them over where that is asked for; and what is told of that."""
     owner = Owner(MANAGER, co_owned=facts.CO_OWNED, ranks=RANKS, keyed_lists=facts.KEYED_LISTS)
-    if not wanted.adopt:
-        return reconcile(run, owner, objects), {}
     adoption = Adoption(run.client, wanted.adopt, wanted.adopt_changes)
     objects = adoption.desired(objects)
-    taking = replace(owner, take_ownership_from=adoption.writers, stages=adoption.stages)
-    return reconcile(run, taking, objects, review=adoption.review), {"adopted": adoption.told()}
+    return reconcile(run, adoption.owner(owner), objects, review=adoption.review), adoption.told()
 
 
 def _default_tag(client: Client, wanted: ControlPlane) -> Object | None:
     """The tag beside which the injector without a revision must match nothing; others have nothing to do with it."""
-    return None if wanted.revision else client.get(MUTATING_WEBHOOKS, injector_name(DEFAULT, wanted.namespace))
+    return None if wanted.revision else client.get(MUTATING_WEBHOOKS, injector_name(DEFAULT_REVISION, wanted.namespace))
 
 
 def _goes_back(client: Client, found: Installed, wanted: ControlPlane) -> bool:

@@ -29,11 +29,11 @@ from .installed import record_of
 from .owners import refuse_foreign
 from .refusals import refuse_another_inventory
 from .releases import version_of_tag
-from .revisions import DEFAULT, named, shown
+from .revisions import named, shown
 from .snapshot import Snapshot
 from .tags import MANAGER as TAG_MANAGER
 from .usage import istiods
-from .webhooks import DEFAULT_VALIDATOR, labels_of, services_of
+from .webhooks import DEFAULT_REVISION, DEFAULT_VALIDATOR, labels_of, services_of
 
 
 class StillUsed(Failure):
@@ -104,7 +104,7 @@ def removal_of(client: Client, wanted: Uninstall) -> Removal:
 
 
 def revision_of(found: Object) -> str:
-    return labels_of(found).get(facts.REVISION_LABEL, DEFAULT)
+    return labels_of(found).get(facts.REVISION_LABEL, DEFAULT_REVISION)
 
 
 def _is_meant(plane: Object, wanted: Uninstall) -> bool:
@@ -149,7 +149,7 @@ def _tags(cluster: Snapshot, wanted: Uninstall, others: bool) -> list[Object]:
         if is_applied(item, TAG_MANAGER)
         and revision_of(item) == shown(wanted.revision)
         and all(place == wanted.namespace for _hook, place, _name in services_of(item))
-        and not (others and labels_of(item).get(facts.TAG_LABEL) == DEFAULT)
+        and not (others and labels_of(item).get(facts.TAG_LABEL) == DEFAULT_REVISION)
     ]
 
 

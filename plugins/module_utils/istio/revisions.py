@@ -12,9 +12,8 @@ from __future__ import annotations
 import re
 
 from ..kube.errors import Failure
+from .webhooks import DEFAULT_REVISION
 
-# What labels call the control plane that has no revision.
-DEFAULT = "default"
 # istiod's Service is named `istiod-REVISION`, and a Service's name has at most 63 characters.
 _LONGEST = 63 - len("istiod-")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -30,7 +29,7 @@ def checked_revision(revision: str | None) -> str:
     """The revision, empty for the default one. Raises InvalidRevision."""
     if not revision:
         return ""
-    if revision == DEFAULT:
+    if revision == DEFAULT_REVISION:
         raise InvalidRevision(
             "'default' cannot be the name of a revision",
             subject="revision",
@@ -55,4 +54,4 @@ def named(name: str, revision: str) -> str:
 
 def shown(revision: str) -> str:
     """A revision as labels call it."""
-    return revision or DEFAULT
+    return revision or DEFAULT_REVISION

@@ -17,8 +17,8 @@ from ..kube.client import Object
 from .facts import REVISION_LABEL, TAG_LABEL
 from .selectors import Labels, matches
 
-DEFAULT_REVISION = "default"  # what labels call the control plane that has no revision
 DEFAULT_VALIDATOR = "istiod-default-validator"
+DEFAULT_REVISION = "default"  # what labels call the control plane that has no revision
 _BY_DEFAULT = "auto."  # the webhook that injects where no label says anything
 _ISTIOD = "istiod"
 

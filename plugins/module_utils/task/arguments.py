@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..istio import injection, modes
+from ..istio.adoption import ADOPTABLE
 from ..istio.charts import CHARTS
 from ..istio.facts import ROOT_NAMESPACE
 from ..istio.kind import Kind, SpecOption
@@ -64,6 +65,12 @@ CONNECTION = ArgumentSpec(
 
 STATE = ArgumentSpec({"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}})
 OWNERSHIP = ArgumentSpec({"take_ownership_from": {"type": "list", "elements": "str", "default": []}})
+ADOPTION = ArgumentSpec(
+    {
+        "adopt": {"type": "list", "elements": "str", "choices": list(ADOPTABLE), "default": []},
+        "adopt_changes": {"type": "bool", "default": False},
+    }
+)
 OBJECT_SET = ArgumentSpec(
     {
         "set": {"type": "str"},

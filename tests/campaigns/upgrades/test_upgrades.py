@@ -1,7 +1,7 @@
 """Real upgrades under constant traffic: in place, and by a second revision; and the way back.
 
 The cluster is of a bed of its own, with the images of all versions (root needed). `make campaign NAME=upgrade` runs it;
-the phases themselves are tried one by one in tests/integration/test_upgrade_phases.py.
+the phases themselves are tried one by one in tests/integration/lives/test_upgrade_phases.py.
 """
 
 from __future__ import annotations

@@ -184,9 +184,14 @@ def test_leaves_nothing_behind(target: Target) -> None:
 
 
 def test_starts_at_once(target: Target) -> None:
-    start = time.monotonic()
-    with Proxy(target):
-        assert time.monotonic() - start < 0.1
+    """Whatever else the machine does meanwhile: the best of ten."""
+
+    def started() -> float:
+        start = time.monotonic()
+        with Proxy(target):
+            return time.monotonic() - start
+
+    assert min(started() for _ in range(10)) < 0.1
 
 
 def test_costs_less_than_a_millisecond(target: Target, proxy: Proxy) -> None:

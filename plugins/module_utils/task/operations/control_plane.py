@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from ...istio import releases
-from ...istio.adoption import ADOPTABLE
 from ...istio.control_plane import run_control_plane
 from ...istio.desired_control_plane import COMPONENTS, DEFAULT_COMPONENTS, MERGE, VALUES_MERGE, ControlPlane, judged
 from ...istio.prechecks import known_codes
@@ -17,7 +16,7 @@ from ...istio.sizing import SIZES
 from ...istio.uninstall import run_uninstall
 from ...reconcile.outcome import Outcome
 from ...reconcile.run import Run
-from ..arguments import CHART_SOURCE, MODE, STATE, WAIT, ArgumentSpec
+from ..arguments import ADOPTION, CHART_SOURCE, MODE, STATE, WAIT, ArgumentSpec
 from ..operation import Operation, Params
 from .chart_source import chart_source
 
@@ -81,12 +80,6 @@ def _run_control_plane(run: Run, request: ControlPlane | Uninstall) -> Outcome:
 
 # What is there tells its version: only who installs has to say one.
 _REMOVABLE = ArgumentSpec({"version": {"type": "str"}}, {"required_if": [("state", "present", ["version"])]})
-_ADOPTION = ArgumentSpec(
-    {
-        "adopt": {"type": "list", "elements": "str", "choices": list(ADOPTABLE), "default": []},
-        "adopt_changes": {"type": "bool", "default": False},
-    }
-)
 _REMOVAL = ArgumentSpec(
     {
         "protected": {"type": "bool", "default": False},
@@ -128,7 +121,7 @@ CONTROL_PLANE: Operation[ControlPlane | Uninstall] = Operation(
     )
     + CHART_SOURCE
     + _REMOVABLE
-    + _ADOPTION
+    + ADOPTION
     + _REMOVAL
     + STATE
     + MODE

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from integration.conftest import charts_of, install_crds
+from integration.conftest import charts_of
 from integration.support.bed import ISTIO, Cluster
-from integration.support.operations import Operations
 from integration.support.planes import Planes
 from integration.support.servers import file_server
 
@@ -29,25 +28,6 @@ SHAPES: Mapping[str, dict[str, Any]] = {
     "ambient": {"components": ["base", "istiod", "cni", "ztunnel"], "profile": "ambient", "platform": "k3s"},
 }
 IDENTITY: Mapping[str, Any] = {"mesh_id": "shop", "network": "net1", "cluster_name": "east", "pull_secrets": ["mirror"]}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def empty(cluster: Cluster) -> Iterator[None]:
-    """No CRD of Istio is installed; they come back for the other tests."""
-    youngest = charts_of(VERSIONS[-1]) / "base" / "files" / "crd-all.gen.yaml"
-    cluster.kubectl("delete", "--ignore-not-found", "-f", str(youngest))
-    yield
-    cluster.kubectl("delete", "--ignore-not-found", "-f", str(youngest))
-    install_crds(cluster, charts_of(ISTIO) / "base" / "files" / "crd-all.gen.yaml")
-
-
-@pytest.fixture
-def planes(
-    cluster: Cluster, operations: Operations, new_namespace: str, changes: Callable[[], list[str]]
-) -> Iterator[Planes]:
-    made = Planes(cluster, operations, new_namespace, changes)
-    yield made
-    made.remove()
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -1,7 +1,7 @@
 """The ClusterRole for the life of a control plane: all of it is used, and what is missing is named.
 
-The API server is of a bed of its own, because a control plane belongs to a whole cluster. It has no nodes: the test
-says that istiod is available, and writes what istiod would, so that the readiness ladder is climbed up to its end.
+The API server has no nodes: the test says that istiod is available, and writes what istiod would, so that the
+readiness ladder is climbed up to its end.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ class Mesh:
 
 
 @pytest.fixture(scope="module")
-def mesh(charts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
-    with bed.own_cluster("api", tmp_path_factory.mktemp("lifecycle")) as cluster, bound(cluster, "lifecycle") as user:
+def mesh(cluster: Cluster, charts: Path) -> Iterator[Mesh]:
+    with bound(cluster, "lifecycle") as user:
         yield Mesh(cluster, user, charts)
 
 

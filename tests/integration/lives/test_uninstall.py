@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from integration.conftest import charts_of, install_crds
-from integration.support.bed import ISTIO, ROOT, Cluster
-from integration.support.operations import Operations
+from integration.support.bed import ROOT
 from integration.support.planes import Planes
 from integration.support.playbook import Runner
 
@@ -23,25 +20,6 @@ KINDS = (
 OURS = "service_mesh.istio/"
 ISTIOD = "pilot-discovery"
 EVERYTHING: dict[str, Any] = {"components": ["base", "istiod", "cni", "ztunnel"]}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def empty(cluster: Cluster) -> Iterator[None]:
-    """CRDs come with the control planes; those that other tests need are there again at the end."""
-    youngest = charts_of(VERSIONS[-1]) / "base" / "files" / "crd-all.gen.yaml"
-    cluster.kubectl("delete", "--ignore-not-found", "-f", str(youngest))
-    yield
-    cluster.kubectl("delete", "--ignore-not-found", "-f", str(youngest))
-    install_crds(cluster, charts_of(ISTIO) / "base" / "files" / "crd-all.gen.yaml")
-
-
-@pytest.fixture
-def planes(
-    cluster: Cluster, operations: Operations, new_namespace: str, changes: Callable[[], list[str]]
-) -> Iterator[Planes]:
-    made = Planes(cluster, operations, new_namespace, changes)
-    yield made
-    made.remove()
 
 
 @pytest.fixture
