@@ -18,6 +18,7 @@ SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", 
 
 REVISION_LABEL = "istio.io/rev"
 INJECTION_LABEL = "istio-injection"
+INJECT_LABEL = "sidecar.istio.io/inject"  # of a Pod; the annotation of the same name is its older form
 TAG_LABEL = "istio.io/tag"
 NETWORK_LABEL = "topology.istio.io/network"
 
