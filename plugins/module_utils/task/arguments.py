@@ -118,6 +118,26 @@ METADATA = ArgumentSpec(
     }
 )
 
+WORKLOAD_KINDS = ArgumentSpec(
+    {
+        "workload_kinds": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "group": {"type": "str", "required": True},
+                "kind": {"type": "str", "required": True},
+                "version": {"type": "str"},
+                "plural": {"type": "str"},
+                "template": {"type": "str"},
+                "replicas": {"type": "str"},
+                "ready": {"type": "str"},
+                "hash_label": {"type": "str"},
+            },
+        }
+    }
+)
+
 NAMESPACE_INJECTION = {
     "name": {"type": "str", "required": True},
     "mode": {"type": "str", "choices": list(injection.NAMESPACE_MODES)},
