@@ -66,12 +66,15 @@ class DesiredProxies:
             self._decided[key] = self.injectors.decide(subject)
         return self._decided[key]
 
+    def version_of(self, decision: Decision, source: Mapping[str, Any]) -> str:
+        """The version of the proxy that would come."""
+        return (_pinned(source) or self.versions.get(decision.revision, "")) if decision.injected else ""
+
     def difference(self, pod: Object) -> str:
         """How a Pod differs from a new one, or nothing."""
         source, namespace = self.source_of(pod), pod["metadata"]["namespace"]
         decision = self.decision_of(source, namespace)
-        version = _pinned(source) or self.versions.get(decision.revision, "")
-        found = difference(pod, decision.revisions, version)
+        found = difference(pod, decision.revisions, self.version_of(decision, source))
         if found or not decision.hook or not decision.injected or proxy_of(pod) is None:
             return found
         values = self.injectors.config_of(decision.hook).values

@@ -24,6 +24,8 @@ REVISION_LABEL = "istio.io/rev"
 INJECTION_LABEL = "istio-injection"
 INJECT_LABEL = "sidecar.istio.io/inject"  # of a Pod; the annotation of the same name is its older form
 TAG_LABEL = "istio.io/tag"
+# All labels that say something of injection, of namespaces and of Pods.
+DECIDING_LABELS = (INJECTION_LABEL, REVISION_LABEL, INJECT_LABEL)
 NETWORK_LABEL = "topology.istio.io/network"
 
 # What istiod writes into its own webhooks while it runs

@@ -20,6 +20,7 @@ from .snapshot import Snapshot
 from .webhooks import annotations_of
 
 PROXY = "istio-proxy"
+INJECTED_CONTAINERS = (PROXY, "istio-init", "istio-validation", "enable-core-dump")
 STATUS = "sidecar.istio.io/status"  # what an injector writes on a Pod, and nobody else
 _TEMPLATES = "inject.istio.io/templates"
 _OVER = ("Succeeded", "Failed")
