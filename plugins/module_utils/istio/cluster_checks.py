@@ -17,24 +17,23 @@ from decimal import Decimal
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.resources import CONFIG_MAP, CRD, DEPLOYMENT, NAMESPACE
-from .certificates import NotACertificate, ends_of
+from ..kube.resources import CONFIG_MAP, CRD, DEPLOYMENT, NAMESPACE, SECRET
+from .certificates import NotACertificate, certificates
 from .facts import INJECTION_LABEL, REVISION_LABEL
 from .kinds import ENVOY_FILTER, KINDS
 from .pods import is_gateway, living
 from .precheck_facts import (
-    AUTHORITIES,
     BUDGET,
     CLUSTER_ROLE,
     LIMIT_RANGE,
     NODE,
     OPERATOR_CRD,
-    SECRET,
     Facts,
     istio_webhooks,
 )
 from .quantities import quantity
 from .status import chart_globals
+from .trust import AUTHORITIES
 from .usage import revisions
 from .webhooks import annotations_of, labels_of
 from .world import mapping, named
@@ -218,6 +217,6 @@ def _certificates(facts: Facts) -> Iterator[tuple[str, datetime]]:
 
 def _first_end(what: str, encoded: str | None) -> Iterator[tuple[str, datetime]]:
     try:
-        yield what, min(ends_of(base64.b64decode(encoded or "").decode()))
+        yield what, min(one.ends for one in certificates(base64.b64decode(encoded or "").decode()))
     except (NotACertificate, ValueError):
         return
