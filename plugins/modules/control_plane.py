@@ -52,27 +52,6 @@ options:
         V(present) cannot be without it, V(absent) does not look at it.
     type: str
     required: false
-  adopt:
-    description:
-      - >-
-        Whose Istio is taken over. Without it, an Istio that somebody else has installed is refused. V(helm) and
-        V(istioctl) are tools that leave it alone from then on. V(sail) is an operator, which would take everything back
-        as long as it has its resources; V(unknown) is whoever has written the objects.
-      - >-
-        Taking over changes nothing but who manages the fields, our records, and the marks by which the other tool knows
-        its own. The objects keep the name of their Helm release in their labels. The release itself is retired, so that
-        C(helm) does not find it any more; the result (C(adopted)) says how it is put back.
-    type: list
-    elements: str
-    choices: [helm, istioctl, sail, unknown]
-    default: []
-  adopt_changes:
-    description:
-      - >-
-        Whether what is taken over may change as well, because the options say something else than the cluster has.
-        Without it the task refuses, and names every object with its fields.
-    type: bool
-    default: false
   protected:
     description:
       - >-
@@ -202,6 +181,13 @@ options:
         requests hold, and there are no limits.
     type: str
     choices: [S50P200, S200P1000, S500P2000, S2000P8000, S5000P20000]
+  injection_default:
+    description:
+      - >-
+        Whether Pods get a sidecar where neither their namespace nor they themselves say anything. The control plane
+        that has no revision does it, or the one that the tag C(default) points to.
+    type: bool
+    default: false
   values:
     description:
       - Values for the charts, by chart. What is said here wins over the other options.
@@ -229,13 +215,15 @@ options:
         replaced.
       - >-
         V(replace) gives a chart that I(values) names these values alone. I(profile), I(platform),
-        I(compatibility_version), I(mesh_config), I(high_availability) and I(sizing) say nothing to it then, and what
-        the task needs to know itself (names, namespace, revision, images, pull secrets) is still said by the options.
+        I(compatibility_version), I(mesh_config), I(high_availability), I(sizing) and I(injection_default) say nothing
+        to it then, and what the task needs to know itself (names, namespace, revision, images, pull secrets) is still
+        said by the options.
       - In both cases the cluster is no source of values. What has left the inventory leaves the cluster.
     type: str
     choices: [merge, replace]
     default: merge
 extends_documentation_fragment:
+  - service_mesh.istio.adoption
   - service_mesh.istio.attributes
   - service_mesh.istio.connection
   - service_mesh.istio.chart_source

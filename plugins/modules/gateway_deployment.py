@@ -228,6 +228,7 @@ options:
     choices: [refuse, beside]
     default: refuse
 extends_documentation_fragment:
+  - service_mesh.istio.adoption
   - service_mesh.istio.attributes
   - service_mesh.istio.connection
   - service_mesh.istio.state
@@ -290,6 +291,14 @@ EXAMPLES = r"""
     labels: {app: edge}
     replace: beside
 
+- name: What Helm has installed is taken over, and nothing of it changes
+  service_mesh.istio.gateway_deployment:
+    context: east
+    version: 1.29.1
+    name: ingress
+    namespace: istio-ingress
+    adopt: [helm]
+
 - name: Partners have left
   service_mesh.istio.gateway_deployment:
     context: east
@@ -335,6 +344,13 @@ requests:
   returned: success
   type: dict
   sample: {get: 1, "apply (dry run)": 1, apply: 1}
+adopted:
+  description:
+    - >-
+      What was taken over; the number of C(objects), the C(managers) that have no part in them any more, and the Helm
+      C(releases) that are retired, each with the command that puts it back (C(put_back)).
+  returned: success, with O(adopt)
+  type: dict
 failure:
   description: What went wrong, for playbooks.
   returned: failure

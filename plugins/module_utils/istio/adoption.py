@@ -21,9 +21,9 @@ from typing import Any
 from ..kube.client import Client, Object
 from ..kube.errors import Failure
 from ..kube.resources import NAMESPACE
-from ..reconcile.objects import Desired, Key, changed_fields, comparable
+from ..reconcile.objects import Desired, Key, annotation_paths, changed_fields, comparable, label_paths
 from ..reconcile.ownership import managers
-from ..reconcile.plan import Action, Plan
+from ..reconcile.plan import Action, Owner, Plan
 from ..reconcile.read import read
 from .facts import MANAGER_PREFIX
 from .helm_releases import HelmRelease, releases_of, retired_release
@@ -44,6 +44,7 @@ _MAY_CHANGE = (
     "metadata.managedFields",
     *(f"metadata.annotations.[{name}]" for name in _ANNOTATIONS),
     "metadata.annotations.[service-mesh-istio/",
+    "metadata.labels.[service-mesh-istio/",
     *(f"metadata.labels.[{name}]" for name in _LABELS),
     "metadata.labels.managed-by",
 )
@@ -69,6 +70,8 @@ class Adoption:
     def desired(self, objects: Iterable[Desired]) -> list[Desired]:
         """The objects, those of another owner with everything that takes them over; and the Helm releases of these."""
         wanted = list(objects)
+        if not self.owners:
+            return wanted
         live = read(
             self.client,
             {one.key: self.client.resource(one.key.api_version, one.key.kind) for one in wanted},
@@ -88,14 +91,19 @@ class Adoption:
         return replace(
             desired,
             retires=writers,
-            drop_labels=tuple(name for name in _LABELS if name not in (kept.get("labels") or {})),
-            drop_annotations=tuple(name for name in _ANNOTATIONS if name not in (kept.get("annotations") or {})),
+            drops=(
+                *label_paths(*(name for name in _LABELS if name not in (kept.get("labels") or {}))),
+                *annotation_paths(*(name for name in _ANNOTATIONS if name not in (kept.get("annotations") or {}))),
+            ),
         )
 
-    @property
-    def stages(self) -> dict[Key, int]:
-        """A release is retired first: killed after that, the next run still finds by the objects what to take over."""
-        return {release.key: -1 for release in self.releases}
+    def owner(self, owner: Owner) -> Owner:
+        """Who applies, with what is taken over; known when the objects have been looked at.
+
+        A release is retired first: killed after that, the next run still finds by the objects what to take over.
+        """
+        stages = {**owner.stages, **{release.key: -1 for release in self.releases}}
+        return replace(owner, take_ownership_from=(*owner.take_ownership_from, *self.writers), stages=stages)
 
     @property
     def writers(self) -> tuple[str, ...]:
@@ -122,6 +130,8 @@ class Adoption:
                 yield f"{action.key}: it does not exist"
             elif action.key in self.found and fields:
                 yield f"{action.key}: {', '.join(fields[:_SHOWN])}"
+            elif action.verb == "delete" and self.owners:
+                yield f"{action.key}: it is not wanted"
 
     def _forgotten(self, plan: Plan) -> Iterator[str]:
         """What the Helm release has beside that: nobody would manage it any more."""
@@ -133,12 +143,13 @@ class Adoption:
                     yield f"{key}: it is in the Helm release {release.name}, and this task does not want it"
 
     def told(self) -> dict[str, Any]:
-        """For a result: how much was taken over, from whom, and how a Helm release is put back."""
-        return {
+        """For a result, where it was asked for: how much, from whom, and how a Helm release is put back."""
+        taken = {
             "objects": len(self.found),
             "managers": list(self.writers),
             "releases": [release.told() for release in self.releases],
         }
+        return {"adopted": taken} if self.owners else {}
 
 
 def _fields(action: Action) -> Iterator[str]:

@@ -17,16 +17,16 @@ from decimal import Decimal
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.resources import CONFIG_MAP, CRD, DEPLOYMENT, NAMESPACE
+from ..kube.resources import CONFIG_MAP, CRD, DEPLOYMENT, LIMIT_RANGE, NAMESPACE
 from .certificates import NotACertificate, ends_of
 from .facts import INJECTION_LABEL, REVISION_LABEL
+from .injector_config import chart_globals
 from .kinds import ENVOY_FILTER, KINDS
 from .pods import is_gateway, living
 from .precheck_facts import (
     AUTHORITIES,
     BUDGET,
     CLUSTER_ROLE,
-    LIMIT_RANGE,
     NODE,
     OPERATOR_CRD,
     SECRET,
@@ -34,7 +34,6 @@ from .precheck_facts import (
     istio_webhooks,
 )
 from .quantities import quantity
-from .status import chart_globals
 from .usage import revisions
 from .webhooks import annotations_of, labels_of
 from .world import mapping, named

@@ -16,7 +16,6 @@ of two revisions never undo each other, whatever order they run in.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..kube.client import Client, Object
@@ -76,12 +75,9 @@ def run_control_plane(run: Run, wanted: ControlPlane) -> Outcome:
 def _reconciled(run: Run, wanted: ControlPlane, objects: list[Desired]) -> tuple[Outcome, dict[str, Any]]:
     """One plan for all objects, with what takes them over where that is asked for; and what is told of that."""
     owner = Owner(MANAGER, co_owned=facts.CO_OWNED, ranks=RANKS, keyed_lists=facts.KEYED_LISTS)
-    if not wanted.adopt:
-        return reconcile(run, owner, objects), {}
     adoption = Adoption(run.client, wanted.adopt, wanted.adopt_changes)
     objects = adoption.desired(objects)
-    taking = replace(owner, take_ownership_from=adoption.writers, stages=adoption.stages)
-    return reconcile(run, taking, objects, review=adoption.review), {"adopted": adoption.told()}
+    return reconcile(run, adoption.owner(owner), objects, review=adoption.review), adoption.told()
 
 
 def _default_tag(client: Client, wanted: ControlPlane) -> Object | None:

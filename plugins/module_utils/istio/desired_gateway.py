@@ -102,6 +102,8 @@ class GatewayDeployment:
     values: Mapping[str, Any] = field(default_factory=dict)
     replace: str = REFUSE
     take_ownership_from: tuple[str, ...] = ()
+    adopt: frozenset[str] = frozenset()
+    adopt_changes: bool = False
     helm: str = "helm"
     wait_timeout: float = 300.0
 

@@ -35,7 +35,7 @@ from ..reconcile.ownership import fields_of, managers
 from .desired_gateway import GatewayDeployment
 from .facts import MANAGER_PREFIX, REVISION_LABEL
 from .kinds import GATEWAY
-from .owners import OURS, owner_of
+from .owners import OURS, Owner, owner_of
 from .snapshot import Ask, Snapshot, read
 from .webhooks import labels_of
 
@@ -95,7 +95,7 @@ class There:
         """Raise ForeignGateway when one of these objects is there, and is neither ours nor to be taken over."""
         concerned, taken = set(keys), set(self.wanted.take_ownership_from)
         for found in self._in_namespace():
-            if Key.of(found) in concerned and not fields_of(found, MANAGER) and not taken & set(managers(found)):
+            if Key.of(found) in concerned and not self._is_kept(found) and not taken & set(managers(found)):
                 raise self._foreign(found)
 
     def namesakes(self) -> Iterator[Key]:
@@ -108,7 +108,16 @@ class There:
     def _is_ours(self, found: Object) -> bool:
         """What an earlier version of this collection has made bears the gateway's name and no label."""
         label = labels_of(found).get(GATEWAY_LABEL, found["metadata"]["name"])
-        return label == self.wanted.name and bool(fields_of(found, MANAGER))
+        return label == self.wanted.name and self._is_kept(found)
+
+    def _is_kept(self, found: Object) -> bool:
+        """By us, or by a tool from which it is taken over."""
+        return bool(fields_of(found, MANAGER)) or owner_of(found).name in self.wanted.adopt
+
+    @staticmethod
+    def _taking(owner: Owner, writers: Sequence[str]) -> str:
+        """The option that takes over from another tool, or from another task of this collection."""
+        return f"take_ownership_from: [{', '.join(writers)}]" if owner.name == OURS else f"adopt: [{owner.name}]"
 
     def _foreign(self, found: Object) -> ForeignGateway:
         subject = str(Key.of(found))
@@ -119,8 +128,7 @@ class There:
             reason=f"it belongs to {owner.description}"
             if owner.name != OURS
             else f"it is kept by {', '.join(writers)}",
-            hint="Give the gateway another name. Or let the tool that owns it forget it, and take it over with "
-            f"'take_ownership_from: [{', '.join(writers)}]'",
+            hint=f"Give the gateway another name, or take it over with '{self._taking(owner, writers)}'",
         )
 
 

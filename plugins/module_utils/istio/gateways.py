@@ -23,6 +23,7 @@ from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from . import modes
+from .adoption import Adoption
 from .charts import charts_of
 from .desired_gateway import GatewayDeployment, chart_values, port_warnings
 from .gateway_beside import (
@@ -73,13 +74,15 @@ def _deployed(run: Run, there: There) -> Outcome:
     live = next((found for found in there.workloads if Key.of(found) == Key.of(workload)), None)
     pods = pods_of(run.client, workload) if live else []
     planned = made_for(workload, live, pods, injector)
-    outcome = _reconciled(run, there, [planned if content is workload else content for content in objects], old)
+    content = [planned if one is workload else one for one in objects]
+    outcome, adopted = _reconciled(run, there, content, old)
     outcome.warnings += [*warnings, *port_warnings(there.wanted), *injector.warnings]
     outcome.warnings += [] if run.check_mode else _still_outdated(run, planned, injector)
     outcome.extra = {
         "workload": workload["metadata"]["name"],
         "addresses": addresses_of(run.client.get(SERVICE, there.wanted.name, there.wanted.namespace)),
         "restarts": restart_of(live, planned, pods, injector),
+        **adopted,
     }
     return outcome
 
@@ -93,23 +96,27 @@ def _rendered(run: Run, there: There) -> tuple[list[Object], list[str]]:
         return [labelled(content, wanted) for content in rendered], charts.warnings
 
 
-def _reconciled(run: Run, there: There, objects: Sequence[Object], old: Sequence[Object]) -> Outcome:
+def _reconciled(
+    run: Run, there: There, objects: Sequence[Object], old: Sequence[Object]
+) -> tuple[Outcome, dict[str, Any]]:
     """Write, and wait: what comes beside an old workload is ready before the Service moves and the old one goes."""
     wanted, workload = there.wanted, workload_of(objects)
     desired = [Desired(content, source=f"chart {CHART}") for content in (_namespace(wanted), *objects)]
     keys = {each.key for each in desired}
     leaving = [Key.of(found) for found in there.ours if Key.of(found) not in keys]
-    wait = run.wait(wanted.wait_timeout)
+    wait, adoption = run.wait(wanted.wait_timeout), Adoption(run.client, wanted.adopt, wanted.adopt_changes)
+    desired = adoption.desired(desired)
     outcome = reconcile(
         run,
-        _owner(wanted, objects, stages_of(objects, old, leaving)),
+        adoption.owner(_owner(wanted, objects, stages_of(objects, old, leaving))),
         desired,
         leaving,
         gates=_gates(wait, wanted, objects) if old else {},
+        review=adoption.review,
     )
     if not run.check_mode:
         await_workload(wait, workload)
-    return outcome
+    return outcome, adoption.told()
 
 
 def _owner(wanted: GatewayDeployment, objects: Iterable[Object], stages: Mapping[Key, int]) -> Owner:

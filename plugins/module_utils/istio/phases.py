@@ -29,13 +29,14 @@ from ..reconcile.run import Run
 from . import modes
 from .before_images import namespaces_before, objects_before
 from .completion import move_defaults, refuse_in_use, require_accepted
+from .desired_proxies import desired_asks
 from .facts import ROOT_NAMESPACE
 from .going_back import of_side, remains, require_old, restored
 from .refusals import refuse_way
 from .restarts import Restart, laid_over
 from .rolling_restart import Scope, run_restarts
 from .shift import Selection, move, selected
-from .snapshot import Ask, Snapshot, read
+from .snapshot import Ask, Snapshot, read, read_more
 from .status import versions_of
 from .upgrade_record import (
     IN_PLACE,
@@ -81,7 +82,9 @@ def run_upgrade(run: Run, wanted: Wanted) -> Outcome:
 
 
 def _read(run: Run, wanted: Wanted) -> Snapshot:
-    return read(run.client, [*_WEBHOOKS, Ask(SERVICE, wanted.namespace, required=True), *USAGE_ASKS])
+    first = read(run.client, _WEBHOOKS)
+    services = Ask(SERVICE, wanted.namespace, required=True)
+    return read_more(run.client, first, [services, *USAGE_ASKS, *desired_asks(first)])
 
 
 def _start(run: Run, wanted: Wanted) -> Outcome:

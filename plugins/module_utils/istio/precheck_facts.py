@@ -19,6 +19,7 @@ from ..kube.resources import (
     DEPLOYMENT,
     ENDPOINT_SLICE,
     KUBERNETES,
+    LIMIT_RANGE,
     MUTATING_WEBHOOKS,
     NAMESPACE,
     POD,
@@ -44,7 +45,6 @@ OPERATIONS = (*ARRIVING, *GOING)
 
 NODE = KUBERNETES["v1", "Node"]
 SECRET = KUBERNETES["v1", "Secret"]
-LIMIT_RANGE = KUBERNETES["v1", "LimitRange"]
 CLUSTER_ROLE = KUBERNETES["rbac.authorization.k8s.io/v1", "ClusterRole"]
 BUDGET = KUBERNETES["policy/v1", "PodDisruptionBudget"]
 AUTHORITIES = ("cacerts", "istio-ca-secret")

@@ -23,11 +23,11 @@ from ..reconcile.ownership import managers
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from .facts import MANAGER_PREFIX
-from .pods import owner_of_pod
 from .readiness import await_workloads
 from .restarts import Restart, controller, restarts
 from .snapshot import Snapshot
 from .webhooks import annotations_of
+from .workload_kinds import owner_of
 
 MANAGER = f"{MANAGER_PREFIX}restart"
 # The annotation of `kubectl rollout restart`, which other tools know as well.
@@ -78,7 +78,7 @@ def is_leaving(snapshot: Snapshot, pod: Object) -> bool:
     """Whether a Pod is from before the last restart of its workload, or is being deleted."""
     if pod["metadata"].get("deletionTimestamp"):
         return True
-    kind, _space, name = owner_of_pod(pod).partition(" ")
+    kind, name = owner_of(pod)
     found = controller(snapshot, kind, pod["metadata"]["namespace"], name)
     if found is None:
         return False

@@ -10,7 +10,7 @@ snapshot says what could not be judged. A kind that is not served has no objects
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..kube.client import Client, Object
@@ -21,13 +21,17 @@ from ..reconcile.parallel import each
 
 @dataclass(frozen=True)
 class Ask:
-    """One question: a LIST, or with a name a GET. `required` objects must be readable."""
+    """One question: a LIST, or with a name a GET. `required` objects must be readable.
+
+    `keep` makes less of an object as soon as it has come, where there may be very many.
+    """
 
     resource: Resource
     namespace: str | None = None
     labels: str = ""
     name: str = ""
     required: bool = field(default=False, compare=False)
+    keep: Callable[[Object], Object] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,10 @@ def read_more(client: Client, before: Snapshot, asks: Iterable[Ask]) -> Snapshot
 def _answer(client: Client, ask: Ask) -> list[Object] | Unread:
     try:
         if not ask.name:
-            return list(client.list_objects(ask.resource, ask.namespace, ask.labels))
-        found = client.get(ask.resource, ask.name, ask.namespace)
-        return [found] if found else []
+            found = client.list_objects(ask.resource, ask.namespace, ask.labels)
+            return list(map(ask.keep, found)) if ask.keep else list(found)
+        one = client.get(ask.resource, ask.name, ask.namespace)
+        return [one] if one else []
     except (NotFound, UnknownKind):
         return []
     except Forbidden as error:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..istio import injection, modes
+from ..istio.adoption import ADOPTABLE
 from ..istio.charts import CHARTS
 from ..istio.facts import ROOT_NAMESPACE
 from ..istio.kind import Kind, SpecOption
@@ -64,6 +65,12 @@ CONNECTION = ArgumentSpec(
 
 STATE = ArgumentSpec({"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}})
 OWNERSHIP = ArgumentSpec({"take_ownership_from": {"type": "list", "elements": "str", "default": []}})
+ADOPTION = ArgumentSpec(
+    {
+        "adopt": {"type": "list", "elements": "str", "choices": list(ADOPTABLE), "default": []},
+        "adopt_changes": {"type": "bool", "default": False},
+    }
+)
 OBJECT_SET = ArgumentSpec(
     {
         "set": {"type": "str"},
@@ -108,6 +115,26 @@ METADATA = ArgumentSpec(
         "namespace": {"type": "str", "required": True},
         "labels": {"type": "dict"},
         "annotations": {"type": "dict"},
+    }
+)
+
+WORKLOAD_KINDS = ArgumentSpec(
+    {
+        "workload_kinds": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "group": {"type": "str", "required": True},
+                "kind": {"type": "str", "required": True},
+                "version": {"type": "str"},
+                "plural": {"type": "str"},
+                "template": {"type": "str"},
+                "replicas": {"type": "str"},
+                "ready": {"type": "str"},
+                "hash_label": {"type": "str"},
+            },
+        }
     }
 )
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from ...istio import releases
-from ...istio.adoption import ADOPTABLE
 from ...istio.control_plane import run_control_plane
 from ...istio.desired_control_plane import COMPONENTS, DEFAULT_COMPONENTS, MERGE, VALUES_MERGE, ControlPlane, judged
 from ...istio.prechecks import known_codes
@@ -17,7 +16,7 @@ from ...istio.sizing import SIZES
 from ...istio.uninstall import run_uninstall
 from ...reconcile.outcome import Outcome
 from ...reconcile.run import Run
-from ..arguments import CHART_SOURCE, MODE, STATE, WAIT, ArgumentSpec
+from ..arguments import ADOPTION, CHART_SOURCE, MODE, STATE, WAIT, ArgumentSpec
 from ..operation import Operation, Params
 from .chart_source import chart_source
 
@@ -67,6 +66,7 @@ def _wanted(params: Params) -> ControlPlane:
             mesh_config=params.get("mesh_config") or {},
             high_availability=params["high_availability"],
             sizing=params.get("sizing"),
+            injection_default=params["injection_default"],
             values=params.get("values") or {},
             values_merge=params["values_merge"],
             helm=params["helm_binary"],
@@ -81,12 +81,6 @@ def _run_control_plane(run: Run, request: ControlPlane | Uninstall) -> Outcome:
 
 # What is there tells its version: only who installs has to say one.
 _REMOVABLE = ArgumentSpec({"version": {"type": "str"}}, {"required_if": [("state", "present", ["version"])]})
-_ADOPTION = ArgumentSpec(
-    {
-        "adopt": {"type": "list", "elements": "str", "choices": list(ADOPTABLE), "default": []},
-        "adopt_changes": {"type": "bool", "default": False},
-    }
-)
 _REMOVAL = ArgumentSpec(
     {
         "protected": {"type": "bool", "default": False},
@@ -122,13 +116,14 @@ CONTROL_PLANE: Operation[ControlPlane | Uninstall] = Operation(
             "mesh_config": {"type": "dict"},
             "high_availability": {"type": "bool", "default": False},
             "sizing": {"type": "str", "choices": list(SIZES)},
+            "injection_default": {"type": "bool", "default": False},
             "values": {"type": "dict", "options": {component: {"type": "dict"} for component in COMPONENTS}},
             "values_merge": {"type": "str", "choices": list(VALUES_MERGE), "default": MERGE},
         }
     )
     + CHART_SOURCE
     + _REMOVABLE
-    + _ADOPTION
+    + ADOPTION
     + _REMOVAL
     + STATE
     + MODE

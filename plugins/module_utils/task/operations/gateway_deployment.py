@@ -12,7 +12,7 @@ from ...istio import releases
 from ...istio.desired_gateway import REFUSE, REPLACE, SERVICE_TYPES, TYPES, GatewayDeployment
 from ...istio.desired_gateway import judged as judged_gateway
 from ...istio.gateways import run_gateway_deployment
-from ..arguments import CHART_SOURCE, MODE, OWNERSHIP, STATE, WAIT, ArgumentSpec
+from ..arguments import ADOPTION, CHART_SOURCE, MODE, OWNERSHIP, STATE, WAIT, ArgumentSpec
 from ..operation import Operation, Params
 from .chart_source import chart_source
 
@@ -72,6 +72,8 @@ def _gateway_deployment(params: Params) -> GatewayDeployment:
             pull_secrets=tuple(params["pull_secrets"]),
             replace=params["replace"],
             take_ownership_from=tuple(params["take_ownership_from"]),
+            adopt=frozenset(params["adopt"]),
+            adopt_changes=params["adopt_changes"],
             helm=params["helm_binary"],
             wait_timeout=params["wait_timeout"],
             **given,
@@ -112,6 +114,7 @@ GATEWAY_DEPLOYMENT: Operation[GatewayDeployment] = Operation(
     )
     + STATE
     + OWNERSHIP
+    + ADOPTION
     + CHART_SOURCE
     + MODE
     + WAIT,

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.collisions import collisions, injectors
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injector import NEVER, SUFFIX, selectors
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injector import NEVER, selectors
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.webhooks import SUFFIX
 
 
 def configuration(name: str, of: str, *, auto: bool = False, active: bool = True) -> dict[str, Any]:
