@@ -101,7 +101,7 @@ class Upgrading:
         # Its validator has nobody to answer it here, and is left failing open.
         with contextlib.suppress(NotReady):
             operations.run("control_plane", {**common, "components": ["base"], "wait_timeout": 0.0})
-        operations.run("control_plane", {**common, "components": ["istiod"], "wait_timeout": 60.0})
+        operations.run("control_plane", {**common, "components": ["istiod"], "wait_timeout": 120.0})
         for space in SPACES:
             self.cluster.kubectl("create", "namespace", space)
             Workload(self.cluster, space).make("default", self.way.before)
@@ -131,11 +131,11 @@ class Upgrading:
             "mesh_control_plane_components": ["istiod"],
             "mesh_control_plane_helm_binary": self._helm,
             "mesh_control_plane_precheck": False,
-            "mesh_control_plane_wait_timeout": 60.0,
+            "mesh_control_plane_wait_timeout": 120.0,
             "mesh_upgrade_strategy": way.name,
             "mesh_upgrade_version": way.after,
             "mesh_upgrade_charts": self._charts[way.after],
-            "mesh_upgrade_wait_timeout": 60.0,
+            "mesh_upgrade_wait_timeout": 120.0,
             **({"mesh_upgrade_revision": way.revision} if way.revision else {}),
             **phase.more,
         }

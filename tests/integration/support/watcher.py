@@ -20,7 +20,7 @@ Called = tuple[str, str, str]
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 SERVICES = "/api/v1/services"
 _PATHS = (f"{_ADMISSION}/mutatingwebhookconfigurations", f"{_ADMISSION}/validatingwebhookconfigurations", SERVICES)
-_SECONDS = 10.0
+_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
