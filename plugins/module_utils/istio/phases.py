@@ -32,6 +32,7 @@ from .completion import await_end, ending, move_defaults, refuse_in_use, require
 from .desired_proxies import desired_asks
 from .facts import ROOT_NAMESPACE
 from .going_back import of_side, remains, require_old, restored
+from .refusals import refuse_way
 from .restarts import Restart, laid_over
 from .rolling_restart import Scope, run_restarts
 from .shift import Selection, move, selected
@@ -96,6 +97,8 @@ def _start(run: Run, wanted: Wanted) -> Outcome:
     before = _before(run, wanted, snapshot)
     if before is None or before == after:
         return Outcome(extra={"upgrade": NONE})
+    # Before the record: of what cannot be gone on with, nothing has to be taken back.
+    refuse_way(run.client.name, versions_of(snapshot), after.revision, after.version, may_go_back=False)
     upgrade = Upgrade(wanted.strategy, before, after, objects_before(snapshot), namespaces_before(snapshot))
     outcome = reconcile(run, Owner(MANAGER), [Desired(config_map(upgrade, wanted.namespace), "the record")])
     outcome.extra = {"upgrade": upgrade.told()}
