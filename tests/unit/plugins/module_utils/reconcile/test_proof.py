@@ -143,7 +143,10 @@ def test_metadata_whose_items_are_owned_one_by_one_is_left_to_the_server(name: s
 def test_items_have_an_order_and_stand_there_once() -> None:
     """Others' items may stand between them."""
     ports = [{"name": "http", "number": 80}, {"name": "tls", "number": 443}]
-    fields = {'k:{"name":"http"}': {"f:name": {}, "f:number": {}}, 'k:{"name":"tls"}': {"f:name": {}, "f:number": {}}}
+    fields: dict[str, Any] = {
+        'k:{"name":"http"}': {"f:name": {}, "f:number": {}},
+        'k:{"name":"tls"}': {"f:name": {}, "f:number": {}},
+    }
     found = live(fieldsV1={"f:spec": {"f:ports": fields}})
     found["spec"]["ports"] = [ports[0], {"name": "theirs", "number": 1}, ports[1]]
     head = {key: CONTENT[key] for key in ("apiVersion", "kind")}
