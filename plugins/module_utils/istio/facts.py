@@ -16,6 +16,10 @@ ROOT_NAMESPACE = "istio-system"
 # The injector ignores these (Istio: pkg/kube/inject, ignored namespaces), and so do we.
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", "local-path-storage"})
 
+# Namespaces of the platform and of Istio itself, whose labels and workloads nobody touches by an inventory of
+# applications (Istio: the injector's own list, the root namespace, and that of its former operator).
+PROTECTED_NAMESPACES = SYSTEM_NAMESPACES | {ROOT_NAMESPACE, "istio-operator"}
+
 REVISION_LABEL = "istio.io/rev"
 INJECTION_LABEL = "istio-injection"
 INJECT_LABEL = "sidecar.istio.io/inject"  # of a Pod; the annotation of the same name is its older form

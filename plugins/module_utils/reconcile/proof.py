@@ -18,10 +18,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..kube.client import Object
-from .objects import Desired
+from .objects import Desired, Path
 from .ownership import applied_version, fields_of, retired
 
-Path = tuple[str, ...]
 KeyedLists = Mapping[Path, Sequence[str]]
 # Never in managedFields: they say which object it is.
 _IDENTITY = {"apiVersion", "kind"}
@@ -37,7 +36,8 @@ def is_unchanged(desired: Desired, live: Object, manager: str, keyed: KeyedLists
     content = _without_identity(desired.content)
     if desired.dropped_of(live) or retired(live, desired.retires):
         return False
-    if applied_version(live, manager) != desired.key.api_version:
+    # Who applies nothing manages nothing, and has no version.
+    if content and applied_version(live, manager) != desired.key.api_version:
         return False  # applying it in another version moves the fields to that version
     try:
         return _equal(content, live, (), keyed) and _owned(content, (), keyed) == _undotted(fields_of(live, manager))

@@ -11,6 +11,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injection
     desired_namespace,
     namespace_injection,
 )
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import label_paths
 
 
 @pytest.mark.parametrize("name", sorted(SYSTEM_NAMESPACES))
@@ -42,7 +43,7 @@ def test_a_namespace_gets_one_label_and_loses_what_contradicts_it(
 ) -> None:
     desired = desired_namespace(namespace_injection("web", mode, revision, create=False))
     assert desired.content["metadata"] == {"name": "web", **({"labels": labels} if labels else {})}
-    assert desired.drop_labels == dropped
+    assert desired.drops == label_paths(*dropped)
 
 
 def test_a_request_keeps_whether_the_namespace_may_be_created() -> None:

@@ -6,7 +6,11 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import (
+    Desired,
+    annotation_paths,
+    label_paths,
+)
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.proof import KeyedLists, is_unchanged
 
 MANAGER = "service_mesh.istio/config"
@@ -42,7 +46,7 @@ def live(**changes: Any) -> dict[str, Any]:
 
 
 def proved(desired: dict[str, Any], found: dict[str, Any], *drop: str) -> bool:
-    return is_unchanged(Desired(desired, drop_labels=drop), found, MANAGER, KEYED)
+    return is_unchanged(Desired(desired, drops=label_paths(*drop)), found, MANAGER, KEYED)
 
 
 def test_what_is_as_it_shall_be_is_proved() -> None:
@@ -117,5 +121,5 @@ def test_what_is_to_be_dropped_or_retired_is_no_proof() -> None:
     found["metadata"]["managedFields"].append({"manager": "theirs", "operation": "Update", "fieldsV1": {}})
     assert is_unchanged(Desired(CONTENT), found, MANAGER, KEYED)
     for named, is_proved in (("theirs", False), ("gone", True)):
-        assert is_unchanged(Desired(CONTENT, drop_annotations=(named,)), found, MANAGER, KEYED) == is_proved
+        assert is_unchanged(Desired(CONTENT, drops=annotation_paths(named)), found, MANAGER, KEYED) == is_proved
         assert is_unchanged(Desired(CONTENT, retires=(named,)), found, MANAGER, KEYED) == is_proved
