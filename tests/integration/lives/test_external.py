@@ -30,6 +30,7 @@ REFUSED: Mapping[str, tuple[Options, ...]] = {
 }
 READ: Mapping[str, Options] = {
     "config_info": {},
+    "injection_info": {},
     "mesh_info": {},
     "precheck": {"operation": "leave", "ignore_checks": ["sidecars_left", "gateways_left", "permission_missing"]},
 }
