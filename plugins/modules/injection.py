@@ -164,7 +164,9 @@ options:
             type: str
       log_level:
         description:
-          - Log level of the sidecar, for as long as it stands here.
+          - >-
+            Log level of the sidecar, for as long as it stands here. M(service_mesh.istio.proxy_log_level) sets it for
+            now.
         type: str
         choices: [trace, debug, info, warning, error, critical, 'off']
   discovery_scopes:
