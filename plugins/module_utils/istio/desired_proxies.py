@@ -77,8 +77,8 @@ class DesiredProxies:
         found = difference(pod, decision.revisions, self.version_of(decision, source))
         if found or not decision.hook or not decision.injected or proxy_of(pod) is None:
             return found
-        values = self.injectors.config_of(decision.hook).values
-        wish = wish_of(source if source is not pod else _own(pod), values, self.limit_ranges.get(namespace, ()))
+        config, limits = self.injectors.config_of(decision.hook), self.limit_ranges.get(namespace, ())
+        wish = wish_of(source if source is not pod else _own(pod), config, limits)
         return next((f"its proxy {text}" for text in setting_differences(pod, wish)), "")
 
 

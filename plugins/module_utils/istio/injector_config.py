@@ -41,6 +41,7 @@ class InjectorConfig:
     policy: str = POLICY_ENABLED
     never: tuple[Selector, ...] = ()
     always: tuple[Selector, ...] = ()
+    annotations: tuple[str, ...] = ()  # names of those that it adds to every Pod that it injects
     values: Mapping[str, Any] = field(default_factory=dict)
     doubt: str = ""
 
@@ -62,6 +63,7 @@ def injector_config(found: Object) -> InjectorConfig:
         policy=str(config.get("policy") or ""),
         never=tuple(mappings(config.get("neverInjectSelector"))),
         always=tuple(mappings(config.get("alwaysInjectSelector"))),
+        annotations=tuple(mapping(config.get("injectedAnnotations"))),
         values=chart_values(found),
     )
 

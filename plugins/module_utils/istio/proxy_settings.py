@@ -11,12 +11,13 @@ LimitRanger, which gives a container that names no amount the default of its nam
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import InvalidOperation
 from typing import Any
 
 from ..kube.client import Object
+from .injector_config import InjectorConfig
 from .pods import STATUS, proxy_of
 from .quantities import quantity
 from .selectors import Labels
@@ -32,10 +33,11 @@ _AMOUNTS = {
     "sidecar.istio.io/proxyCPULimit": ("limits", "cpu"),
     "sidecar.istio.io/proxyMemoryLimit": ("limits", "memory"),
 }
-# Log levels by the argument of the proxy: the annotation, and the key below `global.proxy`.
+# Log levels by the argument of the proxy: the annotation, and the value of the control plane below `global`.
 _ARGUMENTS = {
-    "--proxyLogLevel": ("sidecar.istio.io/logLevel", "logLevel"),
-    "--proxyComponentLogLevel": ("sidecar.istio.io/componentLogLevel", "componentLogLevel"),
+    "--proxyLogLevel": ("sidecar.istio.io/logLevel", ("proxy", "logLevel")),
+    "--proxyComponentLogLevel": ("sidecar.istio.io/componentLogLevel", ("proxy", "componentLogLevel")),
+    "--log_output_level": ("sidecar.istio.io/agentLogLevel", ("logging", "level")),
 }
 _SETTINGS = (
     "sidecar.istio.io/",
@@ -57,12 +59,13 @@ class Wish:
     annotations: Labels = field(default_factory=dict)
     own: Mapping[str, Any] = field(default_factory=dict)  # what the template itself says of the container
     values: Mapping[str, Any] = field(default_factory=dict)
+    added: Collection[str] = ()  # annotations that istiod is told to add to every Pod
     limit_ranges: Sequence[Object] = ()
 
 
-def wish_of(template: Mapping[str, Any], values: Mapping[str, Any], limit_ranges: Sequence[Object]) -> Wish:
+def wish_of(template: Mapping[str, Any], config: InjectorConfig, limit_ranges: Sequence[Object]) -> Wish:
     own = proxy_of({"spec": mapping(template.get("spec"))}) or {}
-    return Wish(annotations_of({"metadata": {}, **template}), own, values, limit_ranges)
+    return Wish(annotations_of({"metadata": {}, **template}), own, config.values, config.annotations, limit_ranges)
 
 
 def setting_differences(pod: Object, wish: Wish) -> Iterator[str]:
@@ -74,7 +77,7 @@ def setting_differences(pod: Object, wish: Wish) -> Iterator[str]:
     if proxy and not wish.own and wish.values:
         yield from _amount_differences(_effective(proxy), _desired(wish))
         yield from _argument_differences(proxy, wish)
-    yield from _annotation_differences(pod, wish.annotations)
+    yield from _annotation_differences(pod, wish)
 
 
 def resources_of(pod: Object) -> dict[str, dict[str, Any]]:
@@ -95,8 +98,12 @@ def _desired(wish: Wish) -> Amounts:
         given[part][resource] = wish.annotations[name]
     if not annotated:
         stated = mapping(mapping(mapping(wish.values.get("global")).get("proxy")).get("resources"))
-        given = {part: dict(mapping(stated.get(part))) for part in _WORDS}
+        given = {part: _without_nothing(mapping(stated.get(part))) for part in _WORDS}
     return _with_defaults(given, wish.limit_ranges)
+
+
+def _without_nothing(amounts: Mapping[str, Any]) -> dict[str, Any]:
+    return {resource: amount for resource, amount in amounts.items() if amount is not None}
 
 
 def _with_defaults(given: Mapping[str, dict[str, Any]], limit_ranges: Sequence[Object]) -> Amounts:
@@ -128,18 +135,18 @@ def _is_same(one: object, other: object) -> bool:
 
 def _argument_differences(proxy: Mapping[str, Any], wish: Wish) -> Iterator[str]:
     arguments = dict(str(word).partition("=")[::2] for word in proxy.get("args") or [] if "=" in str(word))
-    stated = mapping(mapping(wish.values.get("global")).get("proxy"))
-    for name, (annotation, key) in _ARGUMENTS.items():
-        wanted = wish.annotations.get(annotation, stated.get(key))
+    stated = mapping(wish.values.get("global"))
+    for name, (annotation, (part, key)) in _ARGUMENTS.items():
+        wanted = wish.annotations.get(annotation, mapping(stated.get(part)).get(key))
         if name in arguments and wanted is not None and arguments[name] != str(wanted):
             yield f"has {name}={arguments[name]}, and would have {wanted}"
 
 
-def _annotation_differences(pod: Object, wanted: Labels) -> Iterator[str]:
-    has, there = annotations_of(pod), pod["spec"].get("initContainers") or []
+def _annotation_differences(pod: Object, wish: Wish) -> Iterator[str]:
+    has, wanted, there = annotations_of(pod), wish.annotations, pod["spec"].get("initContainers") or []
     agents = all(container["name"] != _WITHOUT_AGENT for container in there)
     for name in sorted({*has, *wanted}):
-        written_by_istiod = name == STATUS or (agents and name not in wanted)
+        written_by_istiod = name == STATUS or (name not in wanted and (agents or name in wish.added))
         if name.startswith(_SETTINGS) and not written_by_istiod and has.get(name) != wanted.get(name):
             yield f"has {name}={_shown(has.get(name))}, and would have {_shown(wanted.get(name))}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injector_config import InjectorConfig
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.proxy_settings import (
     resources_of,
     setting_differences,
@@ -45,7 +46,7 @@ def differences(found: Made, *limits: Made, values: Any = VALUES, own: Any = Non
     template: Made = {"metadata": {"annotations": {_NAMES[name]: value for name, value in annotations.items()}}}
     if own:
         template["spec"] = {"containers": [own]}
-    return list(setting_differences(found, wish_of(template, values, limits)))
+    return list(setting_differences(found, wish_of(template, InjectorConfig(values=values), limits)))
 
 
 def test_a_proxy_as_the_control_plane_makes_it() -> None:
