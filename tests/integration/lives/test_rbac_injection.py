@@ -1,4 +1,4 @@
-"""The ClusterRoles for setting injection and for the logs of proxies: enough, no wider, and what is missing is named."""
+"""The ClusterRoles for injection and for the logs of proxies: enough, no wider, and what is missing is named."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def test_injection(user: Bound, cluster: Cluster, namespace: str, everything: Op
             assert "Not restored" not in str(raised.value)
             user.operations.run("injection", everything)
     for kind in KINDS:
+        unknown = [{"namespace": namespace, "name": "shopp", "kind": kind}]
         with pytest.raises(InjectionError, match="did you mean 'shop'"):
-            unknown = [{"namespace": namespace, "name": "shopp", "kind": kind}]
             user.operations.run("injection", {"workloads": unknown})
     chosen = {"selections": [{"selector": f"kubernetes.io/metadata.name={namespace}", "mode": "disabled"}]}
     user.operations.run("injection", {**chosen, "guard_pending_restart": True}, check=True)
