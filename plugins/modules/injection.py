@@ -41,7 +41,7 @@ options:
       mode:
         description:
           - V(enabled) injects by the default control plane, V(disabled) never injects, V(clear) removes both labels.
-          - V(enabled) unless given.
+          - V(enabled) unless given. It goes with no C(revision) but V(default).
         type: str
         choices: [enabled, disabled, clear]
       revision:
