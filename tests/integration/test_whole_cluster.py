@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.prechecks import PrecheckFailed
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.proxy_logs import LogLevelError
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import DeniedByWebhook
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
 from integration.support import bed
@@ -147,6 +148,29 @@ def test_everything_is_ready(empty: Empty, gateway: FourWays) -> None:
     assert {component["owner"] for part in ("control_planes", "gateways", "webhooks") for component in mesh[part]} == {
         "service_mesh.istio"
     }
+
+
+def test_the_log_level_of_a_running_proxy(empty: Empty, gateway: FourWays) -> None:
+    """Truthful: the proxy itself is asked, before and after."""
+    assert gateway.results[1]["changed"]
+    wanted = {"namespace": "istio-ingress", "selector": "istio=ingress", "level": "debug"}
+    mark = empty.audit.mark()
+    check, done, again = (empty.operations.run("proxy_log_level", wanted, check=one) for one in (True, False, False))
+    (row,) = check["plan"]
+    assert (row["kind"], row["fields"], done["plan"]) == ("Pod", ["proxy.logLevel"], check["plan"])
+    assert (check["changed"], done["changed"], again["changed"]) == (True, True, False)
+    assert done["proxies"][0]["before"].get("warning", 0) > 10
+    assert list(again["proxies"][0]["before"]) == ["debug"]
+    assert "debug" in done["diff"][0]["after"]
+    assert (check["requests"]["exec"], done["requests"]["exec"], again["requests"]["exec"]) == (1, 2, 1)
+    back = {"namespace": "istio-ingress", "pods": [row["name"]], "level": "warning"}
+    assert empty.operations.run("proxy_log_level", back)["changed"]
+    assert empty.audit.persisted(mark) == []
+    with pytest.raises(LogLevelError, match=r"'istio-ingress/nobody' on .* does not exist"):
+        empty.operations.run("proxy_log_level", {**back, "pods": ["nobody"]})
+    istiod = next(iter(empty.cluster.names("pods", "istio-system")))
+    with pytest.raises(LogLevelError, match="runs no sidecar"):
+        empty.operations.run("proxy_log_level", {**back, "namespace": "istio-system", "pods": [istiod]})
 
 
 def test_istiod_refuses_what_the_schema_lets_pass(empty: Empty, control_plane: FourWays) -> None:
