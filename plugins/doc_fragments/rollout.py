@@ -193,7 +193,7 @@ options:
     type: bool
     default: false
   wait_timeout:
-    description: Seconds to wait for each workload that restarts.
+    description: Seconds to wait for each workload that restarts, and for Pods that are being deleted.
     type: float
     default: 300.0
 """

@@ -28,7 +28,7 @@ from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from . import modes
 from .before_images import namespaces_before, objects_before
-from .completion import move_defaults, refuse_in_use, require_accepted
+from .completion import await_end, ending, move_defaults, refuse_in_use, require_accepted, without
 from .desired_proxies import desired_asks
 from .facts import ROOT_NAMESPACE
 from .going_back import is_of, remains, require_old, restored
@@ -180,7 +180,10 @@ def _complete(run: Run, wanted: Wanted) -> Outcome:
         return Outcome(extra={"upgrade": NONE})
     snapshot = _read(run, wanted)
     _require_new(run, snapshot, upgrade)
-    refuse_in_use(run.client, snapshot, upgrade)
+    leaving = ending(snapshot, upgrade)
+    refuse_in_use(run.client, without(snapshot, leaving), upgrade)
+    if not run.check_mode:
+        await_end(run.wait(wanted.how.wait_timeout), leaving)
     in_place = upgrade.strategy == IN_PLACE
     outcome = Outcome() if in_place else move_defaults(run, snapshot, upgrade, wanted.namespace)
     if not run.check_mode:

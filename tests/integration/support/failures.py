@@ -173,6 +173,14 @@ def chart_rows(world: World) -> list[Row]:
 
     return [
         row("external", "forbidden_by_mode", "mode 'external' does not allow to install", mode="external"),
+        row(
+            "no_such_version",
+            "chart",
+            f"The chart 'base' 1.29.99 cannot be had from {world.repository}",
+            "Check that this version exists",
+            version="1.29.99",
+            charts={"repository": world.repository, "use_cache": False},
+        ),
         row("no_revision", "invalid_revision", "'1.29.1' cannot be the name", "like 1-29-1", revision="1.29.1"),
         row("old_helm", "helm", "is too old or is not helm", "v3.7.2", helm_binary=world.old_helm()),
         row("latest", "unknown_version", "'latest' is not a version of Istio", "like 1.29.1", version="latest"),
