@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
-import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,77 +15,33 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.rollout_p
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.rollout_waves import RolloutError
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
 from integration.support.bed import Cluster
-from integration.support.operations import Operations
+from integration.support.playbook import Runner
 from integration.support.prometheus import Metrics, prometheus
-from integration.support.rest import Rest
-from integration.support.revisions import Revisions
-from integration.support.rollers import Rollers
+from integration.support.rollouts import Mesh, install, killed
 
-OLDER, NEWER = "1.29.1", "1.31.0"
 Changes = Callable[[], list[str]]
 
 
-@dataclass
-class Mesh:
-    """Two control planes, and namespaces that have moved from the one to the other while their Pods have not."""
-
-    rollers: Rollers
-    operations: Operations
-    cluster: Cluster
-    root: str
-
-    @property
-    def spaces(self) -> list[str]:
-        return list(self.rollers.namespaces)
-
-    def run(self, *, check: bool = False, lines: list[str] | None = None, **options: Any) -> dict[str, Any]:
-        said = [] if lines is None else lines
-        whole = {"namespaces": self.spaces, "namespace": self.root, "wait_timeout": 2.0, **options}
-        return self.operations.run("sidecar_rollout", whole, check=check, progress=said.append)
-
-    def fails(self, **options: Any) -> Failure:
-        with pytest.raises(Failure) as caught:
-            self.run(**options)
-        return caught.value
-
-    def waves(self, **of_first: Any) -> list[dict[str, Any]]:
-        return [
-            {"name": "one", "namespaces": self.spaces[:1], **of_first},
-            {"name": "two", "namespaces": self.spaces[1:2]},
-            {"name": "rest"},
-        ]
+def fails(mesh: Mesh, **options: Any) -> Failure:
+    with pytest.raises(Failure) as caught:
+        mesh.run(**options)
+    return caught.value
 
 
 @pytest.fixture(scope="module")
 def root(cluster: Cluster, charts: Path) -> str:
-    """A root namespace with two control planes."""
-    name = "rollouts"
-    cluster.kubectl("create", "namespace", name)
-    older = Revisions(cluster, charts, name)
-    older.install("r1")
-    replace(older, version=NEWER).install("r2")
-    return name
-
-
-def meshed(cluster: Cluster, root: str) -> Mesh:
-    """Three namespaces of a test's own, with two workloads each."""
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    spaces = [f"{name}-{letter}" for letter in ("a", "b", "c")]
-    rollers = Rollers(Rest.of(cluster), spaces, {"r1": OLDER, "r2": NEWER})
-    rollers.make(["cart", "shop"], "r1")
-    rollers.label("r2")
-    return Mesh(rollers, Operations({"kubeconfig": cluster.kubeconfig}), cluster, root)
+    return install(cluster, charts)
 
 
 @pytest.fixture
 def mesh(cluster: Cluster, root: str) -> Mesh:
-    return meshed(cluster, root)
+    return Mesh.made(cluster, root)
 
 
 @pytest.fixture(scope="module")
 def still(cluster: Cluster, root: str) -> Mesh:
     """For tests that restart nothing."""
-    return meshed(cluster, root)
+    return Mesh.made(cluster, root)
 
 
 def states(told: dict[str, Any]) -> dict[str, list[str]]:
@@ -135,7 +90,7 @@ def test_a_failure_stops_later_waves_and_a_later_run_goes_on(mesh: Mesh) -> None
     broken = f"{mesh.spaces[1]}/cart"
     with mesh.rollers.rolling() as rollers:
         rollers.broken = {broken}
-        error = mesh.fails(waves=mesh.waves(), max_parallel=1)
+        error = fails(mesh, waves=mesh.waves(), max_parallel=1)
         assert error.as_dict()["code"] == "rollout_stopped"
         assert error.changed
         assert f"stopped in wave 'two' (2 of 3): Deployment {broken} on" in str(error)
@@ -158,7 +113,7 @@ def test_undo_brings_back_what_has_not_become_ready(mesh: Mesh) -> None:
     mesh.rollers.broken = {broken}
     before = mesh.rollers.marks()
     with mesh.rollers.rolling() as rollers:
-        error = mesh.fails(waves=mesh.waves(), on_failure="undo", max_parallel=1)
+        error = fails(mesh, waves=mesh.waves(), on_failure="undo", max_parallel=1)
     assert f"Undone: Deployment {broken}" in str(error)
     assert error.extra["rollout"]["state"] == "undone"
     assert rollers.marks()[broken] == before[broken] == ""
@@ -240,7 +195,7 @@ def allow(mesh: Mesh, user: str, spaces: Sequence[str]) -> None:
 def test_a_namespace_that_may_not_be_read(mesh: Mesh) -> None:
     user: dict[str, Any] = {"impersonate_user": "roller"}
     allow(mesh, "roller", mesh.spaces[:2])
-    error = mesh.fails(**user)
+    error = fails(mesh, **user)
     assert mesh.spaces[2] in str(error)
     assert "allow_partial" in str(error)
     with mesh.rollers.rolling():
@@ -274,7 +229,7 @@ def test_a_gate_that_is_closed_stops_with_value_query_and_threshold(
     still: Mesh, metrics: Metrics, changes: Changes, gate: dict[str, Any], words: list[str]
 ) -> None:
     changes()
-    error = still.fails(**gated(still, metrics, name="guard", **gate))
+    error = fails(still, **gated(still, metrics, name="guard", **gate))
     assert error.as_dict()["code"] == "gate"
     assert [word for word in ("The gate 'guard' is closed", *words) if word not in str(error)] == []
     assert changes() == []
@@ -284,15 +239,15 @@ def test_a_gate_that_is_closed_stops_with_value_query_and_threshold(
 def test_gates_that_can_never_be_passed_are_refused(still: Mesh, metrics: Metrics, changes: Changes) -> None:
     changes()
     for way in (True, False):
-        error = still.fails(check=way, **gated(still, metrics, query="sum(", min=0))
+        error = fails(still, check=way, **gated(still, metrics, query="sum(", min=0))
         assert error.as_dict()["code"] == "rollout"
         assert "parse error: unclosed left parenthesis" in str(error)
-    assert "answer is a matrix" in str(still.fails(**gated(still, metrics, query="success[1m]", min=0)))
-    assert "threshold" in str(still.fails(**gated(still, metrics, query="success")))
+    assert "answer is a matrix" in str(fails(still, **gated(still, metrics, query="success[1m]", min=0)))
+    assert "threshold" in str(fails(still, **gated(still, metrics, query="success")))
     unasked = {**gated(still, metrics, query="success", min=0), "prometheus": None}
-    assert "nobody says where Prometheus is" in str(still.fails(**unasked))
+    assert "nobody says where Prometheus is" in str(fails(still, **unasked))
     gone = {**gated(still, metrics, query="success", min=0), "prometheus": {"url": "http://127.0.0.1:9"}}
-    assert "Prometheus cannot be reached at http://127.0.0.1:9" in str(still.fails(**gone))
+    assert "Prometheus cannot be reached at http://127.0.0.1:9" in str(fails(still, **gone))
     assert changes() == []
 
 
@@ -320,7 +275,7 @@ def test_approval(mesh: Mesh) -> None:
         {"name": "rest", "gates": [{"approve_within": 0.5}]},
     ]
     with mesh.rollers.rolling() as rollers:
-        error = mesh.fails(waves=waves)
+        error = fails(mesh, waves=waves)
         assert error.as_dict()["code"] == "gate"
         assert f"kubectl annotate configmap {APPROVAL} -n {mesh.root} {APPROVED}='rest'" in str(error)
         assert len(rollers.restarts) == 2
@@ -340,3 +295,8 @@ def test_a_closed_window_begins_nothing_and_is_no_error(still: Mesh, changes: Ch
     done = still.run(window=never)
     assert (done["changed"], done["rollout"]["state"], changes()) == (False, "outside_window", [])
     assert "run the task again when it is open" in done["warnings"][-1]
+
+
+def test_a_killed_rollout_is_gone_on_with(mesh: Mesh, runner: Runner) -> None:
+    """The campaign `rollout` kills it at twenty moments."""
+    assert killed(mesh, runner, random.Random(7)) == []

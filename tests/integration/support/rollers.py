@@ -68,7 +68,8 @@ class Rollers:
 
     def label(self, revision: str) -> None:
         for space in self.namespaces:
-            self.rest.patch(f"/api/v1/namespaces/{space}", {"metadata": {"labels": {"istio.io/rev": revision}}})
+            path = f"/api/v1/namespaces/{space}?fieldManager=platform-team"
+            self.rest.patch(path, {"metadata": {"labels": {"istio.io/rev": revision}}})
 
     def deployments(self) -> list[Made]:
         found = self.rest.items("/apis/apps/v1/deployments?labelSelector=rolls%3Dyes")
