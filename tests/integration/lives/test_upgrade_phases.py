@@ -165,7 +165,10 @@ def test_every_phase_four_ways_and_back_from_each(meshed: Meshed, changes: Chang
         *(("Namespace", "") for _space in meshed.spaces[:2]),
         *(("Deployment", space) for space in meshed.spaces[:2]),
     ]
-    assert [row["name"] for row in moved["workloads"]["workloads"]] == ["app", "app"]
+    (wave,) = moved["rollout"]["waves"]
+    assert [(row["namespace"], row["state"]) for row in wave["workloads"]] == [
+        (space, "restarted") for space in meshed.spaces[:2]
+    ]
     with pytest.raises(StillInUse, match="tag prod") as refused:
         meshed.run("complete")
     users = {(use["kind"], use["name"]) for use in refused.value.extra["users"]}
@@ -183,7 +186,7 @@ def test_every_phase_four_ways_and_back_from_each(meshed: Meshed, changes: Chang
     assert meshed.state() == before
     with meshed.restarting("r1", OLDER):
         back = meshed.four_ways(changes, lambda **how: meshed.run("rollback", **how))
-    assert back["workloads"]["count"] == 3
+    assert [wave["count"] for wave in back["rollout"]["waves"]] == [3]
     assert ("control plane", "r2") in {(one["kind"], one["name"]) for one in back["remains"]}
     assert meshed.state() == before
 

@@ -99,6 +99,7 @@ def all_parts() -> list[Part]:
         Part("helm", "go_module", "helm", (GoBuild(("helm.sh/helm/v3/cmd/helm",)),)),
         Part("coredns", "go_module", "coredns", (here,)),
         Part("envoy", "envoy", facts=(ENVOY,)),
+        Part("prometheus", "debian_program", facts=("prometheus", "usr/bin/prometheus")),
         Part(
             "image-pause", "program_image", facts=("registry.k8s.io/pause:3.10", "httpapp", "pause"), needs=("httpapp",)
         ),

@@ -185,6 +185,16 @@ def istio_source(shop: Workshop) -> Path:
     return Path(answer["Dir"])
 
 
+def debian_program(shop: Workshop) -> None:
+    """One program of a package that is not installed; facts: the package, and where the program lies in it."""
+    package, program = shop.part.facts
+    with tempfile.TemporaryDirectory(dir=shop.out.parent) as scratch:
+        shop.run(["apt-get", "download", package], Path(scratch))
+        (archive,) = Path(scratch).glob("*.deb")
+        shop.run(["dpkg-deb", "--extract", archive, "package"], Path(scratch))
+        shutil.move(Path(scratch) / "package" / program, shop.out / Path(program).name)
+
+
 def program_image(shop: Workshop) -> None:
     """An image with one static program; facts: the image's name, the part with the program, its first arguments."""
     name, program, *arguments = shop.part.facts
@@ -244,6 +254,7 @@ RECIPES: dict[str, Callable[[Workshop], None]] = {
         envoy,
         istio,
         istio_charts,
+        debian_program,
         program_image,
         pilot_image,
         proxy_image,
