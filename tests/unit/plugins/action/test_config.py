@@ -32,6 +32,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "mesh_info": {},
     "precheck": {"operation": "leave"},
     "revision_tag": {"tag": "prod", "state": "absent"},
+    "proxy_log_level": {"namespace": "web", "level": "debug", "pods": ["a"]},
     "sidecar_rollout": {},
     "upgrade": {"phase": "rollback"},
 }
