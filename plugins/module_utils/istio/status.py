@@ -11,24 +11,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timezone
 from typing import Any
 
 from ..kube.client import Client, Object
-from ..kube.resources import CONFIG_MAP, DAEMON_SET, DEPLOYMENT, MUTATING_WEBHOOKS, NAMESPACE, POD, VALIDATING_WEBHOOKS
+from ..kube.resources import (
+    CONFIG_MAP,
+    DAEMON_SET,
+    DEPLOYMENT,
+    MUTATING_WEBHOOKS,
+    NAMESPACE,
+    POD,
+    SECRET,
+    VALIDATING_WEBHOOKS,
+)
 from . import components, modes
 from .drift import drift_asks, drift_told, managers_told
-from .facts import REVISION_LABEL
+from .facts import REVISION_LABEL, ROOT_NAMESPACE
 from .owners import OURS
 from .pods import pods_told
+from .remote_status import clusters_asks, clusters_told
 from .snapshot import Ask, Snapshot, read, read_more
 from .support import support_of
+from .trust import AUTHORITIES, DISTRIBUTED, trust_of
 from .usage import USAGE_ASKS, Use, counted, istiods, told, uses
 from .webhooks import DEFAULT_REVISION, labels_of, tags_of
 from .world import mapping
 
 REVISIONS, PODS, OWNERS, DRIFT = "revisions", "pods", "owners", "drift"
-GATHER = (REVISIONS, PODS, OWNERS, DRIFT)
+TRUST, CLUSTERS = "trust", "clusters"
+GATHER = (REVISIONS, PODS, OWNERS, DRIFT, TRUST, CLUSTERS)
 _INJECTOR = "istio-sidecar-injector"
 _BASE_ASKS = (
     Ask(DEPLOYMENT, required=True),
@@ -74,6 +86,31 @@ def _more(snapshot: Snapshot, gather: Collection[str]) -> list[Ask]:
         *(USAGE_ASKS if REVISIONS in gather else ()),
         *((Ask(NAMESPACE), Ask(POD)) if PODS in gather else ()),
         *(drift_asks(places) if DRIFT in gather else ()),
+        *(_trust_asks(_roots(snapshot)) if TRUST in gather else ()),
+        *(clusters_asks(_roots(snapshot)) if CLUSTERS in gather else ()),
+    ]
+
+
+def _roots(snapshot: Snapshot) -> list[str]:
+    """The namespaces of control planes; without one, where its authority would be looked for."""
+    return sorted({found["metadata"]["namespace"] for found in istiods(snapshot)}) or [ROOT_NAMESPACE]
+
+
+def _trust_asks(places: Sequence[str]) -> list[Ask]:
+    return [
+        *(Ask(SECRET, place, name=name) for place in places for name in AUTHORITIES),
+        *(Ask(CONFIG_MAP, place, name=DISTRIBUTED) for place in places),
+    ]
+
+
+def _trusts(snapshot: Snapshot) -> list[dict[str, Any]]:
+    now = datetime.now(timezone.utc)
+    return [
+        {
+            "namespace": place,
+            **trust_of([*snapshot.of(SECRET, place), *snapshot.of(CONFIG_MAP, place)]).told(now),
+        }
+        for place in _roots(snapshot)
     ]
 
 
@@ -146,6 +183,10 @@ def _gathered(snapshot: Snapshot, gather: Collection[str]) -> dict[str, Any]:
         found[OWNERS] = managers_told(parts)
     if DRIFT in gather:
         found[DRIFT] = drift_told(snapshot)
+    if TRUST in gather:
+        found[TRUST] = _trusts(snapshot)
+    if CLUSTERS in gather:
+        found[CLUSTERS] = clusters_told(snapshot, _roots(snapshot))
     return found
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ssl
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .errors import ConnectionOptionsError
@@ -39,6 +40,7 @@ class Connection:
     configuration: Configuration
     options: ConnectionOptions
     warnings: list[str] = field(default_factory=list)
+    authority: str = ""  # what verifies the server, as PEM; empty where nothing does, or the system's own store
     _credentials: threading.Lock = field(default_factory=threading.Lock)
 
     def headers(self) -> dict[str, str]:
@@ -92,7 +94,8 @@ def _connected(options: ConnectionOptions) -> Connection:
     name = options.context or options.host or context or configuration.host
     url = configuration.host.rstrip("/")
     pool, base = _pool(configuration, url)
-    return Connection(name, url, pool, base, configuration, options, _warnings(configuration))
+    warnings = _warnings(configuration)
+    return Connection(name, url, pool, base, configuration, options, warnings, _authority(configuration))
 
 
 def _override(options: ConnectionOptions, configuration: Configuration) -> None:
@@ -185,6 +188,13 @@ def _ssl_context(configuration: Configuration) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _authority(configuration: Configuration) -> str:
+    """Read here, because the library keeps it in a file that goes."""
+    if not configuration.verify_ssl or not configuration.ssl_ca_cert:
+        return ""
+    return Path(configuration.ssl_ca_cert).read_text(encoding="utf-8")
 
 
 def _no_pass_phrase() -> str:
