@@ -30,9 +30,15 @@ options:
         V(drift) is which fields of objects that this collection has applied somebody else has set since, and who and
         when. What Istio and Kubernetes write while they run is no drift. An object in which nothing is ours any more
         cannot be told from one that never was.
+      - >-
+        V(trust) is by which certificates each control plane signs, which roots it trusts, when they end and what is
+        wrong with them. Keys are never told; to read the certificates beside them takes the right to get Secrets.
+      - >-
+        V(clusters) is which other clusters each control plane reads, by which address, and when its token ends; and the
+        uid by which this cluster is known whatever it is called. It takes the right to list Secrets.
     type: list
     elements: str
-    choices: [revisions, pods, owners, drift]
+    choices: [revisions, pods, owners, drift, trust, clusters]
     default: []
     version_added: 0.1.0
 extends_documentation_fragment:
@@ -128,6 +134,19 @@ mesh:
       elements: dict
     drift:
       description: How many fields have drifted, and the first 200 of them with manager and time.
+      returned: when gathered
+      type: dict
+    trust:
+      description: >-
+        For each control plane its C(namespace) and what C(trust) of M(service_mesh.istio.mesh_ca) tells. The
+        C(istio-system) of a cluster without one is looked at as well.
+      returned: when gathered
+      type: list
+      elements: dict
+    clusters:
+      description: >-
+        C(uid), and C(remote_secrets), each with C(namespace), C(name), C(cluster), C(server), C(token_ends) (empty for
+        a token that never ends) and C(ours).
       returned: when gathered
       type: dict
     webhooks:

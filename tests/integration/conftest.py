@@ -108,6 +108,27 @@ def runner(cluster: Cluster, tmp_path: Path) -> Runner:
     return Runner(tmp_path, {"kubeconfig": cluster.kubeconfig})
 
 
+@pytest.fixture(scope="session")
+def west(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A second API server, for what has to do with two clusters."""
+    with bed.own_cluster("api", tmp_path_factory.mktemp("west")) as own:
+        yield own
+
+
+@pytest.fixture
+def changes_in_both(cluster: Cluster, west: Cluster) -> Callable[[], list[str]]:
+    """What we have persisted in both clusters since the last call."""
+    audits = [Audit(Path(one.audit_log)) for one in (cluster, west)]
+    marks = [audit.mark() for audit in audits]
+
+    def since_last_call() -> list[str]:
+        found = [words for audit, mark in zip(audits, marks, strict=True) for words in audit.persisted(mark)]
+        marks[:] = [audit.mark() for audit in audits]
+        return found
+
+    return since_last_call
+
+
 @pytest.fixture
 def nothing_persisted(audit: Audit) -> Iterator[None]:
     """The test ends without anything having been written by us."""

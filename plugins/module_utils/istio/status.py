@@ -10,24 +10,36 @@ The short form costs a handful of requests; what reads every Pod or object of a 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timezone
 from typing import Any
 
 from ..kube.client import Client, Object
-from ..kube.resources import CONFIG_MAP, DAEMON_SET, DEPLOYMENT, MUTATING_WEBHOOKS, NAMESPACE, POD, VALIDATING_WEBHOOKS
+from ..kube.resources import (
+    CONFIG_MAP,
+    DAEMON_SET,
+    DEPLOYMENT,
+    MUTATING_WEBHOOKS,
+    NAMESPACE,
+    POD,
+    SECRET,
+    VALIDATING_WEBHOOKS,
+)
 from . import components, modes
 from .desired_proxies import desired_asks, pods_told
 from .drift import drift_asks, drift_told, managers_told
-from .facts import REVISION_LABEL
+from .facts import REVISION_LABEL, ROOT_NAMESPACE
 from .injector_config import chart_globals, name_of
 from .owners import OURS
+from .remote_status import clusters_asks, clusters_told
 from .snapshot import Ask, Snapshot, read, read_more
 from .support import support_of
+from .trust import AUTHORITIES, DISTRIBUTED, trust_of
 from .usage import USAGE_ASKS, Use, counted, istiods, told, uses
 from .webhooks import DEFAULT_REVISION, labels_of, tags_of
 
 REVISIONS, PODS, OWNERS, DRIFT = "revisions", "pods", "owners", "drift"
-GATHER = (REVISIONS, PODS, OWNERS, DRIFT)
+TRUST, CLUSTERS = "trust", "clusters"
+GATHER = (REVISIONS, PODS, OWNERS, DRIFT, TRUST, CLUSTERS)
 _BASE_ASKS = (
     Ask(DEPLOYMENT, required=True),
     Ask(MUTATING_WEBHOOKS, required=True),
@@ -72,6 +84,31 @@ def _more(first: Snapshot, gather: Collection[str]) -> list[Ask]:
         *(USAGE_ASKS if REVISIONS in gather else ()),
         *((Ask(NAMESPACE), Ask(POD), *desired_asks(first)) if PODS in gather else ()),
         *(drift_asks(places) if DRIFT in gather else ()),
+        *(_trust_asks(_roots(first)) if TRUST in gather else ()),
+        *(clusters_asks(_roots(first)) if CLUSTERS in gather else ()),
+    ]
+
+
+def _roots(snapshot: Snapshot) -> list[str]:
+    """The namespaces of control planes; without one, where its authority would be looked for."""
+    return sorted({found["metadata"]["namespace"] for found in istiods(snapshot)}) or [ROOT_NAMESPACE]
+
+
+def _trust_asks(places: Sequence[str]) -> list[Ask]:
+    return [
+        *(Ask(SECRET, place, name=name) for place in places for name in AUTHORITIES),
+        *(Ask(CONFIG_MAP, place, name=DISTRIBUTED) for place in places),
+    ]
+
+
+def _trusts(snapshot: Snapshot) -> list[dict[str, Any]]:
+    now = datetime.now(timezone.utc)
+    return [
+        {
+            "namespace": place,
+            **trust_of([*snapshot.of(SECRET, place), *snapshot.of(CONFIG_MAP, place)]).told(now),
+        }
+        for place in _roots(snapshot)
     ]
 
 
@@ -135,6 +172,10 @@ def _gathered(snapshot: Snapshot, gather: Collection[str]) -> dict[str, Any]:
         found[OWNERS] = managers_told(parts)
     if DRIFT in gather:
         found[DRIFT] = drift_told(snapshot)
+    if TRUST in gather:
+        found[TRUST] = _trusts(snapshot)
+    if CLUSTERS in gather:
+        found[CLUSTERS] = clusters_told(snapshot, _roots(snapshot))
     return found
 
 

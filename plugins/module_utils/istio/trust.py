@@ -34,6 +34,10 @@ class Shape:
     chain: str
     roots: str
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self.signer, self.key, self.chain, self.roots)))
+
 
 TLS = Shape("tls.crt", "tls.key", "tls.crt", "ca.crt")
 ISTIO = Shape("ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem")

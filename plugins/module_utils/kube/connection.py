@@ -13,6 +13,7 @@ from __future__ import annotations
 import ssl
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .errors import ConnectionOptionsError
@@ -41,6 +42,7 @@ class Connection:
     tls: ssl.SSLContext | None = None
     proxy: str = ""
     warnings: list[str] = field(default_factory=list)
+    authority: str = ""  # what verifies the server, as PEM; empty where nothing does, or the system's own store
     _credentials: threading.Lock = field(default_factory=threading.Lock)
 
     def headers(self) -> dict[str, str]:
@@ -96,7 +98,18 @@ def _connected(options: ConnectionOptions) -> Connection:
     tls = _ssl_context(configuration) if configuration.host.startswith("https") else None
     proxy = configuration.proxy if configuration.proxy and not _bypasses_proxy(configuration) else ""
     pool, base = _pool(configuration, url, tls, proxy)
-    return Connection(name, url, pool, base, configuration, options, tls, proxy, _warnings(configuration))
+    return Connection(
+        name,
+        url,
+        pool,
+        base,
+        configuration,
+        options,
+        tls,
+        proxy,
+        _warnings(configuration),
+        _authority(configuration),
+    )
 
 
 def _override(options: ConnectionOptions, configuration: Configuration) -> None:
@@ -191,6 +204,13 @@ def _ssl_context(configuration: Configuration) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _authority(configuration: Configuration) -> str:
+    """Read here, because the library keeps it in a file that goes."""
+    if not configuration.verify_ssl or not configuration.ssl_ca_cert:
+        return ""
+    return Path(configuration.ssl_ca_cert).read_text(encoding="utf-8")
 
 
 def _no_pass_phrase() -> str:

@@ -65,6 +65,8 @@ CONNECTION = ArgumentSpec(
     }
 )
 
+REMOTE = ArgumentSpec({"remote": {"type": "dict", "options": CONNECTION.options}})
+
 STATE = ArgumentSpec({"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}})
 OWNERSHIP = ArgumentSpec({"take_ownership_from": {"type": "list", "elements": "str", "default": []}})
 ADOPTION = ArgumentSpec(

@@ -68,9 +68,27 @@ _OF_ONE_CLUSTER = frozenset(
 
 def connection_options(params: Mapping[str, Any]) -> ConnectionOptions:
     """The connection that a task's parameters and the environment describe. Raises ConnectionOptionsError."""
-    given = {name: params[name] for name in CONNECTION.options if params.get(name) is not None}
+    given = _given(params)
     found = {name: _value(name, os.environ) for name in _VARIABLES if name not in given and name not in _closed(given)}
-    options = {**{name: value for name, value in found.items() if value is not None}, **given}
+    return _options({**{name: value for name, value in found.items() if value is not None}, **given})
+
+
+def remote_options(params: Mapping[str, Any]) -> ConnectionOptions | None:
+    """The second cluster of a task that has to do with two; the environment speaks of the first alone."""
+    return _options(_given(params["remote"])) if params.get("remote") else None
+
+
+def connection_secrets(params: Mapping[str, Any]) -> set[str]:
+    """Every text among the connections of a task that must never be shown."""
+    remote = remote_options(params)
+    return connection_options(params).secrets() | (remote.secrets() if remote else set())
+
+
+def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: params[name] for name in CONNECTION.options if params.get(name) is not None}
+
+
+def _options(options: dict[str, Any]) -> ConnectionOptions:
     if "api_key" in options:
         options["api_key"] = options["api_key"].strip()  # a token from a file or a block of YAML ends with a newline
     return ConnectionOptions(**options)

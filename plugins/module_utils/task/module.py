@@ -16,7 +16,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..kube.errors import SHORTEST_SECRET, Failure
 from ..reconcile.objects import secrets_of
 from ..reconcile.planned import Planned
-from .environment import connection_options
+from .environment import connection_secrets
 from .operation import PLANNED_VARIABLE, Operation, Surroundings, perform
 
 
@@ -36,7 +36,7 @@ def run_module(operation: Operation[Any]) -> None:
 
 def _secrets(params: Mapping[str, Any]) -> set[str]:
     """What Ansible shall mask in the result, which repeats the parameters."""
-    given = connection_options(params).secrets() | secrets_of(params.get("objects") or [])
+    given = connection_secrets(params) | secrets_of(params.get("objects") or [])
     return {text for text in given if len(text) >= SHORTEST_SECRET}
 
 

@@ -30,7 +30,7 @@ from ..reconcile.outcome import Outcome
 from ..reconcile.planned import FACT, Planned
 from ..reconcile.run import Run
 from .arguments import CONNECTION, ArgumentSpec
-from .environment import connection_options
+from .environment import connection_options, connection_secrets
 
 Request = TypeVar("Request")
 Params = Mapping[str, Any]
@@ -69,7 +69,7 @@ def perform(operation: Operation[Any], params: Params, surroundings: Surrounding
     try:
         return _perform(operation, operation.prepare(params), options, surroundings)
     except Failure as error:
-        error.hide(options.secrets())
+        error.hide(connection_secrets(params))
         raise
     except Exception as error:
         raise Bug.of(error) from None

@@ -1,0 +1,221 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Secret `cacerts`: by which root and by which intermediate a cluster's istiod signs.
+
+What a cluster has is kept for as long as it is right: an intermediate is made anew when there is none, when it leads to
+no root, or when it ends soon. A root never changes in place: proxies hold certificates of the old one and would refuse
+those of the new one.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from ..kube.client import Client, Object
+from ..kube.errors import Failure
+from ..kube.resources import CONFIG_MAP, DEPLOYMENT, NAMESPACE, SECRET
+from ..reconcile.engine import reconcile
+from ..reconcile.objects import Desired
+from ..reconcile.outcome import Outcome
+from ..reconcile.plan import Owner
+from ..reconcile.proof import KeyedLists
+from ..reconcile.run import Run
+from .certificates import Certificate, certificates
+from .facts import MANAGER_PREFIX, ROOT_NAMESPACE
+from .issuing import BadAuthority, Root, made_root, made_signer
+from .root_file import keep, readable_by_others, stored_root
+from .trust import (
+    AUTHORITIES,
+    DISTRIBUTED,
+    ISTIO,
+    PLUGGED_IN,
+    SELF_SIGNED,
+    TLS,
+    Trust,
+    problems,
+    shape_of,
+    texts_of,
+    trust_of,
+)
+
+MANAGER = f"{MANAGER_PREFIX}mesh_ca"
+_KEYED: Mapping[str, KeyedLists] = {"Secret": {}}  # the data of a Secret is a mapping of texts: nothing in it is keyed
+_ISTIOD = "app=istiod"
+
+
+class RootChange(Failure):
+    """The root would change under running proxies."""
+
+    code = "root_change"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What somebody else has signed: the intermediate, its key, and what is between it and the root."""
+
+    certificate: str
+    key: str
+    chain: str
+
+
+@dataclass(frozen=True)
+class MeshCa:
+    """What a cluster's authority shall be. Without `root` the root is in `root_file`, and made when that is missing."""
+
+    cluster_name: str
+    mesh_id: str
+    namespace: str = ROOT_NAMESPACE
+    root_file: str = ""
+    root: Root | None = None
+    given: Given | None = None
+    lifetime: timedelta = timedelta(days=730)
+    root_days: int = 3650
+    renew_before: timedelta = timedelta(days=60)
+    take_ownership_from: tuple[str, ...] = ()
+
+
+def run_mesh_ca(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None = None) -> Outcome:
+    """Bring the Secret to what it shall be."""
+    now = (clock or _now)()
+    found = _found(run.client, wanted.namespace)
+    there = trust_of(found)
+    root, is_new = _root(wanted, now)
+    _refuse_change(run.client, wanted, there, root)
+    if is_new and not run.check_mode:
+        root = keep(root, wanted.root_file)
+        _refuse_change(run.client, wanted, there, root)
+    secret = _desired(wanted, root, found, there, now)
+    _require_right(wanted, secret, now)
+    objects = [*_namespace(run, wanted.namespace), *([] if shape_of(texts_of(secret)) is TLS else [secret])]
+    owner = Owner(MANAGER, wanted.take_ownership_from, keyed_lists=_KEYED)
+    outcome = reconcile(run, owner, [Desired(content, source=f"cluster {wanted.cluster_name}") for content in objects])
+    # A root that is only planned is nobody's yet: every cluster of the plan would be told another one.
+    told = there if is_new and run.check_mode else trust_of([*found, secret])
+    outcome.extra = {"trust": told.told(now)}
+    outcome.warnings += _warnings(wanted, told, now)
+    return outcome
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc).replace(microsecond=0)
+
+
+def _found(client: Client, namespace: str) -> list[Object]:
+    secrets = (client.get(SECRET, name, namespace) for name in AUTHORITIES)
+    return [found for found in (*secrets, client.get(CONFIG_MAP, DISTRIBUTED, namespace)) if found]
+
+
+def _root(wanted: MeshCa, now: datetime) -> tuple[Root, bool]:
+    """The root, and whether it is in no file yet."""
+    root = wanted.root or stored_root(wanted.root_file)
+    return (root, False) if root else (made_root(wanted.mesh_id, wanted.root_days, now), True)
+
+
+def _refuse_change(client: Client, wanted: MeshCa, there: Trust, root: Root) -> None:
+    if not there.roots or {*there.roots} == {*root.certificates}:
+        return
+    if there.source == SELF_SIGNED and not any(client.list_objects(DEPLOYMENT, wanted.namespace, labels=_ISTIOD)):
+        return  # what an istiod that is gone has left behind is nobody's root any more
+    place = f"Secret {wanted.namespace}/{there.source}"
+    raise RootChange(
+        f"The root of {wanted.cluster_name} would change in place",
+        subject=place,
+        reason=f"{place} on {client.name} has the root {_named(there.roots)}, and {_named(root.certificates)} is "
+        "wanted: proxies would refuse each other until all of them have been restarted",
+        hint=_ROOT_HINT,
+    )
+
+
+_ROOT_HINT = (
+    "Give the root that the cluster has; or, where an outage of all its mutual TLS is no matter, delete that Secret "
+    "first and restart istiod and all proxies afterwards"
+)
+
+
+def _named(roots: tuple[Certificate, ...]) -> str:
+    return " and ".join(map(str, roots))
+
+
+def _desired(wanted: MeshCa, root: Root, found: list[Object], there: Trust, now: datetime) -> Object:
+    """The Secret as it shall be: what was given, what is there and right, or a new one."""
+    if wanted.given:
+        return _secret(wanted.namespace, _texts(wanted.given.certificate, wanted.given.key, wanted.given.chain, root))
+    end = min([now + wanted.lifetime, *(one.ends for one in root.certificates if one == root.signer)])
+    live = next((texts_of(one) for one in found if one["metadata"]["name"] == PLUGGED_IN), {})
+    if there.source == PLUGGED_IN and _is_right(there, end, wanted.renew_before, now):
+        return _secret(wanted.namespace, {key: live[key] for key in shape_of(live).keys if key in live})
+    if shape_of(live) is TLS:
+        raise BadAuthority(
+            f"The certificates of {wanted.cluster_name} are kept by somebody else",
+            subject=f"Secret {wanted.namespace}/{PLUGGED_IN}",
+            reason="it is a TLS Secret, as cert-manager makes them, and its certificates have to be renewed",
+            hint="Look at who renews it (its managedFields name the manager)",
+        )
+    host = f"istiod.{wanted.namespace}.svc"
+    signer, key = made_signer(root, (wanted.mesh_id, wanted.cluster_name), host, end, now)
+    return _secret(wanted.namespace, _texts(signer.pem, key, "", root))
+
+
+def _is_right(there: Trust, end: datetime, renew_before: timedelta, now: datetime) -> bool:
+    """Whether what is there stays. One that ends soon stays, too, when a new one would end no later."""
+    signer = there.signer
+    if signer is None or any(problems(there, now)):
+        return False
+    return signer.ends > now + renew_before or signer.ends >= end
+
+
+def _texts(certificate: str, key: str, chain: str, root: Root) -> dict[str, str]:
+    """The chain that proxies present begins with the signer itself."""
+    above = [*certificates(certificate), *(certificates(chain) if chain else ())]
+    between = dict.fromkeys(one for one in above if one not in root.certificates)
+    return {
+        ISTIO.signer: certificates(certificate)[0].pem,
+        ISTIO.key: key if key.endswith("\n") else f"{key}\n",
+        ISTIO.chain: "".join(one.pem for one in between),
+        ISTIO.roots: root.pem,
+    }
+
+
+def _secret(namespace: str, data: Mapping[str, str]) -> Object:
+    encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
+    metadata = {"name": PLUGGED_IN, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded}
+
+
+def _namespace(run: Run, name: str) -> list[Object]:
+    """The authority comes before the control plane, so its namespace may not be there."""
+    if name in run.planned.namespaces or run.client.get(NAMESPACE, name):
+        return []
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}]
+
+
+def _require_right(wanted: MeshCa, secret: Object, now: datetime) -> None:
+    """Nothing is written that a proxy would refuse."""
+    wrong = list(problems(trust_of([secret]), now))
+    if wrong:
+        raise BadAuthority(
+            f"The certificates for {wanted.cluster_name} cannot be used",
+            subject=f"Secret {wanted.namespace}/{PLUGGED_IN}",
+            reason="; ".join(wrong),
+            hint="Have them issued anew by the root of the mesh",
+        )
+
+
+def _warnings(wanted: MeshCa, told: Trust, now: datetime) -> list[str]:
+    ending = [root for root in told.roots if root.ends <= now + max(wanted.renew_before, wanted.lifetime / 2)]
+    said = [
+        f"The root {root} of {wanted.cluster_name} ends on {root.ends:%Y-%m-%d}: plan its rotation" for root in ending
+    ]
+    signer = told.signer
+    if wanted.given and signer and signer.ends <= now + wanted.renew_before:
+        said.append(
+            f"The certificate {signer} of {wanted.cluster_name} ends on {signer.ends:%Y-%m-%d}: have it signed anew"
+        )
+    if wanted.root_file and readable_by_others(wanted.root_file):
+        said.append(f"The root file {wanted.root_file} can be read by others than its owner: set its mode to 0600")
+    return said

@@ -1,0 +1,385 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One cluster in the registry of another: registered, its token renewed, and taken out again.
+
+Both sides are planned before the first of them is written. Everything goes on from what is there, so a run that was
+killed anywhere is finished by the next one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..kube.client import Client, Object
+from ..kube.connection import connect
+from ..kube.errors import Failure, TimedOut, Unauthorized, Unreachable
+from ..kube.kubeconfig import ConnectionOptions
+from ..kube.resources import DEPLOYMENT, NAMESPACE, SECRET, SERVICE_ACCOUNT
+from ..reconcile.engine import reconcile
+from ..reconcile.objects import Desired, Key
+from ..reconcile.outcome import Outcome
+from ..reconcile.plan import Action, Owner
+from ..reconcile.proof import KeyedLists
+from ..reconcile.run import Run
+from .components import version_of
+from .facts import MANAGER_PREFIX, ROOT_NAMESPACE
+from .reader import SLOTS, Reader, minted
+from .remote_defects import defect_of
+from .remote_secret import (
+    SELECTOR,
+    Address,
+    Token,
+    access_in,
+    clusters_in,
+    key_of,
+    kubeconfig,
+    name_of,
+    remote_secret,
+)
+
+FAMILY = f"{MANAGER_PREFIX}remote_cluster"
+# None of what is written has a list whose items have keys (Kubernetes: core/v1 and rbac/v1 types.go).
+_KEYED: Mapping[str, KeyedLists] = {
+    "ClusterRole.rbac.authorization.k8s.io": {},
+    "ClusterRoleBinding.rbac.authorization.k8s.io": {},
+    "Namespace": {},
+    "Secret": {},
+    "ServiceAccount": {},
+}
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_ISTIOD = "app=istiod"
+# In a plan, before there is a token: never written.
+_PLACEHOLDER = "planned"
+
+
+class RemoteClusterError(Failure):
+    """A cluster cannot be registered as asked, or taken out."""
+
+    code = "remote_cluster"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """Who shall read whom: `primary` is the name of the reading cluster, `cluster` of the one that is read."""
+
+    cluster: str
+    primary: str
+    namespace: str = ROOT_NAMESPACE
+    remote_namespace: str = ROOT_NAMESPACE
+    server: str = ""
+    server_ca: str = ""
+    lifetime: timedelta = timedelta(days=90)
+    renew_below: float = 0.33
+    rotate: bool = False
+    take_ownership_from: tuple[str, ...] = ()
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(self.primary, self.remote_namespace)
+
+    @property
+    def owner(self) -> Owner:
+        return Owner(f"{FAMILY}/{self.primary}", self.take_ownership_from, keyed_lists=_KEYED)
+
+
+def checked(wanted: Registration) -> Registration:
+    """The same, if it can ever be right. Raises RemoteClusterError."""
+    for what, name in (("cluster_name", wanted.cluster), ("primary", wanted.primary)):
+        if not _LABEL.fullmatch(name):
+            raise RemoteClusterError(
+                f"'{name}' cannot be the name of a cluster that others read",
+                subject=what,
+                reason="it becomes a part of names of objects: at most 63 lower-case letters, digits and dashes",
+                hint=f"Correct '{what}'; it has to be the cluster name that its control plane was installed with",
+            )
+    if wanted.cluster == wanted.primary:
+        raise RemoteClusterError(
+            f"{wanted.cluster} cannot be remote to itself", subject="cluster_name", hint="Name two different clusters"
+        )
+    if wanted.lifetime < timedelta(minutes=10):
+        raise RemoteClusterError(
+            "The token would live too short", subject="token_lifetime", hint="Kubernetes makes none for less than 600 s"
+        )
+    return wanted
+
+
+def run_register(
+    primary: Run, remote: Run, wanted: Registration, clock: Callable[[], datetime] | None = None
+) -> Outcome:
+    """The remote has a reader, and the primary its token."""
+    now = (clock or _now)()
+    _refuse_same(primary.client, remote.client, wanted)
+    address = _address(remote.client, wanted)
+    _refuse_second(primary.client, wanted)
+    live = primary.client.get(SECRET, name_of(wanted.cluster), wanted.namespace)
+    token = access_in(live, wanted.cluster)[1] if live else None
+    why = _why_new(remote.client, wanted, token, now)
+    return _Registering(primary, remote, wanted, address, live, token, why, now).run()
+
+
+@dataclass
+class _Registering:
+    """One registration: what was found, and what is done about it."""
+
+    primary: Run
+    remote: Run
+    wanted: Registration
+    address: Address
+    live: Object | None
+    token: Token | None
+    why: str
+    now: datetime
+
+    def run(self) -> Outcome:
+        slot = self._slot()
+        old = [self.wanted.reader.slot(name) for name in SLOTS if name != slot]
+        readers = self._readers(slot)
+        text = _PLACEHOLDER if self.why else (self.token or Token("")).text
+        in_remote = reconcile(_planning(self.remote), self.wanted.owner, readers, old)
+        in_primary = reconcile(_planning(self.primary), self.wanted.owner, [self._secret(text)])
+        recreated = self._recreated(in_primary)
+        outcome = Outcome([*in_remote.actions, *(self._explained(action, recreated) for action in in_primary.actions)])
+        outcome.warnings += self._probed() if in_primary.changed else []
+        if outcome.changed and not self.primary.check_mode:
+            self._write(slot, readers, old, recreated)
+        outcome.extra = self._told()
+        return outcome
+
+    def _slot(self) -> str:
+        """Where the token is bound to; a new one takes the turn of the other."""
+        current = self.wanted.reader.slot_of(self.token)
+        if not self.why:
+            return current
+        return next(name for name in SLOTS if name != current)
+
+    def _readers(self, slot: str) -> list[Desired]:
+        place = self.wanted.remote_namespace
+        there = self.remote.client.get(NAMESPACE, place)
+        missing = [] if there else [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place}}]
+        return [Desired(content) for content in (*missing, *self.wanted.reader.objects(slot))]
+
+    def _secret(self, token: str) -> Desired:
+        content = remote_secret(self.wanted.cluster, self.wanted.namespace, self.address, token)
+        return Desired(content, f"cluster {self.wanted.cluster}")
+
+    def _recreated(self, planned: Outcome) -> str:
+        """Why the Secret is deleted and created instead of changed; empty where it need not be."""
+        data = any(field.startswith("data") for action in planned.actions for field in action.fields)
+        if not self.live or not data:
+            return ""
+        found = self.primary.client.list_objects(DEPLOYMENT, self.wanted.namespace, labels=_ISTIOD)
+        return defect_of(version_of(item) for item in found)
+
+    def _explained(self, action: Action, recreated: str) -> Action:
+        why = "; ".join(part for part in (self.why, recreated and f"deleted and created: {recreated}") if part)
+        return replace(action, reason=why) if action.writes and why else action
+
+    def _probed(self) -> list[str]:
+        """Whether the address answers with the certificate that it must have, as far as can be seen from here."""
+        try:
+            self._client("").version()
+        except (Unreachable, TimedOut) as error:
+            return [
+                f"{self.address.server} could not be reached from here ({error.reason}); whether "
+                f"{self.wanted.primary} can is seen when its istiod reads it"
+            ]
+        except Unauthorized:
+            return []  # it wants to know who asks, after its certificate has been verified
+        return []
+
+    def _client(self, token: str) -> Client:
+        """The cluster as istiod will reach it."""
+        content = kubeconfig(self.wanted.cluster, self.address, token)
+        return Client(connect(ConnectionOptions(kubeconfig=content, request_timeout=5.0)))
+
+    def _write(self, slot: str, readers: Sequence[Desired], old: Sequence[Key], recreated: str) -> None:
+        owner = self.wanted.owner
+        if self.why and not self.wanted.reader.slot_of(self.token):
+            # A run that was killed may have left a token behind that nobody knows: it ends with these.
+            reconcile(self.remote, owner, [], [self.wanted.reader.slot(name) for name in SLOTS])
+        reconcile(self.remote, owner, readers)
+        if self.why:
+            self.remote.before_write()
+            seconds = int(self.wanted.lifetime.total_seconds())
+            self.token = Token.of(minted(self.remote.client, self.wanted.reader, slot, seconds))
+        token = self.token or Token("")
+        with _hidden(token.text):
+            self._require_same(token.text)
+            if recreated:
+                reconcile(self.primary, owner, [], [key_of(self.wanted.cluster, self.wanted.namespace)])
+            reconcile(self.primary, owner, [self._secret(token.text)])
+        reconcile(self.remote, owner, [], old)
+
+    def _require_same(self, token: str) -> None:
+        """The token leads, by the address that istiod will take, to the cluster that was meant."""
+        try:
+            there = _uid(self._client(token))
+        except (Unreachable, TimedOut):
+            return  # told already
+        if there != _uid(self.remote.client):
+            raise RemoteClusterError(
+                f"{self.address.server} is another cluster than {self.wanted.cluster}",
+                subject="server",
+                reason="the uid of its namespace kube-system is another one",
+                hint="Correct 'server'",
+            )
+
+    def _told(self) -> dict[str, Any]:
+        token = self.token
+        planned = bool(self.why) and self.primary.check_mode
+        ends = token.ends if token and not planned else None
+        return {
+            "cluster": self.wanted.cluster,
+            "primary": self.wanted.primary,
+            "server": self.address.server,
+            "token_ends": ends.isoformat() if ends else "",
+            "renewed": self.why,
+            "left": [],
+        }
+
+
+def run_unregister(primary: Run, remote: Run | None, wanted: Registration) -> Outcome:
+    """The primary forgets the cluster first, so that nothing is sent there any more; then its reader goes.
+
+    Source of the order: an istiod whose account is gone logs errors for ever and keeps stale endpoints.
+    """
+    secret = key_of(wanted.cluster, wanted.namespace)
+    _refuse_strangers(primary.client, secret, wanted)
+    left = wanted.reader.keys()
+    in_primary = reconcile(_planning(primary), wanted.owner, [], [secret])
+    in_remote = reconcile(_planning(remote), wanted.owner, [], left) if remote else Outcome()
+    outcome = Outcome([*in_primary.actions, *in_remote.actions])
+    if not primary.check_mode:
+        reconcile(primary, wanted.owner, [], [secret])
+        if remote:
+            reconcile(remote, wanted.owner, [], left)
+    named = [] if remote else [str(key) for key in left]
+    if named:
+        outcome.warnings.append(
+            f"{wanted.cluster} was not asked: its account {wanted.reader.account} and what belongs to it may still be "
+            "there"
+        )
+    told = {"cluster": wanted.cluster, "primary": wanted.primary, "server": "", "token_ends": "", "renewed": ""}
+    outcome.extra = {**told, "left": named}
+    return outcome
+
+
+def _planning(run: Run) -> Run:
+    """The same run, as far as planning goes."""
+    return replace(run, check_mode=True)
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc).replace(microsecond=0)
+
+
+def _uid(client: Client) -> str:
+    """What tells clusters apart, whatever they are called."""
+    found = client.get(NAMESPACE, "kube-system")
+    return str(found["metadata"]["uid"]) if found else ""
+
+
+def _refuse_same(primary: Client, remote: Client, wanted: Registration) -> None:
+    if _uid(primary) == _uid(remote):
+        raise RemoteClusterError(
+            f"{wanted.primary} and {wanted.cluster} are the same cluster",
+            subject=wanted.cluster,
+            reason=f"{primary.name} ({primary.connection.url}) and {remote.name} ({remote.connection.url}) have the "
+            "same namespace kube-system, by its uid",
+            hint="Correct the connection of one of them",
+        )
+
+
+def _refuse_second(primary: Client, wanted: Registration) -> None:
+    """istiod ignores a cluster that it knows from another Secret already."""
+    for found in primary.list_objects(SECRET, wanted.namespace, labels=SELECTOR):
+        name = found["metadata"]["name"]
+        if name != name_of(wanted.cluster) and wanted.cluster in clusters_in(found):
+            raise RemoteClusterError(
+                f"{wanted.primary} reads {wanted.cluster} already",
+                subject=f"Secret {wanted.namespace}/{name}",
+                reason=f"the Secret {wanted.namespace}/{name} on {primary.name} gives access to it, and istiod would "
+                f"ignore {name_of(wanted.cluster)}",
+                hint="Delete that Secret first",
+            )
+
+
+def _refuse_strangers(primary: Client, key: Key, wanted: Registration) -> None:
+    found = primary.get(SECRET, key.name, key.namespace)
+    managers = {
+        str(entry.get("manager")) for entry in (found or {"metadata": {}})["metadata"].get("managedFields") or []
+    }
+    if not managers or any(name.startswith(FAMILY) for name in managers) or managers & {*wanted.take_ownership_from}:
+        return
+    raise RemoteClusterError(
+        f"{key} is not ours",
+        subject=str(key),
+        reason=f"{', '.join(sorted(managers))} made it on {primary.name}",
+        hint=f"Say take_ownership_from: [{sorted(managers)[0]}] to remove it all the same",
+    )
+
+
+def _address(remote: Client, wanted: Registration) -> Address:
+    """Where istiod shall reach the cluster. What the kubeconfig says may be good for this machine alone."""
+    connection = remote.connection
+    server, authority = wanted.server or connection.url, wanted.server_ca or connection.authority
+    if not wanted.server and _is_loopback(server):
+        raise RemoteClusterError(
+            f"{wanted.primary} cannot reach {wanted.cluster} at {server}",
+            subject="server",
+            reason="that is this machine itself, and from the Pod of an istiod it is that Pod",
+            hint="Give 'server', an address of the API server that the other clusters can reach",
+        )
+    if not server.startswith("https://") or not authority:
+        raise RemoteClusterError(
+            f"Nothing would verify that {server} is {wanted.cluster}",
+            subject="server_ca",
+            reason="its certificate authority is not known: the connection is not verified, or has no CA of its own",
+            hint="Give 'server_ca', the text of the CA certificate of the API server (PEM)",
+        )
+    name = "" if wanted.server else str(getattr(connection.configuration, "tls_server_name", None) or "")
+    return Address(server, authority, name)
+
+
+def _is_loopback(server: str) -> bool:
+    host = urlsplit(server).hostname or ""
+    try:
+        return ip_address(host).is_loopback or ip_address(host).is_unspecified
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _why_new(remote: Client, wanted: Registration, token: Token | None, now: datetime) -> str:
+    """Why a new token is needed; empty while the one that is there is good."""
+    if token is None or not wanted.reader.slot_of(token):
+        return "it has no token of ours yet"
+    if wanted.rotate:
+        return "a new token was asked for"
+    ends = token.ends
+    if ends is None or ends - now < (ends - token.begins) * wanted.renew_below:
+        return f"its token ends on {ends:%Y-%m-%d %H:%M} UTC" if ends else "its token never ends"
+    for what, resource in (("secret", SECRET), ("serviceaccount", SERVICE_ACCOUNT)):
+        name, uid = token.bound_to(what)
+        found = remote.get(resource, name, wanted.remote_namespace)
+        if not found or found["metadata"]["uid"] != uid:
+            return f"{wanted.cluster} does not accept its token any more"
+    return ""
+
+
+@contextmanager
+def _hidden(token: str) -> Iterator[None]:
+    """Servers and libraries quote what they were given."""
+    try:
+        yield
+    except Failure as error:
+        error.hide([token])
+        raise

@@ -1,0 +1,258 @@
+"""Two API servers, of which one reads the other: registered, renewed, taken out; and what is refused before a write."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_cluster import RemoteClusterError
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.client import Client
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import connect
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import (
+    CertificateRejected,
+    Failure,
+    Forbidden,
+    Unauthorized,
+    Unreachable,
+)
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import POD, SECRET
+from integration.support.bed import Cluster
+from integration.support.operations import Operations
+from integration.support.playbook import Runner
+from integration.support.secrets import contents, files, traces
+
+Changes = Callable[[], list[str]]
+ACCOUNT, REMOTE = "istio-reader-east", "istio-remote-secret-west"
+MADE = ["Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Secret", "Secret"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """East, which reads, and west, in a namespace of the test's own in each."""
+
+    operations: Operations
+    east: Cluster
+    west: Cluster
+    namespace: str
+
+    def run(self, check: bool = False, **more: Any) -> dict[str, Any]:
+        named = {"primary": "east", "cluster_name": "west", "namespace": self.namespace, "server": self.west.server}
+        remote = {"remote": {"kubeconfig": self.west.kubeconfig}}
+        return self.operations.run("remote_cluster", {**named, **remote, **more}, check=check)
+
+    def kubeconfig(self) -> dict[str, Any]:
+        data = self.east.get("secret", REMOTE, self.namespace)["data"]["west"]
+        found: dict[str, Any] = yaml.safe_load(base64.b64decode(data))
+        return found
+
+    def as_istiod(self) -> Client:
+        """West, by what east's istiod is given."""
+        return Client(connect(ConnectionOptions(kubeconfig=self.kubeconfig())))
+
+    def there(self) -> set[str]:
+        """What is in west of this pair."""
+        kinds = "serviceaccounts,secrets,clusterroles,clusterrolebindings"
+        printed = self.west.kubectl("get", kinds, "-n", self.namespace, "-l", "service-mesh-istio/reader", "-o", "name")
+        return {line for line in printed.split() if self.namespace in line or "cluster" not in line}
+
+
+@pytest.fixture
+def pair(operations: Operations, cluster: Cluster, west: Cluster, namespace: str) -> Pair:
+    return Pair(operations, cluster, west, namespace)
+
+
+@pytest.fixture
+def changes(changes_in_both: Callable[[], list[str]]) -> Callable[[], list[str]]:
+    """What we have persisted in both since the last call."""
+    return changes_in_both
+
+
+def test_four_ways_and_gone(pair: Pair, changes: Changes) -> None:
+    check = pair.run(check=True)
+    assert (check["changed"], changes(), check["token_ends"]) == (True, [], "")
+    done = pair.run()
+    for planned in (check, done):
+        assert [(row["action"], row["kind"]) for row in planned["plan"]] == [("create", kind) for kind in MADE]
+    assert len(changes()) == len(MADE)
+    again = [pair.run(check=True), pair.run()]
+    assert [(result["changed"], result["token_ends"], result["renewed"]) for result in again] == [
+        (False, done["token_ends"], "")
+    ] * 2
+    assert changes() == []
+    left = [pair.run(check=True, state="absent"), pair.run(state="absent")]
+    assert left[0]["plan"] == left[1]["plan"]
+    assert {row["action"] for row in left[1]["plan"]} == {"delete"}
+    assert left[1]["plan"][0]["name"] == REMOTE, "the primary forgets it first"
+    assert len(changes()) == 5
+    assert (pair.there(), pair.east.names("secrets", pair.namespace)) == (set(), set())
+    assert [pair.run(check=check, state="absent")["changed"] for check in (True, False)] == [False, False]
+    assert changes() == []
+
+
+def test_what_istiod_is_given_works_and_only_reads(pair: Pair) -> None:
+    pair.run()
+    given = pair.as_istiod()
+    assert list(given.list_objects(POD)) == []
+    pod = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": pair.namespace}}
+    with pytest.raises(Forbidden):
+        given.create(SECRET, pod, "tests")
+
+
+def test_drift_is_healed(pair: Pair, changes: Changes) -> None:
+    pair.run()
+    pair.west.patch("clusterrole", f"{ACCOUNT}-{pair.namespace}", "", {"rules": []})
+    healing: dict[str, Any] = {"take_ownership_from": ["kubectl-patch"]}
+    check = pair.run(check=True, **healing)
+    assert [(row["name"], row["fields"]) for row in check["plan"]] == [(f"{ACCOUNT}-{pair.namespace}", ["rules"])]
+    changes()
+    assert pair.run(**healing)["plan"] == check["plan"]
+    assert len(changes()) == 1
+
+
+def test_a_token_is_renewed_and_the_old_one_refused(pair: Pair, changes: Changes) -> None:
+    pair.run()
+    old = pair.as_istiod()
+    check = pair.run(check=True, rotate=True)
+    done = pair.run(rotate=True)
+    assert (done["plan"], done["renewed"]) == (check["plan"], "a new token was asked for")
+    assert list(pair.as_istiod().list_objects(POD)) == []
+    assert _refused_soon(old), "the API server remembers for ten seconds that a token was good"
+    changes()
+    assert (pair.run()["changed"], changes()) == (False, [])
+
+
+def _refused_soon(client: Client) -> bool:
+    for _ in range(60):
+        try:
+            list(client.list_objects(POD))
+        except Unauthorized:
+            return True
+        time.sleep(0.25)
+    return False
+
+
+def test_a_token_that_west_has_revoked_is_renewed(pair: Pair) -> None:
+    pair.run()
+    pair.west.kubectl("delete", "secret", f"{ACCOUNT}-a", "-n", pair.namespace)
+    assert pair.run()["renewed"] == "west does not accept its token any more"
+
+
+@pytest.mark.parametrize(("version", "verbs"), [("1.29.1", ["delete", "patch"]), ("1.31.1", ["patch"])])
+def test_an_istiod_that_takes_up_no_change_gets_a_new_secret(
+    version: str, verbs: list[str], pair: Pair, changes: Changes
+) -> None:
+    pair.run()
+    pair.east.apply(_istiod(pair.namespace, version))
+    changes()
+    done = pair.run(rotate=True)
+    assert [words.split()[0] for words in changes() if REMOTE in words] == verbs
+    reasons = {row["name"]: row["reason"] for row in done["plan"]}
+    assert ("deleted and created" in reasons[REMOTE]) is (len(verbs) == 2)
+    assert list(pair.as_istiod().list_objects(POD)) == []
+
+
+def _istiod(namespace: str, version: str) -> dict[str, Any]:
+    pod = {
+        "metadata": {"labels": {"app": "istiod"}},
+        "spec": {"containers": [{"name": "discovery", "image": f"pilot:{version}"}]},
+    }
+    spec = {"replicas": 0, "selector": {"matchLabels": {"app": "istiod"}}, "template": pod}
+    metadata = {"name": "istiod", "namespace": namespace, "labels": {"app": "istiod"}}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def test_what_a_killed_run_has_left_is_finished(pair: Pair) -> None:
+    """After the account was made and before the primary knew of it; and after a new token, before the old one went."""
+    pair.run()
+    pair.east.kubectl("delete", "secret", REMOTE, "-n", pair.namespace)
+    assert pair.run()["renewed"] == "it has no token of ours yet"
+    metadata = {"name": f"{ACCOUNT}-b", "namespace": pair.namespace}
+    pair.west.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
+    assert [(row["action"], row["name"]) for row in pair.run()["plan"]] == [("delete", f"{ACCOUNT}-b")]
+
+
+def test_a_remote_that_is_gone(pair: Pair, changes: Changes) -> None:
+    pair.run()
+    gone: dict[str, Any] = {"remote": {"host": "https://127.0.0.1:1", "api_key": "none"}, "state": "absent"}
+    changes()
+    with pytest.raises(Unreachable, match="unreachable: true"):
+        pair.run(**gone)
+    assert changes() == []
+    done = pair.run(remote=None, state="absent", unreachable=True)
+    assert [row["name"] for row in done["plan"]] == [REMOTE]
+    assert f"ServiceAccount {pair.namespace}/{ACCOUNT}" in done["left"]
+    assert "was not asked" in done["warnings"][0]
+    assert pair.run(state="absent")["changed"] is True, "what it left is found when the remote is back"
+
+
+BAD: dict[str, tuple[dict[str, Any], type[Failure], str]] = {
+    "loopback": ({"server": None}, RemoteClusterError, "east cannot reach west at https://127.*Give 'server'"),
+    "itself": ({"cluster_name": "east"}, RemoteClusterError, "cannot be remote to itself"),
+    "name": ({"cluster_name": "West"}, RemoteClusterError, "'West' cannot be the name"),
+    "unnamed": ({"remote": None}, RemoteClusterError, "not named"),
+    "short": ({"token_lifetime": 60}, RemoteClusterError, "less than 600 s"),
+    "unreachable": ({"unreachable": True}, RemoteClusterError, "cannot be registered"),
+    "not https": ({"server": "http://192.0.2.1"}, RemoteClusterError, "Nothing would verify"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_bad_input_is_refused(bad: str, pair: Pair, changes: Changes) -> None:
+    options, kind, message = BAD[bad]
+    _refused(pair, changes, kind, message, **options)
+
+
+def test_the_same_cluster_twice(pair: Pair, changes: Changes) -> None:
+    again: dict[str, Any] = {"remote": {"kubeconfig": pair.east.kubeconfig}}
+    _refused(pair, changes, RemoteClusterError, "east and west are the same cluster", **again)
+
+
+def test_an_address_of_another_cluster(pair: Pair, changes: Changes) -> None:
+    _refused(pair, changes, CertificateRejected, pair.east.server, server=pair.east.server)
+
+
+def test_a_second_secret_for_the_same_cluster(pair: Pair, changes: Changes) -> None:
+    labels = {"istio/multiCluster": "true"}
+    metadata = {"name": "by-hand", "namespace": pair.namespace, "labels": labels}
+    pair.east.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"west": "x"}})
+    _refused(pair, changes, RemoteClusterError, "by-hand")
+
+
+def test_a_secret_of_somebody_else_stays(pair: Pair, changes: Changes) -> None:
+    metadata = {"name": REMOTE, "namespace": pair.namespace}
+    pair.east.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"west": "eA=="}})
+    _refused(pair, changes, Failure, "kubectl")
+    _refused(pair, changes, RemoteClusterError, "is not ours.*kubectl", state="absent")
+    assert pair.run(take_ownership_from=["kubectl"])["changed"] is True
+
+
+def _refused(pair: Pair, changes: Changes, kind: type[Failure], message: str, **options: Any) -> None:
+    changes()
+    for check in (True, False):
+        with pytest.raises(kind, match=message):
+            pair.run(check=check, **options)
+    assert changes() == []
+
+
+@pytest.mark.parametrize("way", [{}, {"vars": {"ansible_connection": "elsewhere"}}], ids=["worker", "module"])
+def test_nothing_shows_a_token(way: dict[str, Any], pair: Pair, runner: Runner) -> None:
+    admin = yaml.safe_load(Path(pair.west.kubeconfig).read_text(encoding="utf-8"))["users"][0]["user"]
+    named = {"primary": "east", "cluster_name": "west", "namespace": pair.namespace, "server": pair.west.server}
+    remote = {"remote": {"kubeconfig": "{{ lookup('file', origin) | from_yaml }}"}}
+    calls = [{**named, **remote}, {**named, **remote, "rotate": True}, {**named, **remote, "server": pair.east.server}]
+    played = runner.run(
+        *({"name": "task", "service_mesh.istio.remote_cluster": call, **way, "ignore_errors": True} for call in calls),
+        arguments=["-vvv", "--diff"],
+        play={"vars": {"origin": pair.west.kubeconfig}},
+    )
+    assert [result.status for result in played.results] == ["ok", "ok", "ignored"], played.output
+    token = pair.kubeconfig()["users"][0]["user"]["token"]
+    texts = {"output": played.output, **contents(files(runner.folder))}
+    assert traces([token, admin["client-key-data"]], texts) == []

@@ -1,0 +1,96 @@
+"""What a remote secret says, and what its token says of itself."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.reader import Reader
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_cluster import (
+    Registration,
+    RemoteClusterError,
+    _is_loopback,
+    checked,
+)
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_defects import defect_of
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_secret import (
+    Address,
+    Token,
+    access_in,
+    clusters_in,
+    remote_secret,
+)
+
+BOUND = {"namespace": "istio-system", "secret": {"name": "istio-reader-east-b", "uid": "1"}}
+CLAIMS: dict[str, Any] = {"iat": 1000, "exp": 2000, "kubernetes.io": BOUND}
+
+
+def jwt(claims: dict[str, Any]) -> str:
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"head.{body}.signature"
+
+
+def test_what_is_written_can_be_read() -> None:
+    secret = remote_secret("west", "istio-system", Address("https://192.0.2.1:6443", "CA"), jwt(CLAIMS))
+    server, token = access_in(secret, "west")
+    assert (server, clusters_in(secret)) == ("https://192.0.2.1:6443", ["west"])
+    assert token is not None
+    assert token.bound_to("secret") == ("istio-reader-east-b", "1")
+    assert Reader("east", "istio-system").slot_of(token) == "b"
+    assert token.ends is not None
+    assert (token.ends - token.begins).total_seconds() == 1000
+
+
+def test_a_token_of_an_old_tool_never_ends() -> None:
+    token = Token.of(jwt({"iss": "kubernetes/serviceaccount"}))
+    assert token is not None
+    assert token.ends is None
+    assert Reader("east", "istio-system").slot_of(token) == ""
+
+
+@pytest.mark.parametrize("text", ["", "x", "a.b.c", "a.eA.c", "a.MQ.c"])
+def test_what_is_no_token(text: str) -> None:
+    assert Token.of(text) is None
+
+
+@pytest.mark.parametrize("content", ["", "x", "[]", "clusters: []", "clusters: [{}]", "a: ["])
+def test_what_is_no_kubeconfig(content: str) -> None:
+    data = {"west": base64.b64encode(content.encode()).decode()}
+    assert access_in({"data": data}, "west") == ("", None)
+
+
+def test_a_token_does_not_show_itself() -> None:
+    assert "head" not in repr(Token.of(jwt(CLAIMS)))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:6443", "127.9.9.9", "localhost", "[::1]:6443", "0.0.0.0:1"])
+def test_this_machine(host: str) -> None:
+    assert _is_loopback(f"https://{host}")
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1:6443", "api.example.com", "localhost.example.com"])
+def test_another_machine(host: str) -> None:
+    assert not _is_loopback(f"https://{host}")
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        (["1.29.1"], "deadlocks"),
+        (["1.31.1", "1.30.3"], "endpoints"),
+        (["1.31.1"], ""),
+        ([], ""),
+        (["ours"], "nobody knows"),
+    ],
+)
+def test_versions_that_take_up_no_change(tags: list[str], said: str) -> None:
+    assert said in defect_of(tags)
+    assert bool(defect_of(tags)) is bool(said)
+
+
+@pytest.mark.parametrize("name", ["West", "we.st", "-west", "", "w" * 64])
+def test_names_that_cannot_be(name: str) -> None:
+    with pytest.raises(RemoteClusterError):
+        checked(Registration(name, "east"))
