@@ -118,6 +118,7 @@ requirements:
   - kubernetes >= 24.2.0
   - PyYAML >= 5.1
   - jsonschema >= 4.0 (to plan objects whose CRD is not installed yet)
+  - cryptography >= 42.0 (to read and make certificates)
 notes:
   - >-
     With a local connection, tasks run inside the controller's own process, with the controller's Python and its

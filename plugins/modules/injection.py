@@ -41,7 +41,7 @@ options:
       mode:
         description:
           - V(enabled) injects by the default control plane, V(disabled) never injects, V(clear) removes both labels.
-          - V(enabled) unless given.
+          - V(enabled) unless given. It goes with no C(revision) but V(default).
         type: str
         choices: [enabled, disabled, clear]
       revision:
@@ -164,7 +164,9 @@ options:
             type: str
       log_level:
         description:
-          - Log level of the sidecar, for as long as it stands here.
+          - >-
+            Log level of the sidecar, for as long as it stands here. M(service_mesh.istio.proxy_log_level) sets it for
+            now.
         type: str
         choices: [trace, debug, info, warning, error, critical, 'off']
   discovery_scopes:

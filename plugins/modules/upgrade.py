@@ -101,7 +101,7 @@ extends_documentation_fragment:
   - service_mesh.istio.connection
   - service_mesh.istio.mode
   - service_mesh.istio.ownership
-  - service_mesh.istio.wait
+  - service_mesh.istio.rollout
 """
 
 EXAMPLES = r"""
@@ -192,11 +192,11 @@ namespaces:
   returned: success, with C(phase=shift)
   type: list
   elements: str
-workloads:
+rollout:
   description: >-
-    Workloads whose Pods were to be renewed: their number, and the first 200 of them with the reason and how that is
-    done (V(restart), V(delete_pods) or V(by_hand)).
-  returned: success, with C(phase=shift) and C(phase=rollback)
+    How far the restarts have come, as C(sidecar_rollout) tells it: the state, the waves with their workloads, and what
+    is left.
+  returned: success, with C(phase=shift) that restarts and C(phase=rollback), and when a rollout has stopped
   type: dict
 remains:
   description: >-

@@ -20,7 +20,7 @@ Campaign = Callable[..., list[str]]
 
 def names() -> list[str]:
     """The campaigns that there are."""
-    return sorted(path.stem for path in FOLDER.glob("*.py") if path != Path(__file__).resolve())
+    return sorted(path.stem.replace("_", "-") for path in FOLDER.glob("*.py") if path != Path(__file__).resolve())
 
 
 def parameters(campaign: Campaign, arguments: list[str]) -> Mapping[str, int]:
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
         return 2
     # In place of this folder, whose names are not modules of their own.
     sys.path[:1] = [str(TESTS), str(TESTS / "testbed"), str(TESTS.parent / ".venv" / "collections")]
-    campaign: Campaign = importlib.import_module(f"campaigns.{arguments[0]}").campaign
+    campaign: Campaign = importlib.import_module(f"campaigns.{arguments[0].replace('-', '_')}").campaign
     try:
         chosen = parameters(campaign, arguments[1:])
     except ValueError as error:

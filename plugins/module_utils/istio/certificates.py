@@ -2,60 +2,128 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Until when certificates are valid, read with nothing but the standard library.
-
-Source of the layout: RFC 5280, 4.1 (Certificate, TBSCertificate, Validity), in DER.
-"""
+"""Certificates as values: whose they are, until when they are valid, and who has issued whom."""
 
 from __future__ import annotations
 
-import base64
-import re
-from collections.abc import Iterator
-from datetime import datetime, timezone
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
-_SEQUENCE, _VERSION = 0x30, 0xA0
-_FORMATS = {0x17: "%y%m%d%H%M%SZ", 0x18: "%Y%m%d%H%M%SZ"}  # UTCTime, GeneralizedTime
+from ..kube.errors import Failure
+
+MISSING_LIBRARY: str | None = None
+try:
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import Encoding
+except ImportError as error:  # said when a task runs, not when the plugin is only looked at
+    MISSING_LIBRARY = error.name or str(error)
+
+_SHOWN_DIGITS = 16
 
 
 class NotACertificate(ValueError):
     """The text holds no certificate that can be read."""
 
 
-def ends_of(pem: str) -> list[datetime]:
-    """When each certificate of a text ends. Raises NotACertificate when there is none, or one is broken."""
-    found = _PEM.findall(pem)
-    if not found:
-        raise NotACertificate
+class MissingLibrary(Failure):
+    """What reads and makes certificates is not installed."""
+
+    code = "missing_library"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """One certificate that has been read."""
+
+    parsed: x509.Certificate
+
+    @property
+    def subject(self) -> str:
+        return self.parsed.subject.rfc4514_string()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate, as `openssl x509 -fingerprint -sha256` tells it, without its colons."""
+        return self.parsed.fingerprint(SHA256()).hex()
+
+    @property
+    def begins(self) -> datetime:
+        return self.parsed.not_valid_before_utc
+
+    @property
+    def ends(self) -> datetime:
+        return self.parsed.not_valid_after_utc
+
+    @property
+    def pem(self) -> str:
+        return self.parsed.public_bytes(Encoding.PEM).decode()
+
+    @property
+    def is_authority(self) -> bool:
+        """Whether it may sign other certificates."""
+        try:
+            return bool(self.parsed.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
+        except (x509.ExtensionNotFound, ValueError):
+            return False
+
+    def is_issued_by(self, other: Certificate) -> bool:
+        try:
+            self.parsed.verify_directly_issued_by(other.parsed)
+        except (InvalidSignature, TypeError, ValueError):
+            return False
+        return True
+
+    def told(self) -> dict[str, Any]:
+        """What people and playbooks are told of it."""
+        return {
+            "subject": self.subject,
+            "fingerprint": self.fingerprint,
+            "begins": self.begins.isoformat(),
+            "ends": self.ends.isoformat(),
+        }
+
+    def __str__(self) -> str:
+        return f"'{self.subject}' ({short(self.fingerprint)})"
+
+
+def short(fingerprint: str) -> str:
+    """As much of a fingerprint as people compare."""
+    return f"sha256:{fingerprint[:_SHOWN_DIGITS]}"
+
+
+def certificates(pem: str) -> list[Certificate]:
+    """All certificates of a text. Raises NotACertificate when there is none, or one is broken."""
+    require_library()
     try:
-        return [_not_after(base64.b64decode(text, validate=False)) for text in found]
-    except (IndexError, KeyError, StopIteration, ValueError) as error:
+        return [Certificate(parsed) for parsed in x509.load_pem_x509_certificates(pem.encode())]
+    except ValueError as error:
         raise NotACertificate from error
 
 
-def _not_after(der: bytes) -> datetime:
-    """Certificate -> TBSCertificate: [version], serial, algorithm, issuer, validity -> notAfter."""
-    _tag, certificate = next(_items(der))
-    _tag, signed = next(_items(certificate))
-    fields = [field for field in _items(signed) if field[0] != _VERSION]
-    tag, validity = fields[3]
-    if tag != _SEQUENCE:
-        raise NotACertificate
-    _before, (kind, text) = list(_items(validity))[:2]
-    moment = datetime.strptime(text.decode("ascii"), _FORMATS[kind])
-    if kind == 0x17 and moment.year >= 2050:  # RFC 5280: 50 to 99 are the years from 1950 on
-        moment = moment.replace(year=moment.year - 100)
-    return moment.replace(tzinfo=timezone.utc)
+def require_library() -> None:
+    """Raises MissingLibrary."""
+    if MISSING_LIBRARY:
+        raise MissingLibrary(
+            f"The Python library '{MISSING_LIBRARY}' is missing",
+            reason="certificates are read and made with it",
+            hint="Install the collection's requirements.txt for the Python that runs the module "
+            "(with a local connection that is the controller's)",
+        )
 
 
-def _items(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The elements of a sequence: tag and content."""
-    at = 0
-    while at < len(data):
-        tag, length, at = data[at], data[at + 1], at + 2
-        if length & 0x80:
-            size = length & 0x7F
-            length, at = int.from_bytes(data[at : at + size], "big"), at + size
-        yield tag, data[at : at + length]
-        at += length
+def root_of(signer: Certificate, chain: Iterable[Certificate], roots: Sequence[Certificate]) -> Certificate | None:
+    """The root that a certificate leads to by a chain, if it does."""
+    between, current = list(chain), signer
+    while True:
+        found = next((root for root in roots if current == root or current.is_issued_by(root)), None)
+        if found:
+            return found
+        issuer = next((other for other in between if other != current and current.is_issued_by(other)), None)
+        if issuer is None:
+            return None
+        between.remove(issuer)  # a circle of certificates must end
+        current = issuer

@@ -17,23 +17,22 @@ from decimal import Decimal
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.resources import CONFIG_MAP, CRD, DEPLOYMENT, LIMIT_RANGE, NAMESPACE
-from .certificates import NotACertificate, ends_of
+from ..kube.resources import CONFIG_MAP, CRD, DEPLOYMENT, LIMIT_RANGE, NAMESPACE, SECRET
+from .certificates import NotACertificate, certificates
 from .facts import INJECTION_LABEL, REVISION_LABEL
 from .injector_config import chart_globals
 from .kinds import ENVOY_FILTER, KINDS
 from .pods import is_gateway, living
 from .precheck_facts import (
-    AUTHORITIES,
     BUDGET,
     CLUSTER_ROLE,
     NODE,
     OPERATOR_CRD,
-    SECRET,
     Facts,
     istio_webhooks,
 )
 from .quantities import quantity
+from .trust import AUTHORITIES
 from .usage import revisions
 from .webhooks import annotations_of, labels_of
 from .world import mapping, named
@@ -217,6 +216,6 @@ def _certificates(facts: Facts) -> Iterator[tuple[str, datetime]]:
 
 def _first_end(what: str, encoded: str | None) -> Iterator[tuple[str, datetime]]:
     try:
-        yield what, min(ends_of(base64.b64decode(encoded or "").decode()))
+        yield what, min(one.ends for one in certificates(base64.b64decode(encoded or "").decode()))
     except (NotACertificate, ValueError):
         return

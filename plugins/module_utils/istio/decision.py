@@ -98,8 +98,9 @@ class Injectors:
             return _decision(unmatched(subject, self.hooks))
         judged = [(hook, second_filter(subject, self.config_of(hook))) for hook in asked]
         injecting = [(hook, verdict) for hook, verdict in judged if verdict.injects]
-        hook, verdict = (injecting or judged)[0]
-        others = [other for other, _verdict in injecting[1:]]
+        # Of several that inject, each does it over what the one before has made.
+        hook, verdict = injecting[-1] if injecting else judged[0]
+        others = [other for other, _verdict in injecting[:-1]]
         reason = _together(_case(hook, subject), verdict) if injecting else verdict
         return _decision(reason, hook, others, self.config_of(hook).doubt)
 

@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..kube.client import Object
@@ -20,7 +19,7 @@ from ..reconcile.run import Run
 from .before_images import namespaces_again, new_tags, objects_again
 from .facts import REVISION_LABEL, TAG_LABEL
 from .pods import injected_by, proxy_version
-from .restarts import Restart
+from .rollout_plan import Left
 from .snapshot import Snapshot
 from .status import versions_of
 from .upgrade_record import IN_PLACE, MANAGER, Side, Upgrade, UpgradeError
@@ -83,19 +82,14 @@ def require_old(run: Run, snapshot: Snapshot, upgrade: Upgrade) -> None:
     )
 
 
-def of_side(snapshot: Snapshot, side: Side) -> Snapshot:
-    """With no other Pods than those that got their proxy from a control plane before, or after an upgrade."""
-    pods = [pod for pod in snapshot.of(POD) if injected_by(pod) == side.revision and proxy_version(pod) == side.version]
-    return replace(snapshot, objects={**snapshot.objects, POD.group_kind: pods})
+def is_of(side: Side) -> Callable[[Object], bool]:
+    """Whether a Pod got its proxy from the control plane of before, or of after an upgrade."""
+    return lambda pod: injected_by(pod) == side.revision and proxy_version(pod) == side.version
 
 
-def remains(snapshot: Snapshot, upgrade: Upgrade, waiting: Iterable[Restart]) -> list[dict[str, Any]]:
-    """What a roll-back leaves for people: the new control plane and who is bound to it, and Pods that nobody renews."""
-    by_hand = [
-        {"kind": one.kind, "namespace": one.namespace, "name": one.name, "how": one.reason}
-        for one in waiting
-        if one.how != "restart"
-    ]
+def remains(snapshot: Snapshot, upgrade: Upgrade, left: Iterable[Left]) -> list[dict[str, Any]]:
+    """What a roll-back leaves for people: the new control plane and who is bound to it, and what is not restarted."""
+    by_hand = [{**vars(one.place), "how": one.reason} for one in left]
     if upgrade.strategy == IN_PLACE:
         return by_hand
     plane = {"kind": "control plane", "namespace": "", "name": upgrade.after.revision, "how": "it injects nobody"}

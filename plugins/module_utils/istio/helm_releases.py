@@ -24,11 +24,10 @@ except ImportError:  # connect() says which library is missing
     pass
 
 from ..kube.client import Client, Object
-from ..kube.resources import KUBERNETES
+from ..kube.resources import SECRET
 from ..reconcile.objects import Desired, Key, label_paths
 from .webhooks import annotations_of, labels_of
 
-_SECRET = KUBERNETES["v1", "Secret"]
 _TYPE = "helm.sh/release.v1"
 _OWNER = "owner"
 _RETIRED = {"service-mesh-istio/retired": "helm"}
@@ -45,7 +44,7 @@ class HelmRelease:
 
     @property
     def key(self) -> Key:
-        return Key(_SECRET.api_version, _SECRET.kind, self.namespace, self.secret)
+        return Key(SECRET.api_version, SECRET.kind, self.namespace, self.secret)
 
     def told(self) -> dict[str, str]:
         return {
@@ -65,7 +64,7 @@ def releases_of(client: Client, objects: Iterable[Object]) -> list[HelmRelease]:
 def retired_release(release: HelmRelease) -> Desired:
     """The Secret as Helm does not find it any more. All else of it stays, so that it can be put back."""
     place = {"name": release.secret, "namespace": release.namespace, "labels": dict(_RETIRED)}
-    content = {"apiVersion": _SECRET.api_version, "kind": _SECRET.kind, "metadata": place}
+    content = {"apiVersion": SECRET.api_version, "kind": SECRET.kind, "metadata": place}
     return Desired(content, f"Helm release {release.name}", drops=label_paths(_OWNER))
 
 
@@ -75,7 +74,7 @@ def _release_of(found: Object) -> tuple[str, str]:
 
 
 def _versions(client: Client, namespace: str, name: str) -> Iterator[HelmRelease]:
-    for found in client.list_objects(_SECRET, namespace, labels=f"name={name}"):
+    for found in client.list_objects(SECRET, namespace, labels=f"name={name}"):
         if found.get("type") != _TYPE:
             continue
         newest = labels_of(found).get("status") != "superseded"

@@ -16,10 +16,18 @@ from dataclasses import dataclass, replace
 from ..kube.errors import Failure
 from ..reconcile.objects import Desired, label_paths
 from .facts import INJECTION_LABEL, MANAGER_PREFIX, REVISION_LABEL, SYSTEM_NAMESPACES
+from .webhooks import DEFAULT_REVISION
 
 MANAGER = f"{MANAGER_PREFIX}injection"
 ENABLED, DISABLED, CLEAR = "enabled", "disabled", "clear"
 NAMESPACE_MODES = (ENABLED, DISABLED, CLEAR)
+
+
+_CONTRADICTIONS = {
+    ENABLED: "'enabled' is injection by the default control plane, so the two contradict each other",
+    DISABLED: "a revision injects, so the two contradict each other",
+    CLEAR: "a revision is a label, and 'clear' removes it",
+}
 
 
 class InjectionError(Failure):
@@ -56,11 +64,11 @@ def namespace_injection(name: str, mode: str | None, revision: str | None, creat
             reason="istiod ignores Kubernetes' own namespaces",
             hint="Remove it from the list",
         )
-    if revision and mode not in (None, ENABLED):
+    if revision and mode and (mode, revision) != (ENABLED, DEFAULT_REVISION):
         raise InjectionError(
             f"The namespace '{name}' has mode '{mode}' and revision '{revision}'",
             subject=f"Namespace {name}",
-            reason="a revision injects, so the two contradict each other",
+            reason=_CONTRADICTIONS[mode],
             hint="Keep one of them",
         )
     return NamespaceInjection(name, mode or ENABLED, revision, create)

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from ..kube.errors import Failure
+from ..kube.resources import DEPLOYMENT, LIMIT_RANGE
 from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
 from .desired_proxies import DesiredProxies, desired_proxies
@@ -169,4 +170,19 @@ def told_changes(now: View, then: View) -> Iterable[dict[str, Any]]:
 
 def _warnings(found: Read, view: View) -> list[str]:
     doubts = dict.fromkeys(one.decision.doubt for one in view.workloads if one.decision.doubt)
-    return [*(f"The namespace {name} is left out: {why}" for name, why in found.unread.items()), *doubts]
+    left_out = (f"The namespace {name} is left out: {why}" for name, why in found.unread.items())
+    return [*left_out, *doubts, *_not_compared(found)]
+
+
+def _not_compared(found: Read) -> Iterable[str]:
+    """What may not be read and keeps nobody from an answer."""
+    unread = {(one.resource, one.namespace): one for one in found.snapshot.unread if one.namespace not in found.unread}
+    istiods = [one.namespace for (resource, place), one in unread.items() if resource == DEPLOYMENT and place]
+    if istiods:
+        yield f"'list' on deployments is forbidden in {', '.join(istiods)}, so proxies are not compared by version"
+    limits = [place for resource, place in unread if resource == LIMIT_RANGE and place in found.namespaces]
+    if limits:
+        yield (
+            f"'list' on limitranges is forbidden in {len(limits)} namespaces, so amounts of CPU and memory are "
+            "compared without what the API server fills in there"
+        )

@@ -89,8 +89,8 @@ def judged(run: Run, plan: Plan, namespaces: Mapping[str, Labels], kinds: Sequen
     for change, decision in decided:
         _refuse_two(run, change, decision)
         _refuse_never(run, change, decision)
-    warnings = _refuse_down(run, snapshot, decided)
-    return [*warnings, *_nobody(decided)]
+    doubts = dict.fromkeys(decision.doubt for _change, decision in decided if decision.doubt)
+    return [*_refuse_down(run, snapshot, decided), *_nobody(decided), *(f"Not certain: {doubt}" for doubt in doubts)]
 
 
 def _changes(plan: Plan, namespaces: Mapping[str, Labels], kinds: Sequence[WorkloadKind]) -> Iterator[_Change]:

@@ -12,14 +12,13 @@ pilot/pkg/config/kube/gateway (classes) of 1.28 to 1.31.
 from __future__ import annotations
 
 from ..kube.client import Client, Object
-from ..kube.resources import CONFIG_MAP, KUBERNETES, Resource
+from ..kube.resources import CONFIG_MAP, KUBERNETES, SECRET, Resource
 from ..reconcile.ownership import managers
 from .revisions import shown
 from .snapshot import Ask, Snapshot, read
 
 _ISTIOD = "pilot-discovery"
 _LEASE = KUBERNETES["coordination.k8s.io/v1", "Lease"]
-_SECRET = KUBERNETES["v1", "Secret"]
 _CLASS = Resource("gateway.networking.k8s.io/v1", "GatewayClass", "gatewayclasses", namespaced=False)
 
 # Who leads, as ConfigMaps and as Leases; what there is of it for each revision has `-REVISION` behind it.
@@ -46,7 +45,7 @@ def leftovers(client: Client, namespace: str, revision: str, last: bool) -> Snap
     """What is there of it: of one revision, or with the last control plane of all."""
     asks = [Ask(_LEASE, namespace)]
     if last:
-        asks += [Ask(CONFIG_MAP), Ask(_SECRET, namespace, name=_AUTHORITY), Ask(_CLASS)]
+        asks += [Ask(CONFIG_MAP), Ask(SECRET, namespace, name=_AUTHORITY), Ask(_CLASS)]
     found = read(client, asks)
     objects = {
         kind: [one for one in there if _ISTIOD in managers(one) and is_leftover(one, namespace, revision, last)]

@@ -23,6 +23,7 @@ from ..kube.resources import (
     MUTATING_WEBHOOKS,
     NAMESPACE,
     POD,
+    SECRET,
     SERVICE,
     VALIDATING_WEBHOOKS,
     Resource,
@@ -34,6 +35,7 @@ from .permissions import TO_REMOVE, TO_WRITE, Permission, missing
 from .releases import BUNDLES, Version, version_of_tag
 from .revisions import named
 from .snapshot import Ask, Snapshot, read, read_more
+from .trust import AUTHORITIES
 from .upgrade_path import Strategy
 from .usage import USAGE_ASKS, istiods
 from .webhooks import DEFAULT_REVISION, is_istio, labels_of, services_of
@@ -44,10 +46,8 @@ ARRIVING, GOING = (INSTALL, UPGRADE), (UNINSTALL, LEAVE)
 OPERATIONS = (*ARRIVING, *GOING)
 
 NODE = KUBERNETES["v1", "Node"]
-SECRET = KUBERNETES["v1", "Secret"]
 CLUSTER_ROLE = KUBERNETES["rbac.authorization.k8s.io/v1", "ClusterRole"]
 BUDGET = KUBERNETES["policy/v1", "PodDisruptionBudget"]
-AUTHORITIES = ("cacerts", "istio-ca-secret")
 OPERATOR_CRD = "istiooperators.install.istio.io"
 
 

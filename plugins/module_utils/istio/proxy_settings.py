@@ -47,6 +47,7 @@ _SETTINGS = (
     "readiness.status.sidecar.istio.io/",
     "status.sidecar.istio.io/",
 )
+_WRITTEN = (STATUS, "proxy.istio.io/overrides")  # by an injector, whatever the template says
 # Where node agents do what this container does elsewhere, istiod tells them by annotations of the Pod.
 _WITHOUT_AGENT = "istio-init"
 _WORDS = {"requests": "request", "limits": "limit"}
@@ -146,7 +147,7 @@ def _annotation_differences(pod: Object, wish: Wish) -> Iterator[str]:
     has, wanted, there = annotations_of(pod), wish.annotations, pod["spec"].get("initContainers") or []
     agents = all(container["name"] != _WITHOUT_AGENT for container in there)
     for name in sorted({*has, *wanted}):
-        written_by_istiod = name == STATUS or (name not in wanted and (agents or name in wish.added))
+        written_by_istiod = name in _WRITTEN or (name not in wanted and (agents or name in wish.added))
         if name.startswith(_SETTINGS) and not written_by_istiod and has.get(name) != wanted.get(name):
             yield f"has {name}={_shown(has.get(name))}, and would have {_shown(wanted.get(name))}"
 

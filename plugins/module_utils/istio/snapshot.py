@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..kube.client import Client, Object
 from ..kube.errors import Forbidden, NotFound, UnknownKind
@@ -64,7 +65,15 @@ class Snapshot:
         return [item for item in found if namespace in (None, item["metadata"].get("namespace"))]
 
     def named(self, resource: Resource, name: str, namespace: str | None = None) -> Object | None:
-        return next((item for item in self.of(resource, namespace) if item["metadata"]["name"] == name), None)
+        """The object of that name, in a namespace or in any."""
+        if namespace is None:
+            return next((item for item in self.of(resource) if item["metadata"]["name"] == name), None)
+        return self._places.get(resource.group_kind, {}).get((namespace, name))
+
+    @cached_property
+    def _places(self) -> dict[str, dict[tuple[str, str], Object]]:
+        """A cluster may have so many of a kind that a search for each would take minutes."""
+        return {kind: {_place(item): item for item in reversed(found)} for kind, found in self.objects.items()}
 
     def is_readable(self, resource: Resource) -> bool:
         return all(unread.resource != resource for unread in self.unread)

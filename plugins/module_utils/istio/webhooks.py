@@ -81,7 +81,7 @@ def hooks_of(configurations: Iterable[Object]) -> list[Hook]:
 
 
 def _hook(configuration: Object, hook: Mapping[str, Any]) -> Hook:
-    labels, service = labels_of(configuration), hook["clientConfig"].get("service") or {}
+    labels, service = labels_of(configuration), (hook.get("clientConfig") or {}).get("service") or {}
     return Hook(
         configuration=configuration["metadata"]["name"],
         name=hook["name"],

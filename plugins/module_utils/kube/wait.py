@@ -170,6 +170,17 @@ def crd_established(found: Object | None) -> Verdict:
     return Verdict(ready=condition(found, "Established").get("status") == "True", state="waiting to be established")
 
 
+def gone(seen: Object) -> Judge:
+    """A judge of an object that was seen: one of its name that has come since is another."""
+    uid = seen["metadata"]["uid"]
+
+    def judge(found: Object | None) -> Verdict:
+        is_gone = found is None or found["metadata"]["uid"] != uid
+        return Verdict(ready=is_gone, state="" if is_gone else "it is still ending")
+
+    return judge
+
+
 def deployment_available(found: Object | None) -> Verdict:
     """Every replica of the current generation is there and available."""
     if found is None:

@@ -71,8 +71,8 @@ def template_of(cluster: Cluster, namespace: str, kind: str = "deployment") -> O
     return found
 
 
-def entry(namespace: str, **more: Any) -> Options:
-    return {"workloads": [{"namespace": namespace, "name": "shop", **more}]}
+def entry(place: str, **more: Any) -> Options:
+    return {"workloads": [{"namespace": place, "name": "shop", **more}]}
 
 
 def four_ways(operations: Operations, wanted: Options, changes: Changes) -> list[Options]:

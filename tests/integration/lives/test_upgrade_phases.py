@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,6 +77,27 @@ class Meshed:
     def workload(self, number: int) -> Workload:
         return Workload(self.cluster, self.spaces[number])
 
+    def begin_end_of_pod(self, name: str, revision: str) -> None:
+        """A Pod with a proxy of a revision is deleted, and something still holds it."""
+        annotations = {"istio.io/rev": revision, "sidecar.istio.io/status": "{}"}
+        metadata = {
+            "name": name,
+            "namespace": self.root,
+            "annotations": annotations,
+            "finalizers": ["example.com/drain"],
+        }
+        spec = {"containers": [{"name": "istio-proxy", "image": f"docker.io/istio/proxyv2:{OLDER}"}]}
+        account = {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "default", "namespace": self.root},
+        }
+        self.cluster.apply(account, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+        self.cluster.kubectl("delete", "pod", name, "-n", self.root, "--wait=false")
+
+    def end_pod(self, name: str) -> None:
+        self.cluster.patch("pod", name, self.root, {"metadata": {"finalizers": None}})
+
     @contextlib.contextmanager
     def restarting(self, revision: str, version: str) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
@@ -143,7 +165,10 @@ def test_every_phase_four_ways_and_back_from_each(meshed: Meshed, changes: Chang
         *(("Namespace", "") for _space in meshed.spaces[:2]),
         *(("Deployment", space) for space in meshed.spaces[:2]),
     ]
-    assert [row["name"] for row in moved["workloads"]["workloads"]] == ["app", "app"]
+    (wave,) = moved["rollout"]["waves"]
+    assert [(row["namespace"], row["state"]) for row in wave["workloads"]] == [
+        (space, "restarted") for space in meshed.spaces[:2]
+    ]
     with pytest.raises(StillInUse, match="tag prod") as refused:
         meshed.run("complete")
     users = {(use["kind"], use["name"]) for use in refused.value.extra["users"]}
@@ -161,9 +186,25 @@ def test_every_phase_four_ways_and_back_from_each(meshed: Meshed, changes: Chang
     assert meshed.state() == before
     with meshed.restarting("r1", OLDER):
         back = meshed.four_ways(changes, lambda **how: meshed.run("rollback", **how))
-    assert back["workloads"]["count"] == 3
+    assert [wave["count"] for wave in back["rollout"]["waves"]] == [3]
     assert ("control plane", "r2") in {(one["kind"], one["name"]) for one in back["remains"]}
     assert meshed.state() == before
+
+
+def test_completing_waits_for_pods_that_are_ending(meshed: Meshed, changes: Changes) -> None:
+    """A gateway's old Pod drains for a while: it is no reason to refuse, and its control plane has to stay for it."""
+    meshed.start()
+    with meshed.restarting("r2", NEWER):
+        meshed.run("shift", percentage=100, **TAKEN)
+        meshed.run("shift", tag="prod")
+    last_request = threading.Timer(2, meshed.end_pod, ("gateway",))
+    meshed.begin_end_of_pod("gateway", "r1")
+    assert meshed.run("complete", check=True)["changed"]
+    changes()
+    last_request.start()
+    meshed.run("complete")
+    assert last_request.finished.is_set()
+    assert len(changes()) == 1
 
 
 @pytest.mark.parametrize("phases", [0, 1, 2])

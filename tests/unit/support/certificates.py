@@ -3,24 +3,82 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+
+@dataclass(frozen=True)
+class Authority:
+    """Who can issue certificates; as PEM, itself."""
+
+    certificate: x509.Certificate
+    private: ec.EllipticCurvePrivateKey
+
+    @property
+    def pem(self) -> str:
+        return self.certificate.public_bytes(Encoding.PEM).decode()
+
+    @property
+    def key(self) -> str:
+        return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+    def issues(self, name: str, end: datetime, begin: datetime | None = None, ca: bool = True) -> Authority:
+        return _issued(name, end, begin, ca, self)
+
+
+def root(name: str, end: datetime, begin: datetime | None = None) -> Authority:
+    """One that has issued itself."""
+    return _issued(name, end, begin, True, None)
+
+
+def _issued(name: str, end: datetime, begin: datetime | None, ca: bool, issuer: Authority | None) -> Authority:
+    key, subject = ec.generate_private_key(ec.SECP256R1()), _name(name)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.certificate.subject if issuer else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin or end - timedelta(days=3650))
+        .not_valid_after(end)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+    )
+    return Authority(builder.sign(issuer.private if issuer else key, hashes.SHA256()), key)
+
+
+def _name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
 
 
 def certificate(end: datetime) -> str:
     """A certificate that ends then, as PEM."""
-    key, name = (
-        ec.generate_private_key(ec.SECP256R1()),
-        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "root")]),
-    )
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    dated = builder.serial_number(7).not_valid_before(end - timedelta(days=3650)).not_valid_after(end)
-    return dated.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+    return root("root", end).pem
 
 
 def encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
+
+
+def secret(name: str, data: Mapping[str, str], namespace: str = "istio-system") -> dict[str, Any]:
+    """A Secret as the API server gives it."""
+    metadata = {"name": name, "namespace": namespace}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata,
+        "data": {key: encoded(text) for key, text in data.items()},
+    }
+
+
+def cacerts(signer: Authority, above: Authority, *between: Authority) -> dict[str, Any]:
+    """What `cacerts` holds: a signer, its chain, and the root above."""
+    chain = "".join(one.pem for one in (signer, *between))
+    data = {"ca-cert.pem": signer.pem, "ca-key.pem": signer.key, "cert-chain.pem": chain, "root-cert.pem": above.pem}
+    return secret("cacerts", data)

@@ -32,6 +32,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "mesh_info": {},
     "precheck": {"operation": "leave"},
     "revision_tag": {"tag": "prod", "state": "absent"},
+    "sidecar_rollout": {},
     "upgrade": {"phase": "rollback"},
 }
 KUBECONFIG = {"contexts": [{"name": "east", "context": {}}, {"name": "west", "context": {}}]}

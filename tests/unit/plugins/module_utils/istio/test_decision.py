@@ -88,8 +88,8 @@ def test_two_injectors_are_told() -> None:
     twice = [one for one in COMBINATIONS if decided(one, *objects).others]
     assert len(twice) == 43
     told = decided(("enabled", "", "", ""), *objects).told()
-    assert told["webhook"] == "istio-revision-tag-default/namespace.sidecar-injector.istio.io"
-    assert told["others"] == ["istio-sidecar-injector/namespace.sidecar-injector.istio.io"]
+    assert told["others"] == ["istio-revision-tag-default/namespace.sidecar-injector.istio.io"]
+    assert told["webhook"] == "istio-sidecar-injector/namespace.sidecar-injector.istio.io"
 
 
 _names = st.sampled_from(["r1", "r2", "r3", "prod", "test", "default"])

@@ -132,7 +132,7 @@ def test_what_a_manager_has_applied() -> None:
 
 def test_who_claims_a_field_is_the_only_one_that_manages_it() -> None:
     """Whoever has written it, and by whatever way; of the rest nothing moves."""
-    labels = {".": {}, "f:team": {}, "f:istio-injection": {}}
+    labels: dict[str, Any] = {".": {}, "f:team": {}, "f:istio-injection": {}}
     found = live(
         entry("kubectl", fieldsV1={"f:metadata": {"f:labels": labels}, "f:spec": {}}),
         entry("kubectl-label", "Update", fieldsV1={"f:metadata": {"f:labels": {"f:istio-injection": {}}}}),
