@@ -189,8 +189,9 @@ def at_boundaries(runs: Killing, stages: Sequence[Stage], every: int) -> None:
     """Before tasks of every phase: with all processes, or every other time with the playbook alone."""
     orphans = itertools.cycle((False, True))
     for stage in stages:
-        for task in itertools.count(every, every):
+        for task in itertools.count(1, every):
             if not runs.at_boundary(stage, task, next(orphans)):
+                assert task > 1, f"{stage} was not held before its first task"
                 break
 
 
@@ -213,7 +214,7 @@ def at_deletion(runs: Killing, number: int, orphan: bool) -> bool:
 def at_deletions(runs: Killing, every: int) -> None:
     """At what completion removes: with all processes, and with the playbook alone."""
     for orphan in (False, True):
-        for number in itertools.count(every, every):
+        for number in itertools.count(1, every):
             if not at_deletion(runs, number, orphan):
                 break
 

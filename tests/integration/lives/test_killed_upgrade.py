@@ -1,4 +1,4 @@
-"""A few of the kills that `make campaign NAME=upgrade_kill` does, in an upgrade by revision."""
+"""A few of the kills that `make campaign NAME=upgrade-kill` does, in an upgrade by revision."""
 
 from __future__ import annotations
 

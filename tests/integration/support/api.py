@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -16,6 +17,7 @@ from .bed import Cluster
 Made = dict[str, Any]
 MERGE, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
 _JSON = "application/json"
+_IDLE = 30.0  # a server closes what is not used for longer than some time
 
 
 class Api:
@@ -26,12 +28,16 @@ class Api:
         context.load_cert_chain(cluster.client_certificate_file, cluster.client_key_file)
         at = urlsplit(cluster.server)
         self._connection = http.client.HTTPSConnection(str(at.hostname), at.port, context=context)
+        self._used = time.monotonic()
 
     def ask(self, method: str, path: str, body: Any = None, content: str = _JSON) -> Made:
         """The answer's body, also that of a refusal."""
+        if time.monotonic() - self._used > _IDLE:
+            self._connection.close()  # the next request opens it again
         text = None if body is None else json.dumps(body)
         self._connection.request(method, path, text, {"Content-Type": content, "User-Agent": "tests"})
         answer: Made = json.loads(self._connection.getresponse().read())
+        self._used = time.monotonic()
         return answer
 
     def list(self, path: str) -> tuple[list[Made], int]:

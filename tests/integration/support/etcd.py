@@ -61,6 +61,7 @@ class Store:
         self._connection.request("POST", f"/v3/kv/{what}", json.dumps(body))
         answer = self._connection.getresponse()
         content: dict[str, Any] = json.loads(answer.read())
+        self._connection.close()  # minutes may pass until the next one
         assert answer.status == 200, content
         return content
 

@@ -29,7 +29,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         super().__init__()
         self._number = 0
 
-    def v2_playbook_on_task_start(self, *_task: Any) -> None:
+    def v2_playbook_on_task_start(self, _task: Any, **_how: Any) -> None:
         self._number += 1
         if self._number == int(os.environ["HOLDER_TASK"]):
             Path(os.environ["HOLDER_FILE"]).touch()
