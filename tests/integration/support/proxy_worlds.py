@@ -90,4 +90,10 @@ def _proxy(pod: Made) -> dict[str, Any]:
     annotations = {key: value for key, value in pod["metadata"]["annotations"].items() if key not in (MARK, _STATUS)}
     spec = pod["spec"]
     ours = [one for one in [*spec.get("initContainers", ()), *spec["containers"]] if one["name"].startswith("istio-")]
-    return {"annotations": annotations, "containers": ours}
+    return {"annotations": annotations, "containers": list(map(_container, ours))}
+
+
+def _container(found: Made) -> Made:
+    """A container without the mount of the account's token, which the API server gives a new name in every Pod."""
+    mounts = [one for one in found.get("volumeMounts", ()) if not one["name"].startswith("kube-api-access-")]
+    return {**found, "volumeMounts": mounts}
