@@ -76,7 +76,7 @@ _WORKLOAD = {
     "kind": {"type": "str", "default": "Deployment"},
     "mode": {"type": "str", "choices": list(WORKLOAD_MODES)},
     "resources": {"type": "dict", "options": {name: {"type": "str", "required": True} for name in AMOUNTS}},
-    "pass_through": {"type": "dict", "options": _PASS_THROUGH},
+    "pass_through": {"type": "dict", "no_log": False, "options": _PASS_THROUGH},  # of traffic, not of a secret
     "lifecycle": {"type": "dict", "options": _LIFECYCLE},
     "log_level": {"type": "str", "choices": list(LOG_LEVELS)},
 }
