@@ -74,7 +74,7 @@ def killed(mesh: Mesh, runner: Runner, chance: random.Random) -> list[str]:
     task = {"name": "Killed", "service_mesh.istio.sidecar_rollout": mesh.options(waves=mesh.waves(), wait_timeout=60.0)}
     with mesh.rollers.rolling() as rollers:
         process = runner.start(task)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while not rollers.restarts and process.poll() is None:
             assert time.monotonic() < deadline, "the playbook has not come to its first restart"
             time.sleep(0.01)
