@@ -175,7 +175,10 @@ def _group(name: str) -> str:
     return "*" if name.startswith("*.") else name
 
 
-@pytest.mark.parametrize("name", ["read", "configuration", "lifecycle", "removal", "adoption"])
+@pytest.mark.parametrize(
+    "name",
+    ["read", "configuration", "lifecycle", "removal", "adoption", "trust", "clusters-primary", "clusters-remote"],
+)
 def test_every_role_is_an_example_of_its_own(name: str) -> None:
     """Each file holds one ClusterRole, whose name says what it is for."""
     role = example(name)
