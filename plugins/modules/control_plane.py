@@ -181,6 +181,13 @@ options:
         requests hold, and there are no limits.
     type: str
     choices: [S50P200, S200P1000, S500P2000, S2000P8000, S5000P20000]
+  injection_default:
+    description:
+      - >-
+        Whether Pods get a sidecar where neither their namespace nor they themselves say anything. The control plane
+        that has no revision does it, or the one that the tag C(default) points to.
+    type: bool
+    default: false
   values:
     description:
       - Values for the charts, by chart. What is said here wins over the other options.
@@ -208,8 +215,9 @@ options:
         replaced.
       - >-
         V(replace) gives a chart that I(values) names these values alone. I(profile), I(platform),
-        I(compatibility_version), I(mesh_config), I(high_availability) and I(sizing) say nothing to it then, and what
-        the task needs to know itself (names, namespace, revision, images, pull secrets) is still said by the options.
+        I(compatibility_version), I(mesh_config), I(high_availability), I(sizing) and I(injection_default) say nothing
+        to it then, and what the task needs to know itself (names, namespace, revision, images, pull secrets) is still
+        said by the options.
       - In both cases the cluster is no source of values. What has left the inventory leaves the cluster.
     type: str
     choices: [merge, replace]

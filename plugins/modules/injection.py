@@ -2,13 +2,13 @@
 # Copyright: Contributors to the service_mesh.istio collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decide which namespaces get sidecars."""
+"""Decide who gets a sidecar, and how it is set."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: injection
-short_description: Decide which namespaces get sidecars
+short_description: Decide who gets a sidecar, and how it is set
 version_added: 0.1.0
 author:
   - Contributors to the service_mesh.istio collection (@service-mesh-istio)
@@ -16,14 +16,23 @@ description:
   - >-
     Labels namespaces so that new Pods in them get a sidecar, or do not. Pods that run already keep what they
     have until they are restarted.
-  - Setting one of Istio's two labels removes the other, whoever has set it. Nothing else of a namespace is touched.
+  - >-
+    Labels the Pod templates of workloads, and sets their sidecars by annotations of the template. Such a change renews
+    the Pods of the workload.
+  - >-
+    Setting one of Istio's labels removes the one that would contradict it, whoever has set it. Nothing else of a
+    namespace or a workload is touched.
+  - >-
+    Refuses, before anything is written, a revision or tag that does not exist, a combination that two injectors would
+    match, a namespace whose webhook's istiod is down, and a workload that is to be injected and never would be.
+  - The default of the whole mesh is the option C(injection_default) of M(service_mesh.istio.control_plane).
 options:
   namespaces:
     description:
       - Namespaces and what they shall have.
     type: list
     elements: dict
-    required: true
+    default: []
     suboptions:
       name:
         description: Name of the namespace.
@@ -32,7 +41,7 @@ options:
       mode:
         description:
           - V(enabled) injects by the default control plane, V(disabled) never injects, V(clear) removes both labels.
-          - V(enabled) unless given.
+          - V(enabled) unless given. It goes with no C(revision) but V(default).
         type: str
         choices: [enabled, disabled, clear]
       revision:
@@ -42,10 +51,182 @@ options:
         description: Create the namespace if it does not exist. Otherwise a missing namespace is an error.
         type: bool
         default: false
+  selections:
+    description:
+      - >-
+        Many namespaces at once. A namespace that C(namespaces) names is none of theirs, nor are system namespaces and
+        those that are being deleted. Namespaces that are not chosen any more keep what they have.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      selector:
+        description: Label selector of the namespaces, such as V(team=shop). All namespaces unless given.
+        type: str
+      percentage:
+        description:
+          - >-
+            How many of them, from 0 to 100. A namespace's share depends on its name alone, so a larger percentage
+            contains the smaller.
+        type: int
+        default: 100
+      mode:
+        description: As in C(namespaces).
+        type: str
+        choices: [enabled, disabled, clear]
+      revision:
+        description: As in C(namespaces).
+        type: str
+  workloads:
+    description:
+      - >-
+        Workloads that exist, and what their Pod templates shall say. A setting that is left out of a later run is
+        removed.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      namespace:
+        description: Namespace of the workload.
+        type: str
+        required: true
+      name:
+        description: Name of the workload.
+        type: str
+        required: true
+      kind:
+        description: V(Deployment), V(StatefulSet), V(DaemonSet), or a kind of C(workload_kinds).
+        type: str
+        default: Deployment
+      mode:
+        description:
+          - >-
+            V(enabled) injects where the namespace says nothing, V(disabled) never injects, V(clear) removes the label.
+            The annotation of the same name, its older form, goes. Neither is touched unless this is given.
+        type: str
+        choices: [enabled, disabled, clear]
+      resources:
+        description:
+          - >-
+            CPU and memory of the sidecar. All four together, because istiod forgets those of the mesh when one is
+            given. V(0) is unlimited.
+        type: dict
+        suboptions:
+          cpu_request:
+            description: For example V(100m).
+            type: str
+            required: true
+          cpu_limit:
+            description: For example V(2), or V(0) for none.
+            type: str
+            required: true
+          memory_request:
+            description: With a unit, for example V(128Mi).
+            type: str
+            required: true
+          memory_limit:
+            description: With a unit, for example V(1Gi), or V(0) for none.
+            type: str
+            required: true
+      pass_through:
+        description:
+          - Traffic that passes by the sidecar, and so is not seen, secured or routed by the mesh.
+        type: dict
+        suboptions:
+          inbound_ports:
+            description: Ports of the Pod.
+            type: list
+            elements: int
+          outbound_ports:
+            description: Ports elsewhere.
+            type: list
+            elements: int
+          outbound_ranges:
+            description: Addresses elsewhere, such as V(10.1.0.0/16).
+            type: list
+            elements: str
+      lifecycle:
+        description:
+          - How the sidecar starts and ends.
+        type: dict
+        suboptions:
+          hold_application:
+            description: Whether the application starts only when the sidecar is ready.
+            type: bool
+          drain_duration:
+            description: How long the sidecar goes on after it was told to end, for example V(30s).
+            type: str
+          exit_on_zero_connections:
+            description: Whether the sidecar ends when its last connection does, instead of after a time.
+            type: bool
+          minimum_drain_duration:
+            description: With C(exit_on_zero_connections), how long it goes on at least, for example V(5s).
+            type: str
+      log_level:
+        description:
+          - >-
+            Log level of the sidecar, for as long as it stands here. M(service_mesh.istio.proxy_log_level) sets it for
+            now.
+        type: str
+        choices: [trace, debug, info, warning, error, critical, 'off']
+  discovery_scopes:
+    description:
+      - >-
+        What the sidecars of a namespace know, by a C(Sidecar) called C(default). It takes effect without a restart. The
+        services of the root namespace are always known.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      namespace:
+        description: Namespace of the sidecars. The root namespace stands for all that have no scope of their own.
+        type: str
+        required: true
+      scope:
+        description:
+          - >-
+            V(own) knows its own namespace, V(list) also those of C(namespaces), V(all) everything. V(mesh) has no scope
+            of its own, and removes the one that this module has made.
+        type: str
+        required: true
+        choices: [own, list, all, mesh]
+      namespaces:
+        description: Other namespaces that are known.
+        type: list
+        elements: str
+        default: []
+  discovery_groups:
+    description:
+      - >-
+        Groups of namespaces that know each other, by a name of your choice. Each member gets a scope V(list), or keeps
+        V(all).
+    type: dict
+    default: {}
+  system_namespaces:
+    description:
+      - >-
+        Namespaces that are never touched, beside those of Kubernetes and Istio (C(kube-system), C(kube-public),
+        C(kube-node-lease), C(local-path-storage), C(istio-operator) and the root namespace).
+    type: list
+    elements: str
+    default: []
+  root_namespace:
+    description:
+      - Root namespace of the mesh.
+    type: str
+    default: istio-system
+  guard_pending_restart:
+    description:
+      - >-
+        Whether a namespace takes no further change while there are Pods in it that were not restarted since the last
+        one.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - service_mesh.istio.attributes
   - service_mesh.istio.connection
   - service_mesh.istio.ownership
+  - service_mesh.istio.workload_kinds
 """
 
 EXAMPLES = r"""
@@ -56,6 +237,39 @@ EXAMPLES = r"""
       - name: shop
       - name: shop-batch
         mode: disabled
+
+- name: A tenth of the teams' namespaces move to the new revision
+  service_mesh.istio.injection:
+    context: east
+    selections:
+      - selector: kind=team
+        percentage: 10
+        revision: 1-31-0
+
+- name: The database's clients have larger sidecars, through which its own protocol does not pass
+  service_mesh.istio.injection:
+    context: east
+    workloads:
+      - namespace: shop
+        name: orders
+        resources:
+          cpu_request: 200m
+          cpu_limit: '0'
+          memory_request: 128Mi
+          memory_limit: 512Mi
+        pass_through:
+          outbound_ports: [3306]
+        lifecycle:
+          hold_application: true
+
+- name: Shop and payment know each other and nothing else, the rest knows its own namespace
+  service_mesh.istio.injection:
+    context: east
+    discovery_groups:
+      sales: [shop, payment]
+    discovery_scopes:
+      - namespace: istio-system
+        scope: own
 """
 
 RETURN = r"""

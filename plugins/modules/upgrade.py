@@ -20,14 +20,15 @@ description:
     What an upgrade goes from and to, and how labels, tags and webhooks were before it, is in a ConfigMap of the root
     namespace (C(service-mesh-istio-upgrade)). So any phase may be repeated, and gone on with from any machine.
   - >-
-    C(phase=start) writes that record, once. C(phase=shift) lets namespaces be injected by the new revision, and
+    C(phase=start) refuses a version that is too far away, then writes that record, once. C(phase=shift) lets
+    namespaces be injected by the new revision, and
     restarts what then runs an old proxy. C(phase=complete) refuses while anything needs the old revision, lets the
     new one be the default for injection and configuration, and asks by dry runs whether configuration is still
     accepted. C(phase=close) removes the record when the old control plane is gone.
   - >-
     C(phase=restore) puts labels, tags and webhooks back exactly, down to who manages which field. C(phase=rollback)
     does so, restarts what runs a new proxy, removes the record, and tells what remains. In place, the old version of
-    the control plane is installed between the two.
+    the control plane is installed between the two. Both refuse once the removal of the old control plane has begun.
 options:
   phase:
     description:
@@ -100,7 +101,7 @@ extends_documentation_fragment:
   - service_mesh.istio.connection
   - service_mesh.istio.mode
   - service_mesh.istio.ownership
-  - service_mesh.istio.wait
+  - service_mesh.istio.rollout
 """
 
 EXAMPLES = r"""
@@ -191,11 +192,11 @@ namespaces:
   returned: success, with C(phase=shift)
   type: list
   elements: str
-workloads:
+rollout:
   description: >-
-    Workloads whose Pods were to be renewed: their number, and the first 200 of them with the reason and how that is
-    done (V(restart), V(delete_pods) or V(by_hand)).
-  returned: success, with C(phase=shift) and C(phase=rollback)
+    How far the restarts have come, as C(sidecar_rollout) tells it: the state, the waves with their workloads, and what
+    is left.
+  returned: success, with C(phase=shift) that restarts and C(phase=rollback), and when a rollout has stopped
   type: dict
 remains:
   description: >-

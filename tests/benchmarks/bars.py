@@ -9,7 +9,7 @@ from typing import Literal
 
 from benchmarks import rows
 from benchmarks.measure import Sample
-from benchmarks.rows import CORE, EMPTY, KAPP, KUBECTL, OURS, Row
+from benchmarks.rows import CORE, EMPTY, HELM, KAPP, KUBECTL, OURS, Row
 from benchmarks.suites import FULL, MORE
 
 Results = Mapping[Row, Sequence[Sample]]
@@ -111,4 +111,11 @@ BARS: tuple[Bar, ...] = (
     Bar("all hosts, unchanged", value(_ours(rows.HOSTS)), "s", at_most=4),
     Bar("one more task", above(_ours(rows.TASKS), _ours(rows.TASK), MORE), "s", at_most=0.15),
     Bar("one more task of kubernetes.core", above(Row(rows.TASKS, CORE), Row(rows.TASK, CORE), MORE), "s"),
+    Bar(
+        "second run of a control plane, of two releases of Helm",
+        ratio(_ours(rows.PLANE), Row(rows.PLANE, HELM)),
+        "x",
+        at_most=0.65,
+    ),
+    Bar("second run of a control plane, persisted", value(_ours(rows.PLANE), "writes"), "writes", at_most=0),
 )

@@ -6,8 +6,8 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.config import CONFIG
@@ -15,16 +15,16 @@ from benchmarks import machine, peers, report, server
 from benchmarks.contenders import Contenders
 from benchmarks.files import Files
 from benchmarks.measure import Laboratory
-from benchmarks.rounds import Measured, Rounds, say
-from benchmarks.server import Server, StateError
-from benchmarks.suites import FULL, QUICK, SUITES, Kit, Scale
+from benchmarks.rounds import Measured, Rounds, State, say
+from benchmarks.server import Mesh, Server, StateError
+from benchmarks.suites import FULL, ON_A_CLUSTER, QUICK, SUITES, Kit, Scale
 from integration.support.audit import Audit
 from integration.support.bed import ROOT, Cluster
 from testbed.errors import BedError
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 # What of the caller's environment would change what is measured.
-FOREIGN = ("K8S_AUTH_", "KUBE", "ANSIBLE_", "KAPP_")
+FOREIGN = ("K8S_AUTH_", "KUBE", "ANSIBLE_", "KAPP_", "HELM_")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,16 +56,52 @@ def environment(cluster: Cluster, home: Path, collections: Path) -> dict[str, st
     }
 
 
-def measure(cluster: Cluster, scale: Scale, names: Sequence[str], folder: Path, collections: Path) -> Measured:
-    """All the suites that were asked for, on one API server."""
-    namespaces = tuple(f"bench-{number:02}" for number in range(scale.namespaces))
-    files = folder / "files"
-    files.mkdir()
-    kit = Kit(Contenders(Files(files), cluster), scale, namespaces, peers.kapp(), frozenset(CONFIG.spec.options))
-    laboratory = Laboratory(folder, environment(cluster, folder / "home", collections), Audit(Path(cluster.audit_log)))
-    with server.namespaces(cluster, namespaces):
-        rounds = Rounds(laboratory, Server(cluster, namespaces), scale.runs)
-        return rounds.run({name: SUITES[name](kit) for name in names})
+@dataclass(frozen=True)
+class Bench:
+    """One cluster, and what the suites on it are made with."""
+
+    cluster: Cluster
+    scale: Scale
+    folder: Path
+    collections: Path
+
+    def kit(self, namespaces: tuple[str, ...]) -> Kit:
+        files = self.folder / "files"
+        files.mkdir()
+        contenders = Contenders(Files(files), self.cluster)
+        return Kit(contenders, self.scale, namespaces, peers.kapp(), frozenset(CONFIG.spec.options))
+
+    def rounds(self, state: State) -> Rounds:
+        own = environment(self.cluster, self.folder / "home", self.collections)
+        return Rounds(Laboratory(self.folder, own, Audit(Path(self.cluster.audit_log))), state, self.scale.runs)
+
+    def on_a_server(self, names: Sequence[str]) -> Measured:
+        """The suites that need no more than an API server."""
+        namespaces = tuple(f"bench-{number:02}" for number in range(self.scale.namespaces))
+        kit = self.kit(namespaces)
+        with server.namespaces(self.cluster, namespaces):
+            return self.rounds(Server(self.cluster, namespaces)).run({name: SUITES[name](kit) for name in names})
+
+    def on_a_cluster(self, names: Sequence[str]) -> Measured:
+        """The suites that bring up control planes."""
+        kit = self.kit(())
+        return self.rounds(Mesh(self.cluster)).run({name: SUITES[name](kit) for name in names})
+
+
+def measure(names: Sequence[str], scale: Scale) -> tuple[Measured, Mapping[str, str]]:
+    """All the suites that were asked for, one sort of cluster after the other; and where that was."""
+    say("kubernetes.core: unpacking it, if this is the first time")
+    collections = peers.kubernetes_core()
+    measured = Measured()
+    facts: Mapping[str, str] = {}
+    for running, run in ((server.running, Bench.on_a_server), (server.running_cluster, Bench.on_a_cluster)):
+        wanted = [name for name in names if (name in ON_A_CLUSTER) == (run is Bench.on_a_cluster)]
+        if not wanted:
+            continue
+        with running() as cluster, tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+            facts = facts or machine.facts(cluster, collections)
+            measured.include(run(Bench(cluster, scale, Path(folder), collections), wanted))
+    return measured, facts
 
 
 def main(argv: Sequence[str]) -> int:
@@ -73,11 +109,7 @@ def main(argv: Sequence[str]) -> int:
     scale = QUICK if arguments.quick else FULL
     scale = replace(scale, runs=arguments.runs or scale.runs)
     try:
-        say("kubernetes.core: unpacking it, if this is the first time")
-        collections = peers.kubernetes_core()
-        with server.running() as cluster, tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-            facts = machine.facts(cluster, collections)
-            measured = measure(cluster, scale, arguments.only or list(SUITES), Path(folder), collections)
+        measured, facts = measure(arguments.only or list(SUITES), scale)
     except (StateError, BedError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1

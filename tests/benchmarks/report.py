@@ -8,11 +8,11 @@ from statistics import median
 
 from benchmarks.bars import BARS, Bar, Results, middle
 from benchmarks.rounds import Measured
-from benchmarks.rows import EMPTY, KUBECTL, MEMORY_OF, Row
+from benchmarks.rows import EMPTY, HELM, KUBECTL, MEMORY_OF, Row
 from benchmarks.suites import FULL, Scale
 
 # The first of these that a phase has is what its other rows are compared with.
-REFERENCES = (KUBECTL, EMPTY)
+REFERENCES = (KUBECTL, HELM, EMPTY)
 HEAD = """\
 # Performance
 
@@ -22,14 +22,16 @@ server; seconds differ from machine to machine, ratios hardly.
 NOTES = """\
 - *fresh*: the namespaces exist, the objects do not. *second run*: everything is as described. *check*: `kubectl diff
   --server-side`, `kapp deploy --diff-run`, `ansible-playbook --check --diff`, with 10 objects that differ.
-- *ratio*: the median, of kubectl's in the same phase (of the empty playbook's where kubectl has none). *CPU*: of the
-  process and its children, not of the API server.
+- *ratio*: the median, of kubectl's in the same phase (of Helm's or the empty playbook's where kubectl has none). *CPU*:
+  of the process and its children, not of the API server.
 - *requests* and *writes* are from the API server's audit log. A write is a mutating request that was accepted and no
   dry run; an apply that changes nothing counts.
 - *MB*: peak of the proportional set size of the process tree, from runs of its own, because looking costs time.
 - kubectl: `kubectl apply --server-side -f FOLDER`. kapp: `kapp deploy -f FOLDER`. kubernetes.core: one `k8s` task with
   the list of objects, server-side apply; *in a loop* one object at a time, on one in twenty of them.
 - The objects (14 kinds of Istio, 20 in each namespace) are made by `tests/benchmarks/workload.py`.
+- *control plane*: base and istiod from the same charts with the same values on a cluster with a node, by one task, and
+  by two releases of Helm (`helm upgrade --install --wait`), until istiod is ready.
 - *many hosts*: every inventory host has the 20 objects of one namespace; all of them are one API server here.
 """
 

@@ -6,10 +6,10 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from benchmarks.measure import Command, DidNotRunError, Laboratory, Sample
 from benchmarks.rows import Row
-from benchmarks.server import Server
 from benchmarks.suites import Suite
 
 _BEGAN = time.monotonic()
@@ -20,6 +20,12 @@ def say(text: str) -> None:
     print(f"[{time.monotonic() - _BEGAN:6.1f}s] {text}", file=sys.stderr, flush=True)
 
 
+class State(Protocol):
+    """What a round begins with, and goes back to between two contenders."""
+
+    def wipe(self) -> None: ...
+
+
 @dataclass
 class Measured:
     """Samples by row, and why a row has none."""
@@ -27,13 +33,17 @@ class Measured:
     samples: dict[Row, list[Sample]] = field(default_factory=dict)
     failures: dict[Row, str] = field(default_factory=dict)
 
+    def include(self, more: Measured) -> None:
+        self.samples.update(more.samples)
+        self.failures.update(more.failures)
+
 
 @dataclass(frozen=True)
 class Rounds:
     """Where suites run, and how often."""
 
     laboratory: Laboratory
-    server: Server
+    server: State
     runs: int
 
     def run(self, suites: Mapping[str, Suite]) -> Measured:

@@ -20,6 +20,7 @@ KAPP = "kapp"
 CORE = "kubernetes.core"
 OURS = "service_mesh.istio"
 EMPTY = "empty playbook"
+HELM = "helm"
 
 FRESH = "fresh"
 SECOND = "second run"
@@ -35,3 +36,5 @@ HOSTS = "second run on many hosts"
 MEMORY_OF = {SECOND: SECOND_MEMORY, MANY: MANY_MEMORY}
 TASK = "1 task and 10 empty ones"
 TASKS = "11 tasks"
+INSTALLED = "control plane, fresh"
+PLANE = "control plane, second run"

@@ -5,17 +5,21 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks.contenders import MESH
 from benchmarks.workload import SORTS
 from integration.support import bed
 from integration.support.bed import Cluster
 
 LANE = "api"
+_PART_OF_ISTIO = "app.kubernetes.io/part-of=istio"
 
 
 class StateError(Exception):
@@ -25,9 +29,7 @@ class StateError(Exception):
 @contextmanager
 def running() -> Iterator[Cluster]:
     """The bed's API server with Istio's CRDs; one that was not up is taken down again."""
-    before = json.loads(bed.bed("status", "--json"))
-    if before["external"]:
-        raise StateError("benchmarks need the bed's own API server with its audit log: unset TESTBED_KUBECONFIG")
+    before = _state_of_bed()
     bed.bed("up", "--lane", LANE)
     try:
         cluster = bed.cluster(LANE)
@@ -36,6 +38,24 @@ def running() -> Iterator[Cluster]:
     finally:
         if not before["lanes"][LANE]["up"]:
             bed.bed("down", "--lane", LANE)
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """A cluster with a node in a bed of its own: what a developer has on the bed is left alone."""
+    _state_of_bed()
+    with (
+        tempfile.TemporaryDirectory(prefix="benchmark-") as folder,
+        bed.own_cluster("cluster", Path(folder)) as cluster,
+    ):
+        yield cluster
+
+
+def _state_of_bed() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(bed.bed("status", "--json"))
+    if found["external"]:
+        raise StateError("benchmarks need the bed's own API server with its audit log: unset TESTBED_KUBECONFIG")
+    return found
 
 
 def _install_crds(cluster: Cluster) -> None:
@@ -92,3 +112,20 @@ class Server:
         if response.status != http.client.OK:
             raise StateError(f"{verb} {path} was answered with {response.status}: {body.get('message')}")
         return body
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A cluster between two control planes: nothing is left of the last one."""
+
+    cluster: Cluster
+
+    def wipe(self) -> None:
+        """Webhooks first, which would judge what is deleted after them; the namespace last."""
+        for kinds, labels in (
+            ("mutatingwebhookconfigurations,validatingwebhookconfigurations", _PART_OF_ISTIO),
+            ("clusterroles,clusterrolebindings", _PART_OF_ISTIO),
+            ("customresourcedefinitions", "chart=istio"),
+        ):
+            self.cluster.kubectl("delete", kinds, "--selector", labels)
+        self.cluster.kubectl("delete", "namespace", MESH, "--ignore-not-found")

@@ -15,7 +15,8 @@ from benchmarks import rows, workload
 from benchmarks.contenders import NOTHING, Contenders, core, documents, ours
 from benchmarks.files import variables
 from benchmarks.measure import Command
-from benchmarks.rows import CORE, EMPTY, KAPP, KUBECTL, OURS, Row
+from benchmarks.rows import CORE, EMPTY, HELM, KAPP, KUBECTL, OURS, Row
+from integration.support import bed
 
 Step = Command | Literal["wipe"]
 WIPE: Literal["wipe"] = "wipe"
@@ -210,10 +211,33 @@ def task(kit: Kit) -> Suite:
     return Suite(tuple(prepare), tuple(rounds))
 
 
+def control_plane(kit: Kit) -> Suite:
+    """A control plane from the same charts by two releases of Helm and by our task: fresh, and again."""
+    contenders, here = kit.contenders, kit.local("control-plane")
+    part = f"charts-{bed.ISTIO}"
+    charts = bed.parts(part)[part]
+    tasks = [contenders.control_plane(charts)]
+    deployed: dict[str, Any] = {"says": ("STATUS: deployed", 2)}
+    return Suite(
+        (),
+        (
+            WIPE,
+            contenders.helm(Row(rows.INSTALLED, HELM), charts, **deployed),
+            contenders.helm(Row(rows.PLANE, HELM), charts, **deployed),
+            WIPE,
+            contenders.playbook(Row(rows.INSTALLED, OURS), here, tasks, **proof(True)),
+            contenders.playbook(Row(rows.PLANE, OURS), here, tasks, **proof(False)),
+        ),
+    )
+
+
 SUITES: Mapping[str, Callable[[Kit], Suite]] = {
     "objects": objects,
     "inventory": inventory,
     "many": many,
     "hosts": hosts,
     "task": task,
+    "control-plane": control_plane,
 }
+# These need a cluster with a node.
+ON_A_CLUSTER = ("control-plane",)

@@ -111,7 +111,7 @@ class Killing:
                 return False
             assert time.monotonic() < deadline, "the playbook has not come to its writes"
             time.sleep(0.005)
-        _kill(process.pid, orphan)
+        kill(process.pid, orphan)
         self._judge(f"write {write}{' with an orphan' if orphan else ''}")
         process.communicate()
         return True
@@ -127,19 +127,20 @@ class Killing:
             self.wrong.append(f"{where}: the run after the next one changes something")
 
 
-def _kill(pid: int, orphan: bool) -> None:
+def kill(pid: int, orphan: bool) -> None:
     """The playbook first, so that it cannot tell its workers; they stay if an orphan is wanted."""
-    family = [pid] if orphan else [pid, *_descendants(pid)]
+    family = [pid] if orphan else [pid, *descendants(pid)]
     for member in family:
         with contextlib.suppress(ProcessLookupError):
             os.kill(member, signal.SIGKILL)
 
 
-def _descendants(pid: int) -> Iterator[int]:
+def descendants(pid: int) -> Iterator[int]:
+    """All that a process has started; a worker of Ansible's is in a process group of its own."""
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in map(int, (task / "children").read_text().split()):
             yield child
-            yield from _descendants(child)
+            yield from descendants(child)
 
 
 @contextlib.contextmanager

@@ -36,16 +36,17 @@ def parameters(campaign: Campaign, arguments: list[str]) -> Mapping[str, int]:
 
 def main(arguments: list[str]) -> int:
     """Run the named campaign; what was wrong decides the exit code."""
-    if not arguments or arguments[0] not in names():
+    name = arguments[0].replace("-", "_") if arguments else ""
+    if name not in names():
         print(f"Which campaign? There are: {', '.join(names())}.", file=sys.stderr)
         return 2
     # In place of this folder, whose names are not modules of their own.
     sys.path[:1] = [str(TESTS), str(TESTS / "testbed"), str(TESTS.parent / ".venv" / "collections")]
-    campaign: Campaign = importlib.import_module(f"campaigns.{arguments[0]}").campaign
+    campaign: Campaign = importlib.import_module(f"campaigns.{name}").campaign
     try:
         chosen = parameters(campaign, arguments[1:])
     except ValueError as error:
-        print(f"{arguments[0]}: {error}.", file=sys.stderr)
+        print(f"{name}: {error}.", file=sys.stderr)
         return 2
     wrong = campaign(**chosen)
     print(*wrong, f"{len(wrong)} wrong", sep="\n")

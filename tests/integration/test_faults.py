@@ -25,6 +25,7 @@ from campaigns.faults import campaign
 from faults import FAULTS, PASSING, Proxy, Rule
 from faults.cases import AFTER, AIMS, BEFORE, CASES, MAY_FAIL, PLAN, Aim, wanted
 from faults.catalogue import WRITES
+from integration.engine.driver import unguarded, unwatched
 from integration.support.audit import Audit
 from integration.support.bed import Cluster
 from integration.support.operations import Operations
@@ -239,7 +240,7 @@ def waited(world: World, name: str, value: str, *rules: Rule) -> Object | None:
     change = threading.Thread(target=_after_watching, args=(world, name, value))
     change.start()
     try:
-        wait = Wait.within(client(world.proxy.kubeconfig), 20, lambda _line: None)
+        wait = Wait.within(client(world.proxy.kubeconfig), 20, unwatched, unguarded)
         return wait.until(CONFIG_MAP, name, world.namespace, _judged)
     finally:
         change.join()

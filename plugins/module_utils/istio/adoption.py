@@ -21,7 +21,7 @@ from typing import Any
 from ..kube.client import Client, Object
 from ..kube.errors import Failure
 from ..kube.resources import NAMESPACE
-from ..reconcile.objects import Desired, Key, changed_fields, comparable
+from ..reconcile.objects import Desired, Key, annotation_paths, changed_fields, comparable, label_paths
 from ..reconcile.ownership import managers
 from ..reconcile.plan import Action, Owner, Plan
 from ..reconcile.read import read
@@ -91,8 +91,10 @@ class Adoption:
         return replace(
             desired,
             retires=writers,
-            drop_labels=tuple(name for name in _LABELS if name not in (kept.get("labels") or {})),
-            drop_annotations=tuple(name for name in _ANNOTATIONS if name not in (kept.get("annotations") or {})),
+            drops=(
+                *label_paths(*(name for name in _LABELS if name not in (kept.get("labels") or {}))),
+                *annotation_paths(*(name for name in _ANNOTATIONS if name not in (kept.get("annotations") or {}))),
+            ),
         )
 
     def owner(self, owner: Owner) -> Owner:

@@ -17,22 +17,21 @@ from decimal import Decimal
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.resources import CONFIG_MAP, CRD, DEPLOYMENT, NAMESPACE, SECRET
+from ..kube.resources import CONFIG_MAP, CRD, DEPLOYMENT, LIMIT_RANGE, NAMESPACE, SECRET
 from .certificates import NotACertificate, certificates
 from .facts import INJECTION_LABEL, REVISION_LABEL
+from .injector_config import chart_globals
 from .kinds import ENVOY_FILTER, KINDS
 from .pods import is_gateway, living
 from .precheck_facts import (
     BUDGET,
     CLUSTER_ROLE,
-    LIMIT_RANGE,
     NODE,
     OPERATOR_CRD,
     Facts,
     istio_webhooks,
 )
 from .quantities import quantity
-from .status import chart_globals
 from .trust import AUTHORITIES
 from .usage import revisions
 from .webhooks import annotations_of, labels_of

@@ -6,25 +6,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
 from ..kube.client import Object
-from .injector import NEVER
-from .selectors import Labels, matches
+from .injector import NEVER, Selector
+from .selectors import Labels
+from .webhooks import hooks_of
 
 _OTHER = "another-value"
-
-
-def injectors(webhooks: Iterable[Object], namespace: Labels, pod: Labels) -> list[str]:
-    """The webhooks (configuration/webhook) that a Pod with these labels, in a namespace with those, would go to."""
-    return [
-        f"{configuration['metadata']['name']}/{hook['name']}"
-        for configuration in webhooks
-        for hook in configuration.get("webhooks") or []
-        if matches(hook.get("namespaceSelector"), namespace) and matches(hook.get("objectSelector"), pod)
-    ]
 
 
 @dataclass(frozen=True)
@@ -36,29 +27,23 @@ class Collision:
     webhooks: tuple[str, ...]
 
 
-def collisions(webhooks: Sequence[Object]) -> Iterator[Collision]:
+def collisions(webhooks: Iterable[Object]) -> Iterator[Collision]:
     """Every way in which labels make two webhooks match, tried with all labels that the selectors speak of.
 
     Webhooks that have been put out of action do not count: the label that they wait for is nobody's.
     """
-    webhooks = [_in_action(configuration) for configuration in webhooks]
-    for namespace in _combinations(webhooks, "namespaceSelector"):
-        for pod in _combinations(webhooks, "objectSelector"):
-            found = injectors(webhooks, namespace, pod)
+    hooks = [hook for hook in hooks_of(webhooks) if hook.namespaces != NEVER]
+    for namespace in _combinations(hook.namespaces for hook in hooks):
+        for pod in _combinations(hook.pods for hook in hooks):
+            found = [str(hook) for hook in hooks if hook.selects(namespace, pod)]
             if len(found) > 1:
                 yield Collision(namespace, pod, tuple(found))
 
 
-def _in_action(configuration: Object) -> Object:
-    hooks = [hook for hook in configuration.get("webhooks") or [] if hook.get("namespaceSelector") != NEVER]
-    return {**configuration, "webhooks": hooks}
-
-
-def _combinations(webhooks: Iterable[Object], part: str) -> list[Labels]:
-    """Every label that is spoken of in a part of the selectors: absent, with each value, with another value."""
+def _combinations(selectors: Iterable[Selector]) -> list[Labels]:
+    """Every label that is spoken of in selectors: absent, with each value, with another value."""
     values: dict[str, set[str]] = {}
-    for hook in (hook for configuration in webhooks for hook in configuration.get("webhooks") or []):
-        selector = hook.get(part) or {}
+    for selector in selectors:
         for key, value in (selector.get("matchLabels") or {}).items():
             values.setdefault(key, set()).add(value)
         for requirement in selector.get("matchExpressions") or []:

@@ -17,6 +17,7 @@ from typing import Any
 from ..kube.client import Client, Object
 from ..kube.errors import ApiError, Failure, Forbidden, NotFound
 from ..kube.resources import MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS, Resource
+from ..kube.wait import Wait, gone
 from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired
 from ..reconcile.outcome import Outcome
@@ -79,6 +80,28 @@ def refuse_in_use(client: Client, snapshot: Snapshot, upgrade: Upgrade) -> None:
     )
     error.extra = {"users": told(users)}
     raise error
+
+
+def ending(snapshot: Snapshot, upgrade: Upgrade) -> list[Object]:
+    """Pods of the old control plane that are being deleted: they need it until their last request is answered."""
+    return [
+        pod
+        for pod in snapshot.of(POD)
+        if pod["metadata"].get("deletionTimestamp") and injected_by(pod) == upgrade.before.revision
+    ]
+
+
+def without(snapshot: Snapshot, pods: Iterable[Object]) -> Snapshot:
+    """The cluster once these Pods are gone."""
+    leaving = {pod["metadata"]["uid"] for pod in pods}
+    staying = [pod for pod in snapshot.of(POD) if pod["metadata"]["uid"] not in leaving]
+    return replace(snapshot, objects={**snapshot.objects, POD.group_kind: staying})
+
+
+def await_end(wait: Wait, pods: Iterable[Object]) -> None:
+    """Until Pods that are being deleted are gone. Raises NotReady."""
+    for pod in pods:
+        wait.until(POD, pod["metadata"]["name"], pod["metadata"]["namespace"], gone(pod))
 
 
 def _old_proxies(snapshot: Snapshot, upgrade: Upgrade) -> list[Use]:

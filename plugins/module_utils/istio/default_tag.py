@@ -19,8 +19,8 @@ from typing import Any
 from ..kube.client import Object
 from ..kube.resources import MUTATING_WEBHOOKS
 from .facts import REVISION_LABEL, TAG_LABEL
-from .injector import NEVER, SUFFIX, selectors
-from .webhooks import DEFAULT_REVISION, annotations_of, labels_of
+from .injector import NEVER, selectors
+from .webhooks import DEFAULT_REVISION, SUFFIX, annotations_of, labels_of
 
 RECORD = "service-mesh-istio/before-default-tag"
 Record = Mapping[str, Any]

@@ -67,6 +67,7 @@ class ControlPlane:
     mesh_config: Mapping[str, Any] = field(default_factory=dict)
     high_availability: bool = False
     sizing: str | None = None
+    injection_default: bool = False
     values: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
     values_merge: str = MERGE
     helm: str = "helm"
@@ -150,6 +151,8 @@ def _behaviour(wanted: ControlPlane, component: str) -> Tree:
         return told
     if CNI in wanted.components:
         told["cni"] = {"enabled": True}  # without it every Pod would still bring an init container of its own
+    if wanted.injection_default:
+        told["sidecarInjectorWebhook"] = {"enableNamespacesByDefault": True}
     if wanted.mesh_config:
         told["meshConfig"] = dict(wanted.mesh_config)
     if wanted.sizing:

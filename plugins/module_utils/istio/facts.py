@@ -9,16 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..reconcile.coowned import CoOwned
-from ..reconcile.proof import KeyedLists
+from ..reconcile.proof import WHOLE, KeyedLists
 
 ROOT_NAMESPACE = "istio-system"
 
 # The injector ignores these (Istio: pkg/kube/inject, ignored namespaces), and so do we.
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", "local-path-storage"})
 
+# Namespaces of the platform and of Istio itself, whose labels and workloads nobody touches by an inventory of
+# applications (Istio: the injector's own list, the root namespace, and that of its former operator).
+PROTECTED_NAMESPACES = SYSTEM_NAMESPACES | {ROOT_NAMESPACE, "istio-operator"}
+
 REVISION_LABEL = "istio.io/rev"
 INJECTION_LABEL = "istio-injection"
+INJECT_LABEL = "sidecar.istio.io/inject"  # of a Pod; the annotation of the same name is its older form
 TAG_LABEL = "istio.io/tag"
+# All labels that say something of injection, of namespaces and of Pods.
+DECIDING_LABELS = (INJECTION_LABEL, REVISION_LABEL, INJECT_LABEL)
 NETWORK_LABEL = "topology.istio.io/network"
 
 # What istiod writes into its own webhooks while it runs
@@ -31,18 +38,30 @@ CO_OWNED: CoOwned = {
     ],
 }
 
-# Which lists of a kind are keyed by which fields, and so owned item by item. All other lists of these kinds are
-# atomic, and none of their fields has a default (Istio: the CRDs of 1.28 to 1.31, x-kubernetes-list-type;
-# Kubernetes: apiextensions/v1 types.go). CRDs are by far the largest objects, so proving them saves most.
+# Which lists of a kind are keyed by which fields, and so owned item by item, and which maps are owned as a whole. All
+# other lists of these kinds are atomic, all other maps are owned field by field (Istio: the CRDs of 1.28 to 1.31;
+# Kubernetes: its OpenAPI, x-kubernetes-list-type and x-kubernetes-map-type). Workloads and webhooks
+# are left out: the server writes quantities in another way, and puts defaults into rules.
+_SELECTOR: KeyedLists = {("spec", "selector"): WHOLE}
 KEYED_LISTS: Mapping[str, KeyedLists] = {
     "AuthorizationPolicy.security.istio.io": {},
+    "ClusterRole.rbac.authorization.k8s.io": {},
+    "ClusterRoleBinding.rbac.authorization.k8s.io": {("roleRef",): WHOLE},
+    "ConfigMap": {},
     "CustomResourceDefinition.apiextensions.k8s.io": {},
     "DestinationRule.networking.istio.io": {},
     "EnvoyFilter.networking.istio.io": {},
     "Gateway.networking.istio.io": {},
+    "HorizontalPodAutoscaler.autoscaling": {},
+    "Namespace": {},
     "PeerAuthentication.security.istio.io": {},
+    "PodDisruptionBudget.policy": _SELECTOR,
     "ProxyConfig.networking.istio.io": {},
     "RequestAuthentication.security.istio.io": {},
+    "Role.rbac.authorization.k8s.io": {},
+    "RoleBinding.rbac.authorization.k8s.io": {("roleRef",): WHOLE},
+    "Service": {("spec", "ports"): ("port", "protocol"), **_SELECTOR},
+    "ServiceAccount": {("secrets",): ("name",)},
     "ServiceEntry.networking.istio.io": {("spec", "ports"): ("name",)},
     "Sidecar.networking.istio.io": {},
     "Telemetry.telemetry.istio.io": {},

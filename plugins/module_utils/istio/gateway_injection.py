@@ -19,15 +19,17 @@ from typing import Any
 from ..kube.client import Client, Object
 from ..kube.errors import Failure
 from ..kube.resources import MUTATING_WEBHOOKS, NAMESPACE, POD
-from ..kube.text import did_you_mean
 from ..reconcile.objects import Key
+from .decision import Decision, injectors_of
 from .desired_gateway import GatewayDeployment
+from .desired_proxies import difference
 from .facts import INJECTION_LABEL, REVISION_LABEL
 from .gateway_objects import There, selector_of
-from .pods import difference, is_over
+from .pods import is_over
 from .restarts import Restart
+from .second_filter import subject_of
 from .status import versions_of
-from .webhooks import annotations_of, injecting_revisions, labels_of, tags_of
+from .webhooks import annotations_of, labels_of, tags_of
 
 MADE_FOR = "service-mesh-istio/proxy"
 
@@ -57,8 +59,9 @@ def injector_of(there: There, workload: Object, check_mode: bool) -> Injector:
     webhooks = there.snapshot.of(MUTATING_WEBHOOKS)
     if not webhooks and check_mode:
         return Injector(warnings=[f"No control plane is there yet that could inject {there.wanted}"])
-    found = injecting_revisions(webhooks, _namespace_labels(there), labels_of(workload["spec"]["template"]))
-    revision = _meant(there, found)
+    # The chart's own label asks for injection, so what else an istiod is told about it does not matter.
+    subject = subject_of(workload["spec"]["template"], there.wanted.namespace, _namespace_labels(there))
+    revision = _meant(there, injectors_of(there.snapshot).decide(subject))
     version = versions_of(there.snapshot).get(revision, "")
     return Injector(revision, version, _warnings(there.wanted, revision, version))
 
@@ -77,16 +80,16 @@ def _namespace_labels(there: There) -> dict[str, str]:
     return dict(labels_of(namespace)) if namespace else {}
 
 
-def _meant(there: There, found: Sequence[str]) -> str:
+def _meant(there: There, decision: Decision) -> str:
     """The revision that injects, if it is the one that is asked for."""
-    asked = there.wanted.revision
+    asked, found = there.wanted.revision, decision.revisions
     possible = {asked, *tags_of(there.snapshot.of(MUTATING_WEBHOOKS)).get(asked, ())} if asked else set(found)
     meant = [revision for revision in found if revision in possible]
     if meant:
         return meant[0]
     if found:
         raise _injected_by_another(there, found[0])
-    raise _injected_by_nobody(there)
+    raise _injected_by_nobody(there, decision)
 
 
 def _injected_by_another(there: There, revision: str) -> NotInjected:
@@ -100,18 +103,11 @@ def _injected_by_another(there: There, revision: str) -> NotInjected:
     )
 
 
-def _injected_by_nobody(there: There) -> NotInjected:
-    webhooks, asked = there.snapshot.of(MUTATING_WEBHOOKS), there.wanted.revision
-    known = sorted({labels_of(found)[REVISION_LABEL] for found in webhooks} | set(tags_of(webhooks)))
-    label = _deciding_label(there)
-    reason = f"its namespace has the label {label}" if label else "no webhook of a control plane matches its Pods"
-    near = did_you_mean(asked, known) if asked and asked not in known else ""
+def _injected_by_nobody(there: There, decision: Decision) -> NotInjected:
     return NotInjected(
-        f"No control plane would inject {there.wanted} on {there.client.name}{near}",
+        f"No control plane would inject {there.wanted} on {there.client.name}",
         subject="revision",
-        reason=f"{reason}; there are the revisions and tags {', '.join(known)}"
-        if known
-        else f"{reason}; there is none",
+        reason=decision.because,
         hint="A gateway gets its proxy by injection and would never start. Install the control plane first, correct "
         "'revision', or correct the label of the namespace",
     )
@@ -139,8 +135,7 @@ def made_for(workload: Object, live: Object | None, pods: Sequence[Object], inje
 
 def outdated(pods: Sequence[Object], injector: Injector) -> dict[str, str]:
     """Pods with another proxy than they would get today, and why, by name."""
-    versions = {injector.revision: injector.version}
-    reasons = {pod["metadata"]["name"]: difference(pod, [injector.revision], versions) for pod in pods}
+    reasons = {pod["metadata"]["name"]: difference(pod, [injector.revision], injector.version) for pod in pods}
     return {name: reason for name, reason in reasons.items() if reason} if injector.revision else {}
 
 

@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..kube.client import Object
@@ -18,13 +17,14 @@ from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from .before_images import namespaces_again, new_tags, objects_again
+from .facts import REVISION_LABEL, TAG_LABEL
 from .pods import injected_by, proxy_version
-from .restarts import Restart
+from .rollout_plan import Left
 from .snapshot import Snapshot
 from .status import versions_of
 from .upgrade_record import IN_PLACE, MANAGER, Side, Upgrade, UpgradeError
 from .usage import told, users_of
-from .webhooks import services_of
+from .webhooks import DEFAULT_VALIDATOR, labels_of, services_of
 
 
 def restored(run: Run, snapshot: Snapshot, upgrade: Upgrade) -> Outcome:
@@ -46,14 +46,23 @@ def _require_way(run: Run, snapshot: Snapshot, upgrade: Upgrade, images: Iterabl
     gone = [f"Service {place}/{name}" for place, name in sorted(called) if not run.client.get(SERVICE, name, place)]
     if upgrade.before.revision not in versions_of(snapshot):
         gone.append(f"istiod of the revision {upgrade.before.revision}")
+    if upgrade.strategy != IN_PLACE:
+        gone += [str(key) for image in images if _is_its_own(image, upgrade) and (key := Key.of(image)) not in now]
     if gone:
         raise UpgradeError(
-            f"There is no way back on {run.client.name}: webhooks would lead to what is gone",
+            f"There is no way back on {run.client.name}: what it would lead to is gone",
             subject=f"revision {upgrade.before.revision}",
             reason=f"the control plane of before has been removed ({', '.join(gone)})",
             hint="Install it again (mesh_control_plane with its version and revision), then roll back; "
             "or go on (upgrade_complete)",
         )
+
+
+def _is_its_own(image: Object, upgrade: Upgrade) -> bool:
+    """Whether it is a webhook of the old control plane's chart: the first that goes when that one is removed."""
+    labels = labels_of(image)
+    shared = image["metadata"]["name"] == DEFAULT_VALIDATOR or bool(labels.get(TAG_LABEL))
+    return "webhooks" in image and not shared and labels.get(REVISION_LABEL) == upgrade.before.revision
 
 
 def _called(configuration: Object) -> set[tuple[str, str]]:
@@ -73,19 +82,14 @@ def require_old(run: Run, snapshot: Snapshot, upgrade: Upgrade) -> None:
     )
 
 
-def of_side(snapshot: Snapshot, side: Side) -> Snapshot:
-    """With no other Pods than those that got their proxy from a control plane before, or after an upgrade."""
-    pods = [pod for pod in snapshot.of(POD) if injected_by(pod) == side.revision and proxy_version(pod) == side.version]
-    return replace(snapshot, objects={**snapshot.objects, POD.group_kind: pods})
+def is_of(side: Side) -> Callable[[Object], bool]:
+    """Whether a Pod got its proxy from the control plane of before, or of after an upgrade."""
+    return lambda pod: injected_by(pod) == side.revision and proxy_version(pod) == side.version
 
 
-def remains(snapshot: Snapshot, upgrade: Upgrade, waiting: Iterable[Restart]) -> list[dict[str, Any]]:
-    """What a roll-back leaves for people: the new control plane and who is bound to it, and Pods that nobody renews."""
-    by_hand = [
-        {"kind": one.kind, "namespace": one.namespace, "name": one.name, "how": one.reason}
-        for one in waiting
-        if one.how != "restart"
-    ]
+def remains(snapshot: Snapshot, upgrade: Upgrade, left: Iterable[Left]) -> list[dict[str, Any]]:
+    """What a roll-back leaves for people: the new control plane and who is bound to it, and what is not restarted."""
+    by_hand = [{**vars(one.place), "how": one.reason} for one in left]
     if upgrade.strategy == IN_PLACE:
         return by_hand
     plane = {"kind": "control plane", "namespace": "", "name": upgrade.after.revision, "how": "it injects nobody"}

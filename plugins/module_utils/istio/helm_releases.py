@@ -25,7 +25,7 @@ except ImportError:  # connect() says which library is missing
 
 from ..kube.client import Client, Object
 from ..kube.resources import SECRET
-from ..reconcile.objects import Desired, Key
+from ..reconcile.objects import Desired, Key, label_paths
 from .webhooks import annotations_of, labels_of
 
 _TYPE = "helm.sh/release.v1"
@@ -65,7 +65,7 @@ def retired_release(release: HelmRelease) -> Desired:
     """The Secret as Helm does not find it any more. All else of it stays, so that it can be put back."""
     place = {"name": release.secret, "namespace": release.namespace, "labels": dict(_RETIRED)}
     content = {"apiVersion": SECRET.api_version, "kind": SECRET.kind, "metadata": place}
-    return Desired(content, f"Helm release {release.name}", drop_labels=(_OWNER,))
+    return Desired(content, f"Helm release {release.name}", drops=label_paths(_OWNER))
 
 
 def _release_of(found: Object) -> tuple[str, str]:

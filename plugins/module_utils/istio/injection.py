@@ -11,22 +11,23 @@ Source: the selectors of Istio's injection webhooks (istio-discovery, mutatingwe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..kube.client import Client
 from ..kube.errors import Failure
-from ..kube.resources import NAMESPACE
-from ..reconcile.engine import reconcile
-from ..reconcile.objects import Desired
-from ..reconcile.outcome import Outcome
-from ..reconcile.plan import Owner
-from ..reconcile.run import Run
+from ..reconcile.objects import Desired, label_paths
 from .facts import INJECTION_LABEL, MANAGER_PREFIX, REVISION_LABEL, SYSTEM_NAMESPACES
+from .webhooks import DEFAULT_REVISION
 
 MANAGER = f"{MANAGER_PREFIX}injection"
 ENABLED, DISABLED, CLEAR = "enabled", "disabled", "clear"
 NAMESPACE_MODES = (ENABLED, DISABLED, CLEAR)
+
+
+_CONTRADICTIONS = {
+    ENABLED: "'enabled' is injection by the default control plane, so the two contradict each other",
+    DISABLED: "a revision injects, so the two contradict each other",
+    CLEAR: "a revision is a label, and 'clear' removes it",
+}
 
 
 class InjectionError(Failure):
@@ -44,6 +45,15 @@ class NamespaceInjection:
     revision: str | None = None
     create: bool = False
 
+    @property
+    def asked(self) -> str:
+        """In words."""
+        return f"revision '{self.revision}'" if self.revision else f"mode '{self.mode}'"
+
+    def of(self, name: str) -> NamespaceInjection:
+        """The same for another namespace."""
+        return replace(self, name=name)
+
 
 def namespace_injection(name: str, mode: str | None, revision: str | None, create: bool) -> NamespaceInjection:
     """A checked request. Raises InjectionError for what can never be right."""
@@ -54,25 +64,14 @@ def namespace_injection(name: str, mode: str | None, revision: str | None, creat
             reason="istiod ignores Kubernetes' own namespaces",
             hint="Remove it from the list",
         )
-    if revision and mode not in (None, ENABLED):
+    if revision and mode and (mode, revision) != (ENABLED, DEFAULT_REVISION):
         raise InjectionError(
             f"The namespace '{name}' has mode '{mode}' and revision '{revision}'",
             subject=f"Namespace {name}",
-            reason="a revision injects, so the two contradict each other",
+            reason=_CONTRADICTIONS[mode],
             hint="Keep one of them",
         )
     return NamespaceInjection(name, mode or ENABLED, revision, create)
-
-
-def run_injection(
-    run: Run, namespaces: Sequence[NamespaceInjection], take_ownership_from: Sequence[str] = ()
-) -> Outcome:
-    """Label the namespaces."""
-    for wanted in namespaces:
-        if not wanted.create and wanted.name not in run.planned.namespaces:
-            _require_namespace(run.client, wanted.name)
-    owner = Owner(MANAGER, tuple(take_ownership_from))
-    return reconcile(run, owner, [desired_namespace(wanted) for wanted in namespaces])
 
 
 def desired_namespace(wanted: NamespaceInjection) -> Desired:
@@ -83,17 +82,8 @@ def desired_namespace(wanted: NamespaceInjection) -> Desired:
         labels = {REVISION_LABEL: wanted.revision}
     else:
         labels = {INJECTION_LABEL: wanted.mode}
-    unwanted = tuple(label for label in (INJECTION_LABEL, REVISION_LABEL) if label not in labels)
+    unwanted = label_paths(*(label for label in (INJECTION_LABEL, REVISION_LABEL) if label not in labels))
     metadata = {"name": wanted.name, **({"labels": labels} if labels else {})}
     return Desired(
         {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, f"namespace {wanted.name}", unwanted
     )
-
-
-def _require_namespace(client: Client, name: str) -> None:
-    if client.get(NAMESPACE, name) is None:
-        raise InjectionError(
-            f"The namespace '{name}' does not exist on {client.name}",
-            subject=f"Namespace {name}",
-            hint="Correct its name, or say 'create: true' to have it created",
-        )

@@ -14,13 +14,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .facts import INJECTION_LABEL, REVISION_LABEL, SYSTEM_NAMESPACES
-from .pods import INJECT_LABEL
+from .facts import INJECT_LABEL, INJECTION_LABEL, REVISION_LABEL, SYSTEM_NAMESPACES
 from .webhooks import DEFAULT_REVISION
 
 Selector = Mapping[str, Any]
 
-SUFFIX = "sidecar-injector.istio.io"
 NEVER: Selector = {"matchLabels": {"istio.io/deactivated": "never-match"}}
 
 

@@ -16,25 +16,28 @@ Nothing is kept between them but the record in the cluster. Each computes what i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..kube.resources import DEPLOYMENT, MUTATING_WEBHOOKS, SERVICE, VALIDATING_WEBHOOKS
+from ..kube.resources import DEPLOYMENT, DISRUPTION_BUDGET, MUTATING_WEBHOOKS, SERVICE, VALIDATING_WEBHOOKS
 from ..reconcile.engine import reconcile
-from ..reconcile.objects import Desired, Key
+from ..reconcile.objects import Desired
 from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from . import modes
 from .before_images import namespaces_before, objects_before
-from .completion import move_defaults, refuse_in_use, require_accepted
+from .completion import await_end, ending, move_defaults, refuse_in_use, require_accepted, without
+from .desired_proxies import desired_asks
 from .facts import ROOT_NAMESPACE
-from .going_back import of_side, remains, require_old, restored
-from .restarts import Restart, laid_over
-from .rolling_restart import Scope, run_restarts
-from .shift import Selection, move, selected
-from .snapshot import Ask, Snapshot, read
+from .going_back import is_of, remains, require_old, restored
+from .refusals import refuse_way
+from .rollout import How, roll_out
+from .rollout_pods import Judge
+from .shift import Selection, selected
+from .shift_waves import Shift, after_plan, planned_waves
+from .snapshot import Ask, Snapshot, read, read_more
 from .status import versions_of
 from .upgrade_record import (
     IN_PLACE,
@@ -53,7 +56,6 @@ from .webhooks import DEFAULT_REVISION
 
 Phase = Literal["start", "shift", "complete", "close", "restore", "rollback"]
 _WEBHOOKS = (Ask(MUTATING_WEBHOOKS, required=True), Ask(VALIDATING_WEBHOOKS, required=True))
-_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Wanted:
     selection: Selection = field(default_factory=Selection)
     restart: bool = True
     take_ownership_from: tuple[str, ...] = ()
-    wait_timeout: float = 300.0
+    how: How = field(default_factory=How)
 
 
 def run_upgrade(run: Run, wanted: Wanted) -> Outcome:
@@ -80,7 +82,9 @@ def run_upgrade(run: Run, wanted: Wanted) -> Outcome:
 
 
 def _read(run: Run, wanted: Wanted) -> Snapshot:
-    return read(run.client, [*_WEBHOOKS, Ask(SERVICE, wanted.namespace, required=True), *USAGE_ASKS])
+    first = read(run.client, _WEBHOOKS)
+    services = Ask(SERVICE, wanted.namespace, required=True)
+    return read_more(run.client, first, [services, *USAGE_ASKS, Ask(DISRUPTION_BUDGET), *desired_asks(first)])
 
 
 def _start(run: Run, wanted: Wanted) -> Outcome:
@@ -93,6 +97,8 @@ def _start(run: Run, wanted: Wanted) -> Outcome:
     before = _before(run, wanted, snapshot)
     if before is None or before == after:
         return Outcome(extra={"upgrade": NONE})
+    # Before the record: of what cannot be gone on with, nothing has to be taken back.
+    refuse_way(run.client.name, versions_of(snapshot), after.revision, after.version, may_go_back=False)
     upgrade = Upgrade(wanted.strategy, before, after, objects_before(snapshot), namespaces_before(snapshot))
     outcome = reconcile(run, Owner(MANAGER), [Desired(config_map(upgrade, wanted.namespace), "the record")])
     outcome.extra = {"upgrade": upgrade.told()}
@@ -146,14 +152,10 @@ def _shift(run: Run, wanted: Wanted) -> Outcome:
     snapshot = _read(run, wanted)
     _require_new(run, snapshot, upgrade)
     names = selected(run.client, snapshot, upgrade, wanted.selection)
-    moved = move(run, upgrade, wanted.selection, names, (wanted.namespace, wanted.take_ownership_from))
-    restarted: Outcome = Outcome()
-    waiting: list[Restart] = []
-    if wanted.restart:
-        versions = {**versions_of(snapshot), upgrade.after.revision: upgrade.after.version}
-        scope = Scope(frozenset(names), wanted.wait_timeout)
-        restarted, waiting = run_restarts(run, of_side(_after(snapshot, moved), upgrade.before), versions, scope)
-    return _together(moved, restarted, upgrade=upgrade.told(), namespaces=names, workloads=_workloads(waiting))
+    shift = Shift(run, snapshot, upgrade, wanted.selection, (wanted.namespace, wanted.take_ownership_from))
+    outcome = shift.in_waves(names, wanted.how) if wanted.restart else shift.enter(names)
+    outcome.extra |= {"upgrade": upgrade.told(), "namespaces": names}
+    return outcome
 
 
 def _require_new(run: Run, snapshot: Snapshot, upgrade: Upgrade) -> None:
@@ -169,26 +171,10 @@ def _require_new(run: Run, snapshot: Snapshot, upgrade: Upgrade) -> None:
     )
 
 
-def _after(snapshot: Snapshot, outcome: Outcome) -> Snapshot:
-    """The cluster as it is, or in check mode as it would be, after a plan."""
-    gone = {action.key for action in outcome.actions if action.verb == "delete"}
-    objects = {
-        kind: [found for found in there if not gone or Key.of(found) not in gone]
-        for kind, there in snapshot.objects.items()
-    }
-    changed = [action.after for action in outcome.actions if action.writes and action.after]
-    return laid_over(replace(snapshot, objects=objects), changed)
-
-
 def _together(*outcomes: Outcome, **extra: Any) -> Outcome:
     actions = [action for outcome in outcomes for action in outcome.actions]
     warnings = [warning for outcome in outcomes for warning in outcome.warnings]
     return Outcome(actions, extra=extra, warnings=warnings)
-
-
-def _workloads(waiting: Iterable[Restart]) -> dict[str, Any]:
-    found = [restart.told() for restart in waiting]
-    return {"count": len(found), "workloads": found[:_SHOWN]}
 
 
 def _complete(run: Run, wanted: Wanted) -> Outcome:
@@ -197,7 +183,10 @@ def _complete(run: Run, wanted: Wanted) -> Outcome:
         return Outcome(extra={"upgrade": NONE})
     snapshot = _read(run, wanted)
     _require_new(run, snapshot, upgrade)
-    refuse_in_use(run.client, snapshot, upgrade)
+    leaving = ending(snapshot, upgrade)
+    refuse_in_use(run.client, without(snapshot, leaving), upgrade)
+    if not run.check_mode:
+        await_end(run.wait(wanted.how.wait_timeout), leaving)
     in_place = upgrade.strategy == IN_PLACE
     outcome = Outcome() if in_place else move_defaults(run, snapshot, upgrade, wanted.namespace)
     if not run.check_mode:
@@ -246,12 +235,13 @@ def _rollback(run: Run, wanted: Wanted) -> Outcome:
     require_old(run, snapshot, upgrade)
     back = restored(run, snapshot, upgrade)
     versions = {**versions_of(snapshot), upgrade.before.revision: upgrade.before.version}
-    seen = _after(snapshot, back)
-    scope = Scope(None, wanted.wait_timeout)
-    restarted, waiting = run_restarts(run, of_side(seen, upgrade.after), versions, scope)
+    seen = after_plan(snapshot, back)
+    judge = Judge.of(seen, versions, is_of(upgrade.after))
+    plan = planned_waves(run, seen, judge, wanted.how)
+    restarted = roll_out(run, plan, wanted.how, judge)
     forgotten = _forgotten(run, wanted)
-    left = remains(seen, upgrade, waiting)
-    return _together(back, restarted, forgotten, upgrade=NONE, workloads=_workloads(waiting), remains=left)
+    left = remains(seen, upgrade, plan.left)
+    return _together(back, restarted, forgotten, upgrade=NONE, remains=left, **restarted.extra)
 
 
 _PHASES: Mapping[str, Callable[[Run, Wanted], Outcome]] = {

@@ -19,6 +19,7 @@ from ..kube.resources import (
     DEPLOYMENT,
     ENDPOINT_SLICE,
     KUBERNETES,
+    LIMIT_RANGE,
     MUTATING_WEBHOOKS,
     NAMESPACE,
     POD,
@@ -45,7 +46,6 @@ ARRIVING, GOING = (INSTALL, UPGRADE), (UNINSTALL, LEAVE)
 OPERATIONS = (*ARRIVING, *GOING)
 
 NODE = KUBERNETES["v1", "Node"]
-LIMIT_RANGE = KUBERNETES["v1", "LimitRange"]
 CLUSTER_ROLE = KUBERNETES["rbac.authorization.k8s.io/v1", "ClusterRole"]
 BUDGET = KUBERNETES["policy/v1", "PodDisruptionBudget"]
 OPERATOR_CRD = "istiooperators.install.istio.io"

@@ -150,6 +150,7 @@ def _await_refusal(wait: Wait, resource: Resource, wanted: ControlPlane) -> None
     content = {**_REFUSED, "metadata": {**_REFUSED["metadata"], "namespace": namespace, "labels": labels}}
     reason = "it accepted an object that it must refuse"
     while True:
+        wait.guard()
         try:
             wait.client.ask(resource, content, namespace, dry_run=True)
         except DeniedByWebhook:

@@ -20,10 +20,8 @@ from .desired_control_plane import ISTIOD, ControlPlane, chart_values
 from .installed import Installed, Istiod, Record
 from .releases import Version, version_of_tag
 from .revisions import shown
-from .upgrade_path import distance, is_downgrade, path
+from .upgrade_path import STRIDE, distance, is_downgrade, path
 from .values import at
-
-_TOGETHER = 2  # minor versions between the oldest and the youngest of a cluster's revisions
 
 
 @dataclass(frozen=True)
@@ -73,13 +71,11 @@ def refuse_changes(cluster: str, found: Installed, wanted: ControlPlane, *, goes
         return
     if there:
         _refuse_another_namespace(cluster, there, wanted)
-        if not goes_back:
-            _refuse_path(cluster, there, wanted)
     for istiod in found.istiods.values():
         if istiod.namespace == wanted.namespace:
             _refuse_another_identity(cluster, istiod, wanted)
-        if istiod is not there:
-            _refuse_distance(cluster, istiod, wanted)
+    versions = {shown(revision): istiod.record.version for revision, istiod in found.istiods.items()}
+    refuse_way(cluster, versions, shown(wanted.revision), wanted.version, may_go_back=goes_back)
 
 
 def refuse_another_inventory(cluster: str, name: str, record: Record, inventory: str, take_over_from: str) -> None:
@@ -127,50 +123,65 @@ def _differing(there: Istiod, wanted: ControlPlane) -> Iterator[tuple[_Trait, st
             yield trait, before, after
 
 
-def _refuse_path(cluster: str, there: Istiod, wanted: ControlPlane) -> None:
+def refuse_way(cluster: str, versions: Mapping[str, str], revision: str, version: str, *, may_go_back: bool) -> None:
+    """Raise UpgradePath when a revision cannot get a version: from what it is, or beside the others that there are."""
+    for other, there in versions.items():
+        if other != revision:
+            _refuse_distance(cluster, other, there, version)
+        elif not may_go_back:
+            _refuse_path(cluster, revision, there, version)
+
+
+def _refuse_path(cluster: str, revision: str, before: str, after: str) -> None:
     """In place: to the same minor version or the next, and never back."""
-    old, new = version_of_tag(there.record.version), version_of_tag(wanted.version)
+    old, new = version_of_tag(before), version_of_tag(after)
     if old is None or new is None or (not is_downgrade(old, new) and distance(old.minor, new.minor) <= 1):
         return
     older = is_downgrade(old, new)
     raise UpgradePath(
-        f"{_name(there)} on {cluster} cannot go from {there.record.version} to {wanted.version} in place",
+        f"{_called(revision)} on {cluster} cannot go from {before} to {after} in place",
         subject="version",
         reason="an older version does not understand all that a newer one has left in the cluster"
         if older
         else "in place, one minor version follows the other",
-        hint=_way_back(wanted) if older else _way_forward(old, new, wanted),
+        hint=_way_back(after) if older else _way_forward(old, new),
     )
 
 
-def _way_back(wanted: ControlPlane) -> str:
+def _way_back(version: str) -> str:
     return (
-        f"Install {wanted.version} beside it with a 'revision' of its own and move the namespaces to that; "
+        f"Install {version} beside it with a 'revision' of its own and move the namespaces to that; "
         "the CRDs stay at the newer version. An upgrade that is under way goes back by rollback.yml"
     )
 
 
-def _way_forward(old: Version, new: Version, wanted: ControlPlane) -> str:
+def _way_forward(old: Version, new: Version) -> str:
     way = " -> ".join([str(old), *path(old, new, "in_place")])
-    if distance(old.minor, new.minor) <= _TOGETHER:
-        return f"Go {way}, or install {wanted.version} beside it with a 'revision' of its own: that may skip one minor"
+    if distance(old.minor, new.minor) <= STRIDE["revision"]:
+        return f"Go {way}, or install {new} beside it with a 'revision' of its own: that may skip one minor"
     return f"Go {way}; with a 'revision' of its own each step may skip one minor"
 
 
-def _refuse_distance(cluster: str, other: Istiod, wanted: ControlPlane) -> None:
+def _refuse_distance(cluster: str, other: str, before: str, after: str) -> None:
     """Beside each other: revisions that are not more than two minor versions apart."""
-    old, new = version_of_tag(other.record.version), version_of_tag(wanted.version)
-    if old is None or new is None or abs(distance(old.minor, new.minor)) <= _TOGETHER:
+    old, new = version_of_tag(before), version_of_tag(after)
+    if old is None or new is None or abs(distance(old.minor, new.minor)) <= STRIDE["revision"]:
         return
-    between = f"{old.major}.{(old.number + new.number) // 2}"
+    way = [str(old), *path(old, new, "revision")] if distance(old.minor, new.minor) > 0 else []
     raise UpgradePath(
-        f"A control plane {wanted.version} cannot be installed beside {_name(other)} "
-        f"({other.record.version}) on {cluster}",
+        f"A control plane {after} cannot be installed beside {_called(other)} ({before}) on {cluster}",
         subject="version",
         reason="control planes of one mesh may be two minor versions apart, not more",
-        hint=f"Move the mesh to {between} first: {other.record.version} -> {between} -> {wanted.version}",
+        hint=f"Move the mesh step by step: {' -> '.join(way)}"
+        if way
+        else f"Remove {_called(other)} first, or choose a version nearer to it",
     )
 
 
 def _name(there: Istiod) -> str:
-    return f"the control plane '{shown(there.revision)}'"
+    return _called(shown(there.revision))
+
+
+def _called(revision: str) -> str:
+    """`revision` as labels call it."""
+    return f"the control plane '{revision}'"

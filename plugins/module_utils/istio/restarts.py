@@ -17,8 +17,9 @@ from typing import Any, Literal
 from ..kube.client import Object
 from ..kube.resources import DAEMON_SET, DEPLOYMENT, NAMESPACE, STATEFUL_SET
 from ..reconcile.objects import Key
+from .desired_proxies import pending
 from .facts import INJECTION_LABEL, REVISION_LABEL
-from .pods import is_gateway, pending
+from .pods import is_gateway
 from .snapshot import Snapshot
 from .webhooks import labels_of
 

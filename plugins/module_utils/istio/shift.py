@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from .injection import MANAGER as INJECTION_MANAGER
 from .injection import desired_namespace, namespace_injection
+from .injection_selection import share_of
 from .snapshot import Snapshot
 from .tags import RevisionTag, run_revision_tag
 from .upgrade_record import IN_PLACE, Upgrade, UpgradeError
@@ -64,11 +64,6 @@ def selected(client: Client, snapshot: Snapshot, upgrade: Upgrade, chosen: Selec
         return [name for name in candidates if name in matching]
     percentage = 100 if chosen.percentage is None else chosen.percentage
     return [name for name in candidates if share_of(name) < percentage]
-
-
-def share_of(name: str) -> int:
-    """From 0 to 99, always the same for a name: so a larger percentage contains the smaller."""
-    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % 100
 
 
 def _candidates(snapshot: Snapshot, upgrade: Upgrade) -> list[str]:

@@ -10,8 +10,9 @@ snapshot says what could not be judged. A kind that is not served has no objects
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..kube.client import Client, Object
 from ..kube.errors import Forbidden, NotFound, UnknownKind
@@ -21,13 +22,17 @@ from ..reconcile.parallel import each
 
 @dataclass(frozen=True)
 class Ask:
-    """One question: a LIST, or with a name a GET. `required` objects must be readable."""
+    """One question: a LIST, or with a name a GET. `required` objects must be readable.
+
+    `keep` makes less of an object as soon as it has come, where there may be very many.
+    """
 
     resource: Resource
     namespace: str | None = None
     labels: str = ""
     name: str = ""
     required: bool = field(default=False, compare=False)
+    keep: Callable[[Object], Object] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,15 @@ class Snapshot:
         return [item for item in found if namespace in (None, item["metadata"].get("namespace"))]
 
     def named(self, resource: Resource, name: str, namespace: str | None = None) -> Object | None:
-        return next((item for item in self.of(resource, namespace) if item["metadata"]["name"] == name), None)
+        """The object of that name, in a namespace or in any."""
+        if namespace is None:
+            return next((item for item in self.of(resource) if item["metadata"]["name"] == name), None)
+        return self._places.get(resource.group_kind, {}).get((namespace, name))
+
+    @cached_property
+    def _places(self) -> dict[str, dict[tuple[str, str], Object]]:
+        """A cluster may have so many of a kind that a search for each would take minutes."""
+        return {kind: {_place(item): item for item in reversed(found)} for kind, found in self.objects.items()}
 
     def is_readable(self, resource: Resource) -> bool:
         return all(unread.resource != resource for unread in self.unread)
@@ -89,9 +102,10 @@ def read_more(client: Client, before: Snapshot, asks: Iterable[Ask]) -> Snapshot
 def _answer(client: Client, ask: Ask) -> list[Object] | Unread:
     try:
         if not ask.name:
-            return list(client.list_objects(ask.resource, ask.namespace, ask.labels))
-        found = client.get(ask.resource, ask.name, ask.namespace)
-        return [found] if found else []
+            found = client.list_objects(ask.resource, ask.namespace, ask.labels)
+            return list(map(ask.keep, found)) if ask.keep else list(found)
+        one = client.get(ask.resource, ask.name, ask.namespace)
+        return [one] if one else []
     except (NotFound, UnknownKind):
         return []
     except Forbidden as error:

@@ -9,7 +9,6 @@ The short form costs a handful of requests; what reads every Pod or object of a 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timezone
 from typing import Any
@@ -26,22 +25,21 @@ from ..kube.resources import (
     VALIDATING_WEBHOOKS,
 )
 from . import components, modes
+from .desired_proxies import desired_asks, pods_told
 from .drift import drift_asks, drift_told, managers_told
 from .facts import REVISION_LABEL, ROOT_NAMESPACE
+from .injector_config import chart_globals, name_of
 from .owners import OURS
-from .pods import pods_told
 from .remote_status import clusters_asks, clusters_told
 from .snapshot import Ask, Snapshot, read, read_more
 from .support import support_of
 from .trust import AUTHORITIES, DISTRIBUTED, trust_of
 from .usage import USAGE_ASKS, Use, counted, istiods, told, uses
 from .webhooks import DEFAULT_REVISION, labels_of, tags_of
-from .world import mapping
 
 REVISIONS, PODS, OWNERS, DRIFT = "revisions", "pods", "owners", "drift"
 TRUST, CLUSTERS = "trust", "clusters"
 GATHER = (REVISIONS, PODS, OWNERS, DRIFT, TRUST, CLUSTERS)
-_INJECTOR = "istio-sidecar-injector"
 _BASE_ASKS = (
     Ask(DEPLOYMENT, required=True),
     Ask(MUTATING_WEBHOOKS, required=True),
@@ -80,14 +78,14 @@ def _belonging(snapshot: Snapshot, gather: Collection[str]) -> list[Ask]:
     ]
 
 
-def _more(snapshot: Snapshot, gather: Collection[str], namespace: str) -> list[Ask]:
-    places = {found["metadata"]["namespace"] for found in _workloads(snapshot)}
+def _more(first: Snapshot, gather: Collection[str], namespace: str) -> list[Ask]:
+    places = {found["metadata"]["namespace"] for found in _workloads(first)}
     return [
         *(USAGE_ASKS if REVISIONS in gather else ()),
-        *((Ask(NAMESPACE), Ask(POD)) if PODS in gather else ()),
+        *((Ask(NAMESPACE), Ask(POD), *desired_asks(first)) if PODS in gather else ()),
         *(drift_asks(places) if DRIFT in gather else ()),
-        *(_trust_asks(_roots(snapshot, namespace)) if TRUST in gather else ()),
-        *(clusters_asks(_roots(snapshot, namespace)) if CLUSTERS in gather else ()),
+        *(_trust_asks(_roots(first, namespace)) if TRUST in gather else ()),
+        *(clusters_asks(_roots(first, namespace)) if CLUSTERS in gather else ()),
     ]
 
 
@@ -120,7 +118,7 @@ def _workloads(snapshot: Snapshot) -> list[Object]:
 
 
 def _injector(istiod: Object) -> str:
-    return str(istiod["metadata"]["name"]).replace("istiod", _INJECTOR, 1)
+    return name_of(labels_of(istiod).get(REVISION_LABEL, DEFAULT_REVISION))
 
 
 def _short(snapshot: Snapshot, today: date) -> dict[str, Any]:
@@ -161,15 +159,6 @@ def _identity(snapshot: Snapshot) -> dict[str, str]:
         "cluster_name": str(cluster or ""),
         "network": str(given.get("network") or ""),
     }
-
-
-def chart_globals(config_map: Object) -> Mapping[str, Any]:
-    """The global values of the charts, which istiod's injector keeps in its ConfigMap; somebody may have broken it."""
-    try:
-        values = json.loads((config_map.get("data") or {}).get("values") or "{}")
-    except ValueError:
-        return {}
-    return mapping(mapping(values).get("global"))
 
 
 def _gathered(snapshot: Snapshot, gather: Collection[str], namespace: str) -> dict[str, Any]:

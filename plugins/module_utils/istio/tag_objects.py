@@ -18,8 +18,8 @@ from typing import Any
 from ..kube.client import Object
 from ..kube.resources import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS
 from .facts import REVISION_LABEL, ROOT_NAMESPACE, TAG_LABEL
-from .injector import SUFFIX, selectors
-from .webhooks import DEFAULT_REVISION, DEFAULT_VALIDATOR
+from .injector import selectors
+from .webhooks import DEFAULT_REVISION, DEFAULT_VALIDATOR, SUFFIX
 
 VALIDATED_GROUPS = ("security.istio.io", "networking.istio.io", "telemetry.istio.io", "extensions.istio.io")
 _OF_ISTIO = {"app.kubernetes.io/name": "istiod", "app.kubernetes.io/part-of": "istio"}

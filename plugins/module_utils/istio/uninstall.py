@@ -17,7 +17,7 @@ from typing import Any
 
 from ..kube.client import Object
 from ..kube.resources import CRD, NAMESPACE, POD
-from ..kube.wait import Verdict
+from ..kube.wait import gone
 from ..reconcile.engine import reconcile
 from ..reconcile.objects import Key
 from ..reconcile.outcome import Outcome
@@ -72,16 +72,12 @@ def _await_end(run: Run, wanted: Uninstall, crds: Sequence[Object]) -> None:
     """Until no istiod of it runs, which would still write, and CRDs have taken their objects along."""
     wait = run.wait(wanted.wait_timeout)
     for crd in crds:
-        wait.until(CRD, crd["metadata"]["name"], None, _is_gone)
+        wait.until(CRD, crd["metadata"]["name"], None, gone(crd))
     if ISTIOD not in wanted.components:
         return
     labels = f"app=istiod,{facts.REVISION_LABEL}={shown(wanted.revision)}"
     for pod in list(run.client.list_objects(POD, wanted.namespace, labels=labels)):
-        wait.until(POD, pod["metadata"]["name"], wanted.namespace, _is_gone)
-
-
-def _is_gone(found: Object | None) -> Verdict:
-    return Verdict(ready=found is None, state="it is still ending" if found else "")
+        wait.until(POD, pod["metadata"]["name"], wanted.namespace, gone(pod))
 
 
 def _swept(run: Run, wanted: Uninstall, removal: Removal) -> tuple[Outcome, list[dict[str, Any]], list[str]]:

@@ -30,9 +30,8 @@ from ..kube.resources import (
     Resource,
 )
 from .default_tag import is_deactivated, is_default_injector
-from .facts import INJECTION_LABEL, REVISION_LABEL, TAG_LABEL
+from .facts import INJECT_LABEL, INJECTION_LABEL, REVISION_LABEL, TAG_LABEL
 from .kinds import KINDS
-from .pods import INJECT_LABEL
 from .snapshot import Ask, Snapshot
 from .webhooks import (
     DEFAULT_REVISION,

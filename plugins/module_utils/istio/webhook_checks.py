@@ -18,7 +18,7 @@ from ..kube.resources import ENDPOINT_SLICE, MUTATING_WEBHOOKS, NAMESPACE, SERVI
 from .facts import SYSTEM_NAMESPACES
 from .kinds import KINDS
 from .precheck_facts import Facts
-from .webhooks import injecting_revisions, is_istio, labels_of, revision_of_service, services_of
+from .webhooks import hooks_of, is_istio, labels_of, revision_of_service, services_of
 from .world import named
 
 Trouble = Iterator[tuple[str, str]]
@@ -67,7 +67,7 @@ def system_namespaces(facts: Facts) -> Trouble:
         space = facts.cluster.named(NAMESPACE, place)
         labels = labels_of(space) if space else {}
         for found in facts.cluster.of(MUTATING_WEBHOOKS) if space else ():
-            if injecting_revisions([found], labels, {}):
+            if any(hook.selects(labels, {}) for hook in hooks_of([found])):
                 yield (
                     named(found),
                     f"it is asked for every Pod of {place}: without istiod none could start. Take the label off",

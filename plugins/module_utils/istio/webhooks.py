@@ -11,6 +11,7 @@ Source: istio-discovery, mutatingwebhook.yaml and revision-tags-mwc.yaml; pkg/we
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..kube.client import Object
@@ -19,8 +20,38 @@ from .selectors import Labels, matches
 
 DEFAULT_VALIDATOR = "istiod-default-validator"
 DEFAULT_REVISION = "default"  # what labels call the control plane that has no revision
+SUFFIX = "sidecar-injector.istio.io"
 _BY_DEFAULT = "auto."  # the webhook that injects where no label says anything
 _ISTIOD = "istiod"
+
+
+@dataclass(frozen=True)
+class Hook:
+    """One webhook of an injector: which Pods it is for, and whose istiod it asks."""
+
+    configuration: str
+    name: str
+    revision: str
+    tag: str
+    place: str  # the namespace of the istiod, empty where it is reached by a URL
+    namespaces: Mapping[str, Any]
+    pods: Mapping[str, Any]
+
+    @property
+    def named(self) -> str:
+        """What labels call it: the tag, or else the revision."""
+        return self.tag or self.revision
+
+    @property
+    def case(self) -> str:
+        """Which of the chart's cases it is: `rev.namespace`, `auto`, …."""
+        return self.name.removesuffix(SUFFIX).rstrip(".")
+
+    def selects(self, namespace: Labels, pod: Labels) -> bool:
+        return matches(self.namespaces, namespace) and matches(self.pods, pod)
+
+    def __str__(self) -> str:
+        return f"{self.configuration}/{self.name}"
 
 
 def labels_of(found: Mapping[str, Any]) -> Labels:
@@ -33,7 +64,7 @@ def annotations_of(found: Mapping[str, Any]) -> Labels:
 
 def is_injector(configuration: Object) -> bool:
     return REVISION_LABEL in labels_of(configuration) and any(
-        "sidecar-injector.istio.io" in hook["name"] for hook in configuration.get("webhooks") or []
+        SUFFIX in hook["name"] for hook in configuration.get("webhooks") or []
     )
 
 
@@ -43,18 +74,23 @@ def is_istio(configuration: Object) -> bool:
     return REVISION_LABEL in labels_of(configuration) or any(hook["name"].endswith("istio.io") for hook in hooks)
 
 
-def injecting_revisions(configurations: Iterable[Object], namespace: Labels, pod: Labels) -> list[str]:
-    """The revisions whose webhooks match a Pod; more than one is a fault that Istio warns of."""
-    found = [
-        labels_of(configuration)[REVISION_LABEL]
-        for configuration in configurations
-        if is_injector(configuration) and any(_selects(hook, namespace, pod) for hook in configuration["webhooks"])
-    ]
-    return list(dict.fromkeys(found))
+def hooks_of(configurations: Iterable[Object]) -> list[Hook]:
+    """The webhooks of all injectors, in the order in which the API server asks them: by the configuration's name."""
+    ordered = sorted(filter(is_injector, configurations), key=lambda found: str(found["metadata"]["name"]))
+    return [_hook(found, hook) for found in ordered for hook in found["webhooks"]]
 
 
-def _selects(hook: Mapping[str, Any], namespace: Labels, pod: Labels) -> bool:
-    return matches(hook.get("namespaceSelector"), namespace) and matches(hook.get("objectSelector"), pod)
+def _hook(configuration: Object, hook: Mapping[str, Any]) -> Hook:
+    labels, service = labels_of(configuration), (hook.get("clientConfig") or {}).get("service") or {}
+    return Hook(
+        configuration=configuration["metadata"]["name"],
+        name=hook["name"],
+        revision=labels[REVISION_LABEL],
+        tag=labels.get(TAG_LABEL, ""),
+        place=service.get("namespace", ""),
+        namespaces=hook.get("namespaceSelector") or {},
+        pods=hook.get("objectSelector") or {},
+    )
 
 
 def injects_by_default(configuration: Object) -> bool:

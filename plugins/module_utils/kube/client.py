@@ -20,6 +20,7 @@ from typing import Any
 
 from .connection import Connection
 from .errors import Gone, NotFound, UnknownKind, Unreachable, error_from_status
+from .exec import run_in_container
 from .resources import KUBERNETES, Resource, ResourceTable, api_root, resources_of_group
 from .text import did_you_mean
 from .transport import JSON, excerpt, exchange, read_status
@@ -218,6 +219,11 @@ class Client:
         query = {"dryRun": "All"} if dry_run else {}
         subject = described(resource, question.get("metadata", {}).get("name", ""), namespace)
         return self._send("create", resource.path(namespace), subject, method="POST", body=question, query=query)
+
+    def execute(self, namespace: str, pod: str, container: str, command: Sequence[str], seconds: float) -> str:
+        """What a command in a container prints."""
+        self._count("exec")
+        return run_in_container(self.connection, namespace, pod, container, command, seconds)
 
     def version(self) -> Mapping[str, Any]:
         """The server's answer to /version."""

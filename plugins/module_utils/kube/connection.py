@@ -39,6 +39,8 @@ class Connection:
     base: str  # what stands before the path of a request: for a proxy the whole address
     configuration: Configuration
     options: ConnectionOptions
+    tls: ssl.SSLContext | None = None
+    proxy: str = ""
     warnings: list[str] = field(default_factory=list)
     authority: str = ""  # what verifies the server, as PEM; empty where nothing does, or the system's own store
     _credentials: threading.Lock = field(default_factory=threading.Lock)
@@ -93,9 +95,21 @@ def _connected(options: ConnectionOptions) -> Connection:
     _refuse_unverified(options, configuration)
     name = options.context or options.host or context or configuration.host
     url = configuration.host.rstrip("/")
-    pool, base = _pool(configuration, url)
-    warnings = _warnings(configuration)
-    return Connection(name, url, pool, base, configuration, options, warnings, _authority(configuration))
+    tls = _ssl_context(configuration) if configuration.host.startswith("https") else None
+    proxy = configuration.proxy if configuration.proxy and not _bypasses_proxy(configuration) else ""
+    pool, base = _pool(configuration, url, tls, proxy)
+    return Connection(
+        name,
+        url,
+        pool,
+        base,
+        configuration,
+        options,
+        tls,
+        proxy,
+        _warnings(configuration),
+        _authority(configuration),
+    )
 
 
 def _override(options: ConnectionOptions, configuration: Configuration) -> None:
@@ -156,17 +170,19 @@ def _warnings(configuration: Configuration) -> list[str]:
     return []
 
 
-def _pool(configuration: Configuration, url: str) -> tuple[urllib3.HTTPConnectionPool | urllib3.ProxyManager, str]:
+def _pool(
+    configuration: Configuration, url: str, tls: ssl.SSLContext | None, proxy: str
+) -> tuple[urllib3.HTTPConnectionPool | urllib3.ProxyManager, str]:
     """The connections to one server, asked directly: finding its pool anew takes a sixth of every request."""
     arguments: dict[str, Any] = {"maxsize": 8, "retries": False}
-    if configuration.host.startswith("https"):
-        arguments["ssl_context"] = _ssl_context(configuration)
+    if tls:
+        arguments["ssl_context"] = tls
         name = getattr(configuration, "tls_server_name", None)  # older libraries do not know it
         if name:
             arguments["server_hostname"] = name
             arguments["assert_hostname"] = name if configuration.verify_ssl else False
-    if configuration.proxy and not _bypasses_proxy(configuration):
-        return urllib3.ProxyManager(configuration.proxy, proxy_headers=configuration.proxy_headers, **arguments), url
+    if proxy:
+        return urllib3.ProxyManager(proxy, proxy_headers=configuration.proxy_headers, **arguments), url
     pool = urllib3.PoolManager(**arguments).connection_from_url(url)
     return pool, urllib3.util.parse_url(url).path or ""
 

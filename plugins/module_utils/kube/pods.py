@@ -38,7 +38,7 @@ class Pods:
         """What its Pods add to a verdict that is not yet 'ready', and where to look for the next change."""
         if found is None or verdict.hopeless:
             return verdict, None
-        namespace, labels = found["metadata"]["namespace"], _selector(found)
+        namespace, labels = found["metadata"]["namespace"], selector_of(found)
         pods = [pod for pod in self._client.list_objects(POD, namespace, labels=labels) if _is_awaited(pod)]
         if not pods:
             self._since = None
@@ -83,5 +83,14 @@ def _is_awaited(pod: Mapping[str, Any]) -> bool:
     return not going and condition(pod, "Ready").get("status") != "True"
 
 
-def _selector(found: Object) -> str:
-    return ",".join(f"{key}={value}" for key, value in found["spec"]["selector"]["matchLabels"].items())
+def selector_of(found: Object) -> str:
+    """The selector of a workload's Pods, as a LIST takes it."""
+    selector = found["spec"]["selector"]
+    exact = (f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items())
+    return ",".join([*exact, *map(_condition, selector.get("matchExpressions") or [])])
+
+
+def _condition(one: Mapping[str, Any]) -> str:
+    operator, key, values = one["operator"], one["key"], ",".join(one.get("values") or [])
+    unary = {"Exists": key, "DoesNotExist": f"!{key}"}
+    return unary.get(operator) or f"{key} {operator.lower()} ({values})"

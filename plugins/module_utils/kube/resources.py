@@ -113,6 +113,7 @@ KUBERNETES: ResourceTable = _table(_NAMESPACED, True) | _table(_CLUSTER_SCOPED, 
 NAMESPACE = KUBERNETES["v1", "Namespace"]
 POD = KUBERNETES["v1", "Pod"]
 CRD = KUBERNETES["apiextensions.k8s.io/v1", "CustomResourceDefinition"]
+LIMIT_RANGE = KUBERNETES["v1", "LimitRange"]
 CONFIG_MAP = KUBERNETES["v1", "ConfigMap"]
 SECRET = KUBERNETES["v1", "Secret"]
 SERVICE_ACCOUNT = KUBERNETES["v1", "ServiceAccount"]

@@ -6,7 +6,8 @@
 
 A judge looks at the object and says: ready, hopeless, or not yet and in which
 state. There is one deadline, a hopeless state stops the wait at once, and the
-error of a wait carries the last state seen.
+error of a wait carries the last state seen. Who waits for a playbook that was
+killed stops, too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from .client import Client, Object, described, remaining
 from .errors import ApiError, Failure, Forbidden, Unauthorized, UnknownKind
 from .resources import Resource
 
-_WATCH_SECONDS = 30.0
+# Nobody waits longer than this without asking whether anybody still wants to know.
+_WATCH_SECONDS = 10.0
 _PAUSE_AFTER_ERROR = 0.5
 
 
@@ -49,6 +51,8 @@ Judge = Callable[["Object | None"], Verdict]
 # Looks behind an object that is not ready: what it says further, and where the next change will show, if elsewhere.
 Insight = Callable[["Object | None", Verdict], "tuple[Verdict, Events | None]"]
 Progress = Callable[[str], None]
+# Raises when nobody wants what is waited for any more.
+Guard = Callable[[], None]
 
 
 class NotReady(Failure):
@@ -65,10 +69,11 @@ class Wait:
     deadline: float
     seconds: float
     progress: Progress
+    guard: Guard
 
     @classmethod
-    def within(cls, client: Client, seconds: float, progress: Progress) -> Wait:
-        return cls(client, time.monotonic() + seconds, seconds, progress)
+    def within(cls, client: Client, seconds: float, progress: Progress, guard: Guard) -> Wait:
+        return cls(client, time.monotonic() + seconds, seconds, progress, guard)
 
     def until(
         self, resource: Resource, name: str, namespace: str | None, judge: Judge, insight: Insight | None = None
@@ -76,6 +81,7 @@ class Wait:
         """The object, once the judge calls it ready. Raises NotReady."""
         subject, last = described(resource, name, namespace), ""
         while True:
+            self.guard()
             found, verdict, events = self._look(resource, name, namespace, judge, insight)
             if verdict.state != last and not verdict.ready:
                 last = verdict.state
@@ -162,6 +168,17 @@ def crd_established(found: Object | None) -> Verdict:
     if refused.get("status") == "False":
         return Verdict(hopeless=True, state=str(refused.get("message")))
     return Verdict(ready=condition(found, "Established").get("status") == "True", state="waiting to be established")
+
+
+def gone(seen: Object) -> Judge:
+    """A judge of an object that was seen: one of its name that has come since is another."""
+    uid = seen["metadata"]["uid"]
+
+    def judge(found: Object | None) -> Verdict:
+        is_gone = found is None or found["metadata"]["uid"] != uid
+        return Verdict(ready=is_gone, state="" if is_gone else "it is still ending")
+
+    return judge
 
 
 def deployment_available(found: Object | None) -> Verdict:

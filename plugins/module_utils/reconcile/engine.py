@@ -30,7 +30,7 @@ from .objects import Desired, Key, secrets_of
 from .objectset import ObjectSet, OpenSet, open_set
 from .order import is_foundation
 from .outcome import Outcome
-from .ownership import handed_over, retired, without_managers
+from .ownership import claimed, handed_over, retired, without_managers
 from .parallel import each
 from .plan import Action, Owner, Plan, Validate, make_plan
 from .rollback import Done, restore
@@ -252,18 +252,9 @@ def _write(run: Run, owner: Owner, action: Action) -> Object | None:
     manager = owner.manager_of(desired)
     if desired.exactly:
         return put_back(client, action.resource, desired.content, action.before, manager)
-    _drop(client, action, desired, manager)
-    _hand_over(client, owner, action)
+    _claim(client, action, desired, manager)
     written = client.apply(action.resource, desired.content, manager, dry_run=False, force=action.force)
     return _retire(client, action, desired, manager, written)
-
-
-def _drop(client: Client, action: Action, desired: Desired, manager: str) -> None:
-    dropped = desired.dropped_of(action.before)
-    if dropped:
-        patch = {"metadata": {part: dict.fromkeys(names) for part, names in dropped.items()}}
-        namespace = action.key.namespace or None
-        client.merge(action.resource, action.key.name, namespace, patch, manager, dry_run=False)
 
 
 def _retire(client: Client, action: Action, desired: Desired, manager: str, written: Object) -> Object:
@@ -276,15 +267,19 @@ def _retire(client: Client, action: Action, desired: Desired, manager: str, writ
     return client.merge(action.resource, action.key.name, action.key.namespace or None, patch, manager, dry_run=False)
 
 
-def _hand_over(client: Client, owner: Owner, action: Action) -> None:
-    """Make this manager the only one of its family, so that the apply takes away what is not desired any more."""
-    namespace = action.key.namespace or None
-    found = client.get(action.resource, action.key.name, namespace) if action.predecessors else None
+def _claim(client: Client, action: Action, desired: Desired, manager: str) -> None:
+    """Make this manager the only one of what is handed over or shall go, so that the apply takes it away.
+
+    The apply is then the only request that changes what the object says: a workload renews its Pods once.
+    """
+    namespace, dropped = action.key.namespace or None, desired.dropped_of(action.before)
+    asked = bool(action.predecessors or dropped)
+    found = client.get(action.resource, action.key.name, namespace) if asked else None
     if found is None:
         return
-    fields = handed_over(found, action.predecessors, owner.manager)["metadata"]["managedFields"]
-    patch = {"metadata": {"resourceVersion": _version(found), "managedFields": fields}}
-    client.merge(action.resource, action.key.name, namespace, patch, owner.manager, dry_run=False)
+    heir = claimed(handed_over(found, action.predecessors, manager), dropped, manager)
+    patch = {"metadata": {"resourceVersion": _version(found), "managedFields": heir["metadata"]["managedFields"]}}
+    client.merge(action.resource, action.key.name, namespace, patch, manager, dry_run=False)
 
 
 def _named(keys: Iterable[Key]) -> str:

@@ -18,6 +18,7 @@ from ..kube.client import Object
 # What the API server keeps for itself; a change in it is no change that anybody asked for.
 _SERVER_FIELDS = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink")
 _SECRET_PARTS = ("data", "stringData")
+Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, order=True)
@@ -47,8 +48,8 @@ class Key:
 class Desired:
     """An object as it shall be.
 
-    `source` says where in the input it stands. `drop_labels` and `drop_annotations`
-    shall not be there whoever set them. `retires` are managers that shall manage nothing
+    `source` says where in the input it stands. `drops` are paths of fields that shall not
+    be there whoever set them. `retires` are managers that shall manage nothing
     of the object any more; what they manage and we do not keeps its value. Nothing else is
     ever taken from another manager.
     `manager` is another one of ours, where an operation changes what belongs to another operation:
@@ -58,9 +59,8 @@ class Desired:
 
     content: Object
     source: str = ""
-    drop_labels: tuple[str, ...] = ()
+    drops: tuple[Path, ...] = ()
     manager: str = ""
-    drop_annotations: tuple[str, ...] = ()
     retires: tuple[str, ...] = ()
     exactly: bool = False
 
@@ -71,12 +71,37 @@ class Desired:
     def key(self) -> Key:
         return Key.of(self.content)
 
-    def dropped_of(self, live: Object | None) -> dict[str, list[str]]:
-        """The labels and annotations of a live object that shall not be there."""
-        metadata = (live or {}).get("metadata") or {}
-        unwanted = (("labels", self.drop_labels), ("annotations", self.drop_annotations))
-        found = {part: [name for name in names if name in (metadata.get(part) or {})] for part, names in unwanted}
-        return {part: names for part, names in found.items() if names}
+    def dropped_of(self, live: Object | None) -> list[Path]:
+        """The fields of a live object that shall not be there."""
+        return [path for path in self.drops if is_there(live or {}, path)]
+
+
+def label_paths(*names: str) -> tuple[Path, ...]:
+    """The paths of labels."""
+    return tuple(("metadata", "labels", name) for name in names)
+
+
+def annotation_paths(*names: str) -> tuple[Path, ...]:
+    """The paths of annotations."""
+    return tuple(("metadata", "annotations", name) for name in names)
+
+
+def is_there(content: Any, path: Path) -> bool:
+    """Whether a path of keys leads to something."""
+    for step in path:
+        if not isinstance(content, dict) or step not in content:
+            return False
+        content = content[step]
+    return True
+
+
+def without(content: Any, path: Path) -> Any:
+    """A mapping without what a path of keys leads to; what is empty then goes as well."""
+    if not isinstance(content, dict) or path[0] not in content:
+        return content
+    inner = without(content[path[0]], path[1:]) if path[1:] else None
+    kept = {key: value for key, value in content.items() if key != path[0]}
+    return {**content, path[0]: inner} if inner else kept
 
 
 def _tidy(content: Any) -> Any:

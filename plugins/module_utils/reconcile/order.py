@@ -21,6 +21,10 @@ FOUNDATION = 10  # up to here: what has to exist before anything else can even b
 _RANKS: Ranks = {
     "Namespace": 0,
     "CustomResourceDefinition.apiextensions.k8s.io": FOUNDATION,
+    # They limit what comes after them.
+    "ResourceQuota": 18,
+    "LimitRange": 18,
+    "NetworkPolicy.networking.k8s.io": 18,
     "ServiceAccount": 20,
     "ClusterRole.rbac.authorization.k8s.io": 22,
     "Role.rbac.authorization.k8s.io": 22,
@@ -38,11 +42,12 @@ _RANKS: Ranks = {
     "CronJob.batch": 42,
     "HorizontalPodAutoscaler.autoscaling": 44,
     "PodDisruptionBudget.policy": 44,
-    # A webhook before its server would refuse or hang what is written after it.
+    "ValidatingAdmissionPolicy.admissionregistration.k8s.io": 46,
+    "ValidatingAdmissionPolicyBinding.admissionregistration.k8s.io": 48,
+    # A webhook before its server would refuse or hang what is written after it. So of a server it is the first to go:
+    # while it is there, so is all that answers it.
     "MutatingWebhookConfiguration.admissionregistration.k8s.io": 50,
     "ValidatingWebhookConfiguration.admissionregistration.k8s.io": 50,
-    "ValidatingAdmissionPolicy.admissionregistration.k8s.io": 50,
-    "ValidatingAdmissionPolicyBinding.admissionregistration.k8s.io": 52,
 }
 _OTHERS = 60
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 from ..kube.client import Object
 from ..kube.errors import Conflict
-from .objects import overlaid
+from .objects import Path, overlaid, without
 
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<key>[^=\]]+)=(?P<value>[^\]]+)\]")
 _CONFLICT = re.compile(r'conflict with "(?P<manager>[^"]+)"')
@@ -82,6 +83,34 @@ def handed_over(found: Object, predecessors: Container[str], heir: str) -> Objec
             kept.append(entry)
     entries = [*kept, inherited] if inherited else kept
     return {**found, "metadata": {**found["metadata"], "managedFields": entries}}
+
+
+def claimed(found: Object, paths: Iterable[Path], heir: str) -> Object:
+    """The object in whose managedFields the heir alone manages some fields, as if it had applied them."""
+    steps = [tuple(f"f:{step}" for step in path) for path in paths]
+    own: Mapping[str, Any] = {
+        "manager": heir,
+        "operation": "Apply",
+        "apiVersion": found["apiVersion"],
+        "fieldsType": "FieldsV1",
+    }
+    kept: list[Mapping[str, Any]] = []
+    for entry in _entries(found):
+        if entry in _applied(found, heir):
+            own = entry
+            continue
+        fields = reduce(without, steps, entry.get("fieldsV1") or {})
+        kept += [{**entry, "fieldsV1": fields}] if fields else []
+    added = reduce(overlaid, map(_nested, steps), own.get("fieldsV1") or {})
+    return {**found, "metadata": {**found["metadata"], "managedFields": [*kept, {**own, "fieldsV1": added}]}}
+
+
+def _nested(path: Path) -> Mapping[str, Any]:
+    """The fields that a path alone would be."""
+    fields: dict[str, Any] = {}
+    for step in reversed(path):
+        fields = {step: fields}
+    return fields
 
 
 def retired(found: Object | None, names: Collection[str]) -> list[str]:

@@ -21,14 +21,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Any, Literal
+from typing import Literal
 
 from ..kube.client import Client, Object
 from ..kube.errors import Conflict, Failure, Invalid, NotFound, UnknownKind
 from ..kube.resources import NAMESPACE, Resource
 from .coowned import CoOwned, settled
 from .images import assignable, at_version, is_same
-from .objects import Desired, Key, changed_fields, common, comparable, overlaid
+from .objects import Desired, Key, changed_fields, common, comparable, overlaid, without
 from .order import Ranks, rank
 from .ownership import appliers, conflicting, explained, fields_of, handed_over, retired, taken
 from .parallel import each
@@ -411,7 +411,7 @@ def _missing(cluster: _Cluster, key: Key, error: NotFound | UnknownKind) -> str:
 
 def _compared(owner: Owner, resource: Resource, desired: Desired, live: Object | None, answer: _Answer) -> Action:
     key, force, manager = desired.key, bool(answer.taken), owner.manager_of(desired)
-    after = _without(answer.after, desired.dropped_of(answer.after))
+    after = reduce(without, desired.dropped_of(answer.after), answer.after)
     if live is None:
         return Action("create", key, resource, desired=desired, after=after, force=force)
     fields = tuple(changed_fields(comparable(live), comparable(after)))
@@ -433,13 +433,3 @@ def _reason(manager: str, answer: _Answer, predecessors: Sequence[str], others: 
     if answer.taken:
         return taken(answer.taken)
     return f"'{manager}' becomes a manager of fields that are as they shall be" if alone else ""
-
-
-def _without(after: Object, dropped: Mapping[str, Sequence[str]]) -> Object:
-    """The object without labels and annotations that go; where none is left, without these as a whole."""
-    metadata: dict[str, Any] = dict(after["metadata"])
-    for part, names in dropped.items():
-        metadata[part] = {name: value for name, value in metadata[part].items() if name not in names}
-        if not metadata[part]:
-            del metadata[part]
-    return {**after, "metadata": metadata}

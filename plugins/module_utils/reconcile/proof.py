@@ -6,8 +6,9 @@
 
 An object is unchanged when every desired field equals the live one *and* the
 fields that our manager owns are exactly the desired ones. Which lists of a kind
-are keyed (and so owned item by item) is data of an upper layer; a kind that it
-does not describe is never proved here, and the server is asked instead.
+are keyed (and so owned item by item) and which of its maps are owned as a whole
+is data of an upper layer; a kind that it does not describe is never proved here,
+and the server is asked instead.
 Source of the encoding: Kubernetes, fieldsV1 of sigs.k8s.io/structured-merge-diff.
 """
 
@@ -18,14 +19,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..kube.client import Object
-from .objects import Desired
+from .objects import Desired, Path
 from .ownership import applied_version, fields_of, retired
 
-Path = tuple[str, ...]
+# By the path of a list the fields that tell its items apart; without any it is a map that is owned as a whole.
 KeyedLists = Mapping[Path, Sequence[str]]
+WHOLE: Sequence[str] = ()
 # Never in managedFields: they say which object it is.
 _IDENTITY = {"apiVersion", "kind"}
 _IDENTITY_OF_METADATA = {"name", "namespace"}
+# Lists of every kind that are owned item by item, and that nobody here has to write.
+_SHARED_METADATA = {"finalizers", "ownerReferences"}
 
 
 class _Doubt(Exception):
@@ -35,9 +39,12 @@ class _Doubt(Exception):
 def is_unchanged(desired: Desired, live: Object, manager: str, keyed: KeyedLists) -> bool:
     """Whether applying the desired object would persist nothing. False also means: in doubt."""
     content = _without_identity(desired.content)
+    if not _SHARED_METADATA.isdisjoint(content.get("metadata") or {}):
+        return False
     if desired.dropped_of(live) or retired(live, desired.retires):
         return False
-    if applied_version(live, manager) != desired.key.api_version:
+    # Who applies nothing manages nothing, and has no version.
+    if content and applied_version(live, manager) != desired.key.api_version:
         return False  # applying it in another version moves the fields to that version
     try:
         return _equal(content, live, (), keyed) and _owned(content, (), keyed) == _undotted(fields_of(live, manager))
@@ -55,11 +62,11 @@ def _equal(desired: Any, live: Any, path: Path, keyed: KeyedLists) -> bool:
     """Whether every desired field is there with its value; the live object may have more."""
     if desired is None:
         raise _Doubt
-    if isinstance(desired, dict):
+    if isinstance(desired, dict) and keyed.get(path) != WHOLE:
         return isinstance(live, dict) and all(
             key in live and _equal(value, live[key], (*path, key), keyed) for key, value in desired.items()
         )
-    if path in keyed:
+    if keyed.get(path):
         return _equal_items(desired, live, path, keyed)
     # To Python, 1 is True; to the server it is not.
     return _same_types(desired, live) and bool(desired == live)
@@ -76,16 +83,21 @@ def _same_types(desired: Any, live: Any) -> bool:
 
 
 def _equal_items(desired: Any, live: Any, path: Path, keyed: KeyedLists) -> bool:
+    """Every desired item, in this order: applied in another one they are put into that."""
+    if not isinstance(desired, list):
+        return False
     there = {_item_key(item, keyed[path]): item for item in live or []}
     wanted = {_item_key(item, keyed[path]): item for item in desired}
-    return all(key in there and _equal(item, there[key], path, keyed) for key, item in wanted.items())
+    if len(wanted) != len(desired) or [key for key in there if key in wanted] != list(wanted):
+        return False
+    return all(_equal(item, there[key], path, keyed) for key, item in wanted.items())
 
 
 def _owned(desired: Any, path: Path, keyed: KeyedLists) -> Object:
     """The fields of a value as fieldsV1 writes them: nothing below a leaf."""
-    if isinstance(desired, dict):
+    if isinstance(desired, dict) and keyed.get(path) != WHOLE:
         return {f"f:{key}": _owned(value, (*path, key), keyed) for key, value in desired.items()}
-    if path in keyed:
+    if keyed.get(path):
         return {_item_key(item, keyed[path]): _owned(item, path, keyed) for item in desired}
     return {}
 

@@ -19,8 +19,8 @@ class Run:
     """One run of one operation.
 
     `before_write` is called before every request that persists something, and
-    raises when the playbook behind this run has gone. `progress` shows a line
-    to whoever watches.
+    while something is waited for; it raises when the playbook behind this run
+    has gone. `progress` shows a line to whoever watches.
     """
 
     client: Client
@@ -30,4 +30,4 @@ class Run:
     planned: Planned = field(default_factory=Planned)
 
     def wait(self, seconds: float) -> Wait:
-        return Wait.within(self.client, seconds, self.progress)
+        return Wait.within(self.client, seconds, self.progress, self.before_write)

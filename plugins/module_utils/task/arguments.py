@@ -20,6 +20,8 @@ from ..istio.charts import CHARTS
 from ..istio.facts import ROOT_NAMESPACE
 from ..istio.kind import Kind, SpecOption
 from ..istio.kinds import KINDS
+from ..istio.rollout import ON_FAILURE
+from ..istio.rollout_window import DAYS
 from ..reconcile import engine, plan
 
 Options = Mapping[str, Any]
@@ -88,6 +90,71 @@ CHECKS = ArgumentSpec({"ignore_checks": {"type": "list", "elements": "str", "def
 MODE = ArgumentSpec({"mode": {"type": "str", "choices": list(modes.MODES), "default": modes.DEDICATED}})
 WAIT = ArgumentSpec({"wait_timeout": {"type": "float", "default": 300.0}})
 
+_GATE = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {
+        "name": {"type": "str"},
+        "query": {"type": "str"},
+        "min": {"type": "float"},
+        "max": {"type": "float"},
+        "url": {"type": "str"},
+        "approve_within": {"type": "float"},
+    },
+    "mutually_exclusive": [("query", "url", "approve_within")],
+    "required_one_of": [("query", "url", "approve_within")],
+}
+_WORKLOAD = {
+    "kind": {"type": "str", "default": "Deployment"},
+    "namespace": {"type": "str", "required": True},
+    "name": {"type": "str", "required": True},
+}
+_WAVE = {
+    "name": {"type": "str", "required": True},
+    "namespaces": {"type": "list", "elements": "str"},
+    "selector": {"type": "str"},
+    "percentage": {"type": "int"},
+    "workloads": {"type": "list", "elements": "dict", "options": _WORKLOAD},
+    "gates": _GATE,
+    "pause": {"type": "float"},
+    "max_parallel": {"type": "int"},
+}
+_WINDOW = {
+    "begin": {"type": "str", "required": True},
+    "end": {"type": "str", "required": True},
+    "days": {"type": "list", "elements": "str", "choices": list(DAYS)},
+    "timezone": {"type": "str", "default": "UTC"},
+}
+_PROMETHEUS = {
+    "url": {"type": "str", "required": True},
+    "token": {"type": "str", "no_log": True},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "ca_cert": {"type": "path"},
+    "validate_certs": {"type": "bool", "default": True},
+    "timeout": {"type": "float", "default": 10.0},
+}
+ROLLOUT = ArgumentSpec(
+    {
+        "waves": {
+            "type": "list",
+            "elements": "dict",
+            "options": _WAVE,
+            "mutually_exclusive": [("namespaces", "selector", "percentage", "workloads")],
+        },
+        "max_parallel": {"type": "int", "default": 4},
+        "failure_budget": {"type": "int", "default": 0},
+        "pause": {"type": "float", "default": 0.0},
+        "window": {"type": "dict", "options": _WINDOW},
+        "gates": _GATE,
+        "prometheus": {"type": "dict", "options": _PROMETHEUS},
+        "on_failure": {"type": "str", "choices": list(ON_FAILURE), "default": "stop"},
+        "allow_downtime": {"type": "bool", "default": False},
+        "wait_timeout": {"type": "float", "default": 300.0},
+    }
+)
+
 _ARCHIVE = {
     "chart": {"type": "str", "required": True, "choices": list(CHARTS)},
     "path": {"type": "path", "required": True},
@@ -117,6 +184,26 @@ METADATA = ArgumentSpec(
         "namespace": {"type": "str", "required": True},
         "labels": {"type": "dict"},
         "annotations": {"type": "dict"},
+    }
+)
+
+WORKLOAD_KINDS = ArgumentSpec(
+    {
+        "workload_kinds": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "group": {"type": "str", "required": True},
+                "kind": {"type": "str", "required": True},
+                "version": {"type": "str"},
+                "plural": {"type": "str"},
+                "template": {"type": "str"},
+                "replicas": {"type": "str"},
+                "ready": {"type": "str"},
+                "hash_label": {"type": "str"},
+            },
+        }
     }
 )
 

@@ -14,8 +14,13 @@ _LABEL = {"team": "other"}
 
 
 def mutated(content: Content) -> st.SearchStrategy[Content]:
-    """The manifest with up to three changes below its spec or in its labels, or as it is."""
+    """The manifest with up to three changes in what it says or in its labels, or as it is."""
     return st.integers(0, 3).flatmap(lambda count: _changed(content, count))
+
+
+def body(content: Content) -> list[str]:
+    """The parts of a manifest that say what the object is: all but its kind and its name."""
+    return [part for part in content if part not in ("apiVersion", "kind", "metadata")]
 
 
 def _changed(content: Content, count: int) -> st.SearchStrategy[Content]:
@@ -27,7 +32,8 @@ def _changed(content: Content, count: int) -> st.SearchStrategy[Content]:
 
 def _once(content: Content, number: int, change: Callable[[Any, Any], None]) -> Content:
     made = copy.deepcopy(content)
-    places = list(_places(made["spec"])) + list(_places(made["metadata"].setdefault("labels", {})))
+    places = [place for part in body(made) for place in _places(made[part])]
+    places += list(_places(made["metadata"].setdefault("labels", {})))
     if places:
         change(*places[number % len(places)])
     return made

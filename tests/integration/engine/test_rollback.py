@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired, label_paths
 from faults import Proxy, Rule
 from faults.catalogue import WRITES, Answer, Fault
 from integration.engine.driver import (
@@ -180,7 +180,7 @@ def test_label_that_was_dropped_comes_back(world: World) -> None:
     for number in (1, 2):
         world.refuse(number)
         with pytest.raises(Failure) as raised:
-            world.engine.run([Desired(content, drop_labels=("stray",))])
+            world.engine.run([Desired(content, drops=label_paths("stray"))])
         assert differing(was, world.state()) == [], f"write {number}: {raised.value}"
 
 

@@ -64,12 +64,12 @@ def managed_by(item: dict[str, Any]) -> set[str]:
 def edge(cluster: Cluster, operations: Operations, new_namespace: str, tmp_path: Path) -> Edge:
     """Helm waits for nobody; that the gateway is available is said in the name of its controller."""
     helm = Helm(cluster, new_namespace, tmp_path)
-    helm.install(revision=new_namespace)
+    helm.install_istiod(revision=new_namespace)
     helm.install_gateway(
         "edge", revision=new_namespace, **{"service.type": "ClusterIP", "autoscaling.minReplicas": "2"}
     )
     counts = dict.fromkeys(("replicas", "readyReplicas", "updatedReplicas", "availableReplicas"), 1)
-    status = json.dumps({"status": {"observedGeneration": 1, **counts}})
+    status = json.dumps({"status": {"observedGeneration": 9, **counts}})
     cluster.kubectl(
         *("patch", "deployment", "edge", "-n", new_namespace, "--subresource=status", "--type=merge", "-p", status)
     )
@@ -126,6 +126,7 @@ def test_the_playbook_takes_both_over(edge: Edge, runner: Runner) -> None:
         "mesh_cluster_name": "",
         "mesh_control_plane_version": ISTIO,
         "mesh_control_plane_revision": space,
+        "mesh_control_plane_components": ["istiod"],
         "mesh_control_plane_charts": {"directory": str(charts_of(ISTIO))},
         "mesh_control_plane_helm_binary": str(edge.cluster.bin / "helm"),
         "mesh_gateways_instances": [{**gateway, "service": {"type": "ClusterIP"}}],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ import pytest
 import yaml
 from integration.conftest import charts_of
 from integration.support.bed import ISTIO, Cluster
+from integration.support.failing import Row
 from integration.support.planes import Planes
+from integration.support.playbook import Runner
 from integration.support.servers import file_server
 
 VERSIONS = ("1.28.3", "1.29.1", "1.31.0")
@@ -93,20 +95,37 @@ def test_what_was_installed_without_records_is_ours_and_gets_them(planes: Planes
     assert planes.plan(**IDENTITY)["changed"] is False
 
 
-def test_what_cannot_be_done_in_place_is_refused(planes: Planes) -> None:
+def test_what_cannot_be_done_in_place_is_refused(
+    planes: Planes, runner: Runner, changes: Callable[[], list[str]]
+) -> None:
+    """As a person sees it, in check mode and in a run."""
     planes.install(**IDENTITY)
-    for code, told, options in (
-        ("identity_change", "The network of the control plane", {**IDENTITY, "network": "net2"}),
-        ("identity_change", "The trust domain", {**IDENTITY, "mesh_config": {"trustDomain": "example.com"}}),
-        ("identity_change", "The root namespace", {**IDENTITY, "namespace": "elsewhere"}),
-        ("kept_elsewhere", "The inventory 'shop' keeps", {**IDENTITY, "inventory": "store"}),
-        ("upgrade_path", "1.29.1 -> 1.30.7 -> 1.31.0", {**IDENTITY, "version": "1.31.0"}),
-        ("upgrade_path", "with a 'revision' of its own", {**IDENTITY, "version": "1.28.3"}),
-    ):
-        refused = planes.refused(**options)
-        assert (refused.as_dict()["code"], told in str(refused)) == (code, True), str(refused)
+    rows = in_place_rows(planes)
+    changes()
+    for arguments in (("--check",), ()):
+        played = runner.run(*(row.task() for row in rows), arguments=arguments)
+        untold = (row.untold(result) for row, result in zip(rows, played.results, strict=True))
+        assert [lack for lack in untold if lack] == []
+    assert changes() == []
     taken = planes.install(**{**IDENTITY, "inventory": "store", "take_over_from": "shop"})
     assert sorted(line.split()[1] for line in taken) == ["configmaps", "serviceaccounts"]
+
+
+def in_place_rows(planes: Planes) -> list[Row]:
+    """Another identity, another place, another inventory, and versions that are no step away."""
+
+    def row(code: str, told: str, **more: Any) -> Row:
+        return Row(f"{code}: {more}", "control_plane", planes.options({**IDENTITY, **more}), code, (told,))
+
+    return [
+        row("identity_change", "The identity of the mesh", mesh_id="other", inventory="shop"),
+        row("identity_change", "The network of the control plane", network="net2"),
+        row("identity_change", "The trust domain", mesh_config={"trustDomain": "example.com"}),
+        row("identity_change", "The root namespace", namespace="elsewhere"),
+        row("kept_elsewhere", "The inventory 'shop' keeps", inventory="store"),
+        row("upgrade_path", "1.29.1 -> 1.30.7 -> 1.31.0", version="1.31.0"),
+        row("upgrade_path", "with a 'revision' of its own", version="1.28.3"),
+    ]
 
 
 def test_rendering_is_done_once(planes: Planes, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injection import InjectionError
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kind import module_options
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import KINDS
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.modes import ForbiddenByMode
@@ -19,6 +20,7 @@ from integration.support.bed import ISTIO, ROOT, Cluster
 from integration.support.cases import CASES
 from integration.support.crds import install_youngest, remove_youngest
 from integration.support.operations import Operations
+from integration.support.revisions import Revisions
 
 Options = dict[str, Any]
 MODULES = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
@@ -30,11 +32,12 @@ REFUSED: Mapping[str, tuple[Options, ...]] = {
 }
 READ: Mapping[str, Options] = {
     "config_info": {},
+    "injection_info": {},
     "mesh_info": {},
     "precheck": {"operation": "leave", "ignore_checks": ["sidecars_left", "gateways_left", "permission_missing"]},
 }
 CONFIGURATION = {kind.name for kind in KINDS}
-OTHERS = {"config", "injection", "revision_tag"}
+OTHERS = {"config", "injection", "proxy_log_level", "revision_tag"}
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +98,14 @@ def test_it_is_configured(kind: Any, place: str, operations: Operations) -> None
     assert operations.run(kind.name, {**wanted, "state": "absent"})["changed"]
 
 
-def test_many_objects_and_injection(place: str, operations: Operations, cluster: Cluster) -> None:
+def test_many_objects_and_injection(place: str, operations: Operations, cluster: Cluster, charts: Path) -> None:
+    """Where that istiod answers; here a test says so."""
     rows = [{"name": "many", "namespace": place, "hosts": ["many"]}]
     assert operations.run("config", {"virtual_services": rows})["changed"]
-    injected = {"namespaces": [{"name": place, "mode": "enabled", "revision": "external"}]}
+    injected = {"namespaces": [{"name": place, "revision": "external"}]}
+    with pytest.raises(InjectionError, match="is down"):
+        operations.run("injection", injected)
+    Revisions(cluster, charts, place).answer("external")
     assert operations.run("injection", injected)["changed"]
     assert cluster.get("namespace", place)["metadata"]["labels"]["istio.io/rev"] == "external"
 

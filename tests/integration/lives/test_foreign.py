@@ -14,6 +14,7 @@ from integration.support import bed
 from integration.support.audit import Audit
 from integration.support.bed import ISTIO, Cluster
 from integration.support.operations import Operations
+from integration.support.revisions import Revisions
 
 pytestmark = pytest.mark.usefixtures("crds")
 THEIRS = "deploy,validatingwebhookconfigurations,mutatingwebhookconfigurations,clusterroles,clusterrolebindings"
@@ -75,9 +76,10 @@ def test_control_plane_is_refused(
 
 
 def test_configuration_of_an_external_mesh_is_allowed(
-    by_helm: str, namespace: str, operations: Operations, cluster: Cluster
+    by_helm: str, namespace: str, operations: Operations, cluster: Cluster, charts: Path
 ) -> None:
     assert by_helm
+    Revisions(cluster, charts, namespace).answer()
     wanted = {"name": "subject", "namespace": namespace, "hosts": ["reviews"]}
     assert operations.run("virtual_service", wanted)["changed"] is True
     assert cluster.names("virtualservices.networking.istio.io", namespace) == {"subject"}

@@ -160,13 +160,14 @@ OPERATIONS = ("install", "uninstall", "leave")
 
 
 def checked(by: Operations) -> list[str]:
-    """What prechecks and both info modules have to say: they see all there is, or tell what they may not."""
+    """What prechecks and the info modules have to say: they see all there is, or tell what they may not."""
     told = []
     tasks: list[tuple[str, Options]] = [("precheck", {"operation": name, "version": bed.ISTIO}) for name in OPERATIONS]
     tasks += [
         ("mesh_info", {}),
         ("mesh_info", {"gather": ["revisions", "pods", "owners", "drift"]}),
         ("config_info", {}),
+        ("injection_info", {"allow_partial": True}),
     ]
     for module, options in tasks:
         try:

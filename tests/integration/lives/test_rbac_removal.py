@@ -69,6 +69,19 @@ def test_what_is_missing_is_named(both: Bound, namespace: str, missing: Verb) ->
     refused(both.operations, "control_plane", {**place(namespace), "state": "absent"}, missing)
 
 
+def test_the_end_of_its_istiod_is_waited_for(both: Bound, namespace: str, cluster: Cluster) -> None:
+    labels = {"app": "istiod", "istio.io/rev": place(namespace)["revision"]}
+    spec = {"containers": [{"name": "discovery", "image": "pilot"}]}
+    metadata = {"name": "istiod", "namespace": namespace, "labels": labels}
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": namespace}}
+    cluster.apply(account, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    gone = {**place(namespace), "state": "absent", "wait_timeout": 0.0}
+    with pytest.raises(NotReady, match="it is still ending"):
+        both.operations.run("control_plane", gone)
+    both.grant(("get", "pods"))
+    refused(both.operations, "control_plane", gone, ("get", "pods"))
+
+
 def test_what_istiod_has_left_may_be_unknown(both: Bound, namespace: str) -> None:
     both.grant(("list", "leases.coordination.k8s.io"))
     told = both.operations.run("control_plane", {**place(namespace), "state": "absent"})

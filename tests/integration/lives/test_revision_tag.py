@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.collisions import injectors
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.tags import (
     ForeignTag,
     InjectedTwice,
     TagError,
     TagInUse,
 )
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.webhooks import hooks_of
 from integration.support import bed
 from integration.support.bed import Cluster
 from integration.support.crds import VERSIONS
@@ -213,8 +213,8 @@ def test_no_labels_are_injected_twice(revisions: Revisions, set_tag: SetTag, aut
 
 
 def _matches(revisions: Revisions) -> list[list[str]]:
-    webhooks = revisions.injectors()
-    return [injectors(webhooks, namespace, pod) for namespace, pod in _combinations()]
+    hooks = hooks_of(revisions.injectors())
+    return [[str(hook) for hook in hooks if hook.selects(namespace, pod)] for namespace, pod in _combinations()]
 
 
 def test_the_default_tag_and_back(

@@ -57,3 +57,15 @@ def test_the_table_of_a_cluster_says_why_and_what_comes_next(own: Mesh, cluster:
     assert "0 of 1 replicas available" in text
     assert "Istio 1.28.3: 1.28 is not supported since 2026-07-01. Next in place: 1.28.10, 1.29.9" in text
     assert f"revision {own.revision}: not used" in text
+
+
+def test_sidecars_are_told_when_asked_for(own: Mesh, cluster: Cluster, runner: Runner) -> None:
+    own.istiod("1.29.1")
+    own.injector()
+    own.label(revision=own.revision)
+    own.pod("old", "1.28.3")
+    played = play(runner, cluster, mesh_status_injection=True)
+    (told,) = [result.data["msg"] for result in played.results if result.task.endswith(" Sidecars")]
+    (line,) = [line.split() for line in told if line.startswith(own.namespace) and "Pod/old" in line]
+    assert line[1:6] == ["Pod/old", "pending_restart", "1/1", "1.29.1", own.revision]
+    assert " ".join(line[6:]) == "its proxy is 1.28.3, and would be 1.29.1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from integration.support.workloads import Workload
 from integration.test_interrupted import wait_for
 
 pytestmark = pytest.mark.usefixtures("crds")
-OLDER, NEWER = bed.ISTIO, "1.31.0"
+OLDEST, OLDER, NEWER = "1.28.3", bed.ISTIO, "1.31.0"
 RECORD = "service-mesh-istio-upgrade"
 _CHANGING = ("resourceVersion", "generation", "uid", "creationTimestamp")
 Changes = Callable[[], list[str]]
@@ -75,6 +76,27 @@ class Meshed:
 
     def workload(self, number: int) -> Workload:
         return Workload(self.cluster, self.spaces[number])
+
+    def begin_end_of_pod(self, name: str, revision: str) -> None:
+        """A Pod with a proxy of a revision is deleted, and something still holds it."""
+        annotations = {"istio.io/rev": revision, "sidecar.istio.io/status": "{}"}
+        metadata = {
+            "name": name,
+            "namespace": self.root,
+            "annotations": annotations,
+            "finalizers": ["example.com/drain"],
+        }
+        spec = {"containers": [{"name": "istio-proxy", "image": f"docker.io/istio/proxyv2:{OLDER}"}]}
+        account = {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "default", "namespace": self.root},
+        }
+        self.cluster.apply(account, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+        self.cluster.kubectl("delete", "pod", name, "-n", self.root, "--wait=false")
+
+    def end_pod(self, name: str) -> None:
+        self.cluster.patch("pod", name, self.root, {"metadata": {"finalizers": None}})
 
     @contextlib.contextmanager
     def restarting(self, revision: str, version: str) -> Iterator[None]:
@@ -143,7 +165,10 @@ def test_every_phase_four_ways_and_back_from_each(meshed: Meshed, changes: Chang
         *(("Namespace", "") for _space in meshed.spaces[:2]),
         *(("Deployment", space) for space in meshed.spaces[:2]),
     ]
-    assert [row["name"] for row in moved["workloads"]["workloads"]] == ["app", "app"]
+    (wave,) = moved["rollout"]["waves"]
+    assert [(row["namespace"], row["state"]) for row in wave["workloads"]] == [
+        (space, "restarted") for space in meshed.spaces[:2]
+    ]
     with pytest.raises(StillInUse, match="tag prod") as refused:
         meshed.run("complete")
     users = {(use["kind"], use["name"]) for use in refused.value.extra["users"]}
@@ -161,9 +186,25 @@ def test_every_phase_four_ways_and_back_from_each(meshed: Meshed, changes: Chang
     assert meshed.state() == before
     with meshed.restarting("r1", OLDER):
         back = meshed.four_ways(changes, lambda **how: meshed.run("rollback", **how))
-    assert back["workloads"]["count"] == 3
+    assert [wave["count"] for wave in back["rollout"]["waves"]] == [3]
     assert ("control plane", "r2") in {(one["kind"], one["name"]) for one in back["remains"]}
     assert meshed.state() == before
+
+
+def test_completing_waits_for_pods_that_are_ending(meshed: Meshed, changes: Changes) -> None:
+    """A gateway's old Pod drains for a while: it is no reason to refuse, and its control plane has to stay for it."""
+    meshed.start()
+    with meshed.restarting("r2", NEWER):
+        meshed.run("shift", percentage=100, **TAKEN)
+        meshed.run("shift", tag="prod")
+    last_request = threading.Timer(2, meshed.end_pod, ("gateway",))
+    meshed.begin_end_of_pod("gateway", "r1")
+    assert meshed.run("complete", check=True)["changed"]
+    changes()
+    last_request.start()
+    meshed.run("complete")
+    assert last_request.finished.is_set()
+    assert len(changes()) == 1
 
 
 @pytest.mark.parametrize("phases", [0, 1, 2])
@@ -222,6 +263,17 @@ def test_there_is_no_way_back_to_what_is_gone(meshed: Meshed) -> None:
         meshed.run("restore")
 
 
+def test_there_is_no_way_back_to_what_is_being_removed(meshed: Meshed, changes: Changes) -> None:
+    """Its webhooks go first, so that they never lead nowhere; without them the rest is no control plane any more."""
+    meshed.start()
+    meshed.cluster.kubectl("delete", "mutatingwebhookconfiguration", f"istio-sidecar-injector-r1-{meshed.root}")
+    changes()
+    for phase in ("restore", "rollback"):
+        with pytest.raises(UpgradeError, match=r"There is no way back .*MutatingWebhookConfiguration .*-r1-"):
+            meshed.run(phase)
+    assert changes() == []
+
+
 @pytest.mark.parametrize("writes", range(1, 5))
 def test_a_killed_shift_is_gone_on_with_and_taken_back(
     meshed: Meshed, runner: Runner, audit: Audit, writes: int
@@ -248,30 +300,56 @@ def test_a_killed_shift_is_gone_on_with_and_taken_back(
 
 def test_in_place_there_and_back(meshed: Meshed, changes: Changes) -> None:
     """The control plane's own task is refused the way back, but for what an upgrade under way came from."""
-    newer = replace(meshed.revisions, version=NEWER, charts=bed.parts(f"charts-{NEWER}")[f"charts-{NEWER}"])
+    oldest = replace(meshed.revisions, version=OLDEST, charts=bed.parts(f"charts-{OLDEST}")[f"charts-{OLDEST}"])
+    meshed.cluster.kubectl("delete", "deployment", "istiod-r2", "-n", meshed.root)
+    oldest.install("r1")
+    for number in range(len(meshed.spaces)):
+        meshed.workload(number).renew("r1", OLDEST)
     before = meshed.state()
-    options: dict[str, Any] = {"strategy": "in_place", "version": NEWER, "revision": "r1", "from_revision": ""}
+    options: dict[str, Any] = {"strategy": "in_place", "version": OLDER, "revision": "r1", "from_revision": ""}
     with pytest.raises(UpgradeError, match="There is no control plane of the revision 'r9'"):
         meshed.start(**{**options, "revision": "r9"})
     meshed.four_ways(changes, lambda **how: meshed.start(**options, **how))
-    with pytest.raises(UpgradeError, match=f"it is {OLDER}"):
+    with pytest.raises(UpgradeError, match=f"it is {OLDEST}"):
         meshed.run("shift", percentage=100)
-    newer.install("r1")
-    with meshed.restarting("r1", NEWER):
+    meshed.revisions.install("r1")
+    with meshed.restarting("r1", OLDER):
         moved = meshed.four_ways(changes, lambda **how: meshed.run("shift", percentage=100, **how))
     assert [row["kind"] for row in moved["plan"]] == ["Deployment"] * 3
     assert not meshed.run("complete", check=True)["changed"]
-    assert meshed.run("restore")["upgrade"]["from"]["version"] == OLDER
+    assert meshed.run("restore")["upgrade"]["from"]["version"] == OLDEST
     with pytest.raises(UpgradeError, match=r"rollback\.yml does so"):
         meshed.run("rollback")
-    assert control_plane(meshed, OLDER)["version"] == OLDER
-    meshed.revisions.install("r1")
-    with meshed.restarting("r1", OLDER):
+    assert control_plane(meshed, OLDEST)["version"] == OLDEST
+    oldest.install("r1")
+    with meshed.restarting("r1", OLDEST):
         meshed.run("rollback")
     assert meshed.state() == before
-    newer.install("r1")
+    meshed.revisions.install("r1")
     with pytest.raises(UpgradePath, match=r"goes back by rollback\.yml"):
-        control_plane(meshed, OLDER)
+        control_plane(meshed, OLDEST)
+
+
+@pytest.mark.parametrize(
+    ("options", "way"),
+    [
+        ({"strategy": "in_place", "revision": "r1", "from_revision": ""}, "1.28.3 -> 1.29.9 -> 1.30.7 -> 1.31.0"),
+        ({"strategy": "revision", "revision": "r3"}, "1.28.3 -> 1.30.7 -> 1.31.0"),
+    ],
+    ids=["in_place", "revision"],
+)
+def test_too_far_is_refused_before_anything_is_remembered(
+    meshed: Meshed, changes: Changes, options: dict[str, Any], way: str
+) -> None:
+    """Also where nobody asks the prechecks; the way that works is told."""
+    part = f"charts-{OLDEST}"
+    replace(meshed.revisions, version=OLDEST, charts=bed.parts(part)[part]).install("r1")
+    changes()
+    for check in (True, False):
+        with pytest.raises(UpgradePath, match=way):
+            meshed.start(check=check, **options)
+    assert changes() == []
+    assert RECORD not in meshed.cluster.names("configmap", meshed.root)
 
 
 def control_plane(meshed: Meshed, version: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from .bed import ISTIO, Cluster
+from .playbook import Result
 
 Options = Mapping[str, Any]
 
@@ -23,6 +24,7 @@ class World:
     namespace: str
     folder: Path
     expired: int
+    repository: str
 
     @property
     def kubeconfig(self) -> Options:
@@ -93,3 +95,11 @@ class Row:
     def task(self) -> dict[str, Any]:
         name = f"service_mesh.istio.{self.module}"
         return {"name": self.id, name: dict(self.options), "environment": dict(self.environment), "ignore_errors": True}
+
+    def untold(self, result: Result) -> str:
+        """What the result of the task lacks, or nothing."""
+        message, failure = result.data["msg"], result.data.get("failure") or {}
+        missing = [piece for piece in self.told if piece not in message]
+        if result.status == "ignored" and failure.get("code") == self.code and not missing:
+            return ""
+        return f"{self.id}: {failure.get('code')}: {message} (lacks {missing})"

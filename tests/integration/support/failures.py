@@ -158,8 +158,41 @@ def input_rows(world: World) -> list[Row]:
             ".spec.hosts is owned by 'somebody'",
             "'take_ownership_from: [somebody]'",
         ),
-        row("injection_nowhere", "injection", {"namespaces": [{"name": "nowhere"}]}, "injection", "create: true"),
-        row("injection_system", "injection", {"namespaces": [{"name": "kube-system"}]}, "injection", "never injected"),
+    ]
+
+
+def injection_rows(world: World) -> list[Row]:
+    """Who cannot get a sidecar, and sidecars that cannot be so."""
+    row, shop = partial(_on_cluster, world), {"namespace": world.namespace, "name": "shop"}
+    amounts = {"cpu_request": "100m", "cpu_limit": "1", "memory_request": "500", "memory_limit": "0"}
+    both = {"name": "a", "mode": "enabled", "revision": "canary"}
+
+    def named(**entry: Any) -> Options:
+        return {"namespaces": [entry]}
+
+    return [
+        row("injection_nowhere", "injection", named(name="nowhere"), "injection", "create: true"),
+        row("injection_system", "injection", named(name="kube-system"), "injection", "never injected"),
+        row("injection_ending", "injection", named(name=world.ending), "injection", "is being deleted"),
+        row("injection_both", "injection", named(**both), "injection", "Keep one of them", "contradict each other"),
+        row("injection_share", "injection", {"selections": [{"percentage": -5}]}, "injection", "-5 is no percentage"),
+        row("injection_workload", "injection", {"workloads": [shop]}, "injection", "There is no Deployment", "/shop"),
+        row(
+            "injection_memory",
+            "injection",
+            {"workloads": [{**shop, "resources": amounts}]},
+            "invalid_setting",
+            "'500' has no unit: to Kubernetes it is 500 bytes",
+            "Did you mean 500Mi?",
+        ),
+        row(
+            "log_level",
+            "proxy_log_level",
+            {"namespace": world.namespace, "pods": ["a"], "level": "debug"},
+            "log_level",
+            f"The Pod '{world.namespace}/a'",
+            "does not exist",
+        ),
     ]
 
 
@@ -173,6 +206,14 @@ def chart_rows(world: World) -> list[Row]:
 
     return [
         row("external", "forbidden_by_mode", "mode 'external' does not allow to install", mode="external"),
+        row(
+            "no_such_version",
+            "chart",
+            f"The chart 'base' 1.29.99 cannot be had from {world.repository}",
+            "Check that this version exists",
+            version="1.29.99",
+            charts={"repository": world.repository, "use_cache": False},
+        ),
         row("no_revision", "invalid_revision", "'1.29.1' cannot be the name", "like 1-29-1", revision="1.29.1"),
         row("old_helm", "helm", "is too old or is not helm", "v3.7.2", helm_binary=world.old_helm()),
         row("latest", "unknown_version", "'latest' is not a version of Istio", "like 1.29.1", version="latest"),
@@ -276,4 +317,4 @@ def value_rows(world: World) -> list[Row]:
     ]
 
 
-TABLES = (naming_rows, trust_rows, object_rows, input_rows, chart_rows, gateway_rows, value_rows)
+TABLES = (naming_rows, trust_rows, object_rows, input_rows, injection_rows, chart_rows, gateway_rows, value_rows)

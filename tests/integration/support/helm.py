@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,26 +33,28 @@ class Helm:
 
     def install(self, version: str = ISTIO, **values: str) -> None:
         """As Istio's page on Helm says; without nodes istiod never starts, and Helm does not wait for it."""
-        place = ("--set", f"global.istioNamespace={self.namespace}")
+        default = f"defaultRevision={values.get('revision', 'default')}"
+        chart = str(charts_of(version) / "base")
+        self.run("install", "--create-namespace", "their-base", chart, *self._place(), "--set", default)
+        self.install_istiod(version, **values)
+
+    def install_istiod(self, version: str = ISTIO, **values: str) -> None:
+        """That alone, where the CRDs are there."""
         images = f"global.hub=docker.io/istio,global.tag={version}"
-        more = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
-        charts = charts_of(version)
-        default = values.get("revision", "default")
-        self.run(
-            "install",
-            "--create-namespace",
-            "their-base",
-            str(charts / "base"),
-            *place,
-            "--set",
-            f"defaultRevision={default}",
-        )
-        self.run("install", "their-istiod", str(charts / "istiod"), *place, "--set", images, *more)
+        chart = str(charts_of(version) / "istiod")
+        named = ("install", "--create-namespace", "their-istiod", chart)
+        self.run(*named, *self._place(), "--set", images, *_set(values))
+
+    def _place(self) -> tuple[str, ...]:
+        return "--set", f"global.istioNamespace={self.namespace}"
 
     def install_gateway(self, release: str, **values: str) -> None:
         """A gateway of the default version."""
-        more = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
-        self.run("install", release, str(charts_of(ISTIO) / "gateway"), *more)
+        self.run("install", release, str(charts_of(ISTIO) / "gateway"), *_set(values))
 
     def releases(self) -> list[str]:
         return sorted(release["name"] for release in json.loads(self.run("list", "-o", "json")))
+
+
+def _set(values: Mapping[str, str]) -> list[str]:
+    return [part for name, value in values.items() for part in ("--set", f"{name}={value}")]

@@ -61,6 +61,16 @@ class Revisions:
             *("patch", "deployment", name, "-n", self.namespace, "--subresource=status", "--type=merge", "-p", patch)
         )
 
+    def answer(self, revision: str = "", ready: bool = True) -> None:
+        """An endpoint of the istiod behind the webhooks, or one that is not ready, as if there were a Pod."""
+        service = f"istiod-{revision}" if revision else "istiod"
+        labels = {"kubernetes.io/service-name": service}
+        metadata = {"name": f"{service}-tests", "namespace": self.namespace, "labels": labels}
+        endpoint = {"addresses": ["192.0.2.1"], "conditions": {"ready": ready}}
+        head = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": metadata}
+        ports = [{"name": "https-webhook", "port": 15017}]
+        self.cluster.apply({**head, "addressType": "IPv4", "endpoints": [endpoint], "ports": ports}, manager="tests")
+
     def _give_ca(self, found: Made) -> None:
         ca = base64.b64encode(Path(self.cluster.ca_file).read_bytes()).decode()
         places = [f"/webhooks/{number}/clientConfig/caBundle" for number in range(len(found["webhooks"]))]

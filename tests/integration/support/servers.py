@@ -32,7 +32,16 @@ from .bed import Cluster
 
 
 def expired_certificate(cluster: Cluster, folder: Path) -> Path:
-    """A certificate for 127.0.0.1, signed by the cluster's CA, whose last day was yesterday. With its key."""
+    """A certificate for this machine, signed by the cluster's CA, whose last day was yesterday. With its key."""
+    return _certificate(cluster, folder / "expired.pem", -1)
+
+
+def serving_certificate(cluster: Cluster, folder: Path) -> Path:
+    """The same, good for a day."""
+    return _certificate(cluster, folder / "serving.pem", 1)
+
+
+def _certificate(cluster: Cluster, file: Path, days: int) -> Path:
     authority = x509.load_pem_x509_certificate(Path(cluster.ca_file).read_bytes())
     signer = load_pem_private_key(Path(cluster.ca_key_file).read_bytes(), None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
@@ -40,16 +49,15 @@ def expired_certificate(cluster: Cluster, folder: Path) -> Path:
     address = x509.SubjectAlternativeName([x509.DNSName("localhost")])
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "expired")]))
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]))
         .issuer_name(authority.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(today - datetime.timedelta(days=2))
-        .not_valid_after(today - datetime.timedelta(days=1))
+        .not_valid_after(today + datetime.timedelta(days=days))
         .add_extension(address, critical=False)
         .sign(signer, hashes.SHA256())
     )
-    file = folder / "expired.pem"
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     file.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
     return file

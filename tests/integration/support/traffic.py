@@ -1,4 +1,4 @@
-"""Constant traffic while something is done to a mesh, and a watch over webhooks: what fails is kept."""
+"""Constant traffic while something is done to a mesh: what fails is kept."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import json
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from .bed import Cluster
-
-_WEBHOOKS = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
 
 
 @dataclass
@@ -22,8 +20,6 @@ class Seen:
 
     statuses: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
-    dangling: list[str] = field(default_factory=list)
-    looks: int = 0
 
     @property
     def failed(self) -> dict[str, int]:
@@ -40,15 +36,6 @@ def _answers(cluster: Cluster, namespace: str, request: Sequence[str]) -> dict[s
     return found
 
 
-def _dangling(cluster: Cluster) -> list[str]:
-    """Webhooks first and Services after them: a Service that was there for the webhook is there, too."""
-    found = json.loads(cluster.kubectl("get", _WEBHOOKS, "-o", "json"))["items"]
-    listed = json.loads(cluster.kubectl("get", "services", "-A", "-o", "json"))["items"]
-    there = {(one["metadata"]["namespace"], one["metadata"]["name"]) for one in listed}
-    targets = [(one["metadata"]["name"], hook["clientConfig"]["service"]) for one in found for hook in one["webhooks"]]
-    return [name for name, service in targets if (service["namespace"], service["name"]) not in there]
-
-
 @contextmanager
 def under_traffic(cluster: Cluster, clients: Mapping[str, Sequence[str]]) -> Iterator[Seen]:
     """Clients by namespace, each with its request, until the block is over."""
@@ -59,18 +46,11 @@ def under_traffic(cluster: Cluster, clients: Mapping[str, Sequence[str]]) -> Ite
         seen.statuses.update(answer["statuses"])
         seen.errors.update({f"{namespace}: {error}": count for error, count in answer["errors"].items()})
 
-    def look() -> None:
-        missing = _dangling(cluster)
-        # Two lists are no one moment: what was deleted between them is looked at once more.
-        seen.dangling += [name for name in missing if name in _dangling(cluster)]
-        seen.looks += 1
-
-    def again(what: Callable[[], None]) -> None:
+    def ask_on(namespace: str) -> None:
         while not over.is_set():
-            what()
+            ask(namespace)
 
-    threads = [threading.Thread(target=again, args=(lambda space=space: ask(space),)) for space in clients]
-    threads.append(threading.Thread(target=again, args=(look,)))
+    threads = [threading.Thread(target=ask_on, args=(space,)) for space in clients]
     for thread in threads:
         thread.start()
     try:

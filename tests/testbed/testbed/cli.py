@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--istio", default=parts.DEFAULT_ISTIO, help="versions whose images are wanted, with commas between"
     )
+    up.add_argument("--cni", action="store_true", help="the image of Istio's node agent, too")
     for command in (env, logs):
         command.add_argument("--cluster", help="which cluster of the lane")
     logs.add_argument("component", nargs="?")
@@ -67,7 +68,8 @@ def start(found: Bed, arguments: argparse.Namespace) -> None:
     if arguments.lane == "api":
         start_api(found)
     else:
-        start_cluster(found, cluster_lane.Shape(arguments.clusters, arguments.network, versions(arguments.istio)))
+        istio = versions(arguments.istio)
+        start_cluster(found, cluster_lane.Shape(arguments.clusters, arguments.network, istio, arguments.cni))
 
 
 def start_api(found: Bed) -> None:
@@ -84,9 +86,9 @@ def start_cluster(found: Bed, shape: cluster_lane.Shape) -> None:
     if running["up"]:
         check_shape(running, shape)
     cluster_lane.require()
-    tools.provide(found, parts.cluster_parts(shape.istio))
+    tools.provide(found, parts.cluster_parts(shape.istio, cni=shape.cni))
     if running["up"]:
-        cluster_lane.add_images(found, shape.istio)
+        cluster_lane.add_images(found, shape)
         say("lane cluster is up already")
         return
     teardown.down(found, "cluster")

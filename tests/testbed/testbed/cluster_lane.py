@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -35,10 +35,15 @@ class Shape:
     clusters: int = 1
     network: str = network.FLAT
     istio: tuple[str, ...] = (DEFAULT_ISTIO,)
+    cni: bool = False
 
     def __post_init__(self) -> None:
         """Refuses a number without addresses before anything is built for it."""
         plans(self.clusters)
+
+    @property
+    def images(self) -> list[str]:
+        return cluster_images(self.istio, cni=self.cni)
 
 
 def require() -> None:
@@ -54,7 +59,7 @@ def up(bed: Bed, shape: Shape) -> None:
     switch = namespaces.hold(bed, SWITCH)
     network.make_switch(switch)
     names = {"order": [plan.name for plan in wanted], "switch_netns": str(switch.net)}
-    write_shape(bed, {"network": shape.network, "istio": list(shape.istio), **names})
+    write_shape(bed, {"network": shape.network, "istio": list(shape.istio), "cni": shape.cni, **names})
     each(partial(cluster_up, bed, shape, wanted), wanted)
 
 
@@ -72,7 +77,7 @@ def cluster_up(bed: Bed, shape: Shape, wanted: Sequence[Plan], plan: Plan) -> No
     network.join(namespaces.of(bed, plan.name), namespaces.of(bed, SWITCH), plan)
     network.connect(namespaces.of(bed, plan.name), plan, [other for other in wanted if other != plan], shape.network)
     port = expose(cluster, plan)
-    children, imports = start_stores(cluster, settings, shape.istio)
+    children, imports = start_stores(cluster, settings, shape.images)
     api = Api(cluster, "127.0.0.1", port)
     api.wait_ready(children)
     children += start_workers(cluster, settings, plan)
@@ -103,7 +108,7 @@ def expose(cluster: Cluster, plan: Plan) -> int:
     return port
 
 
-def start_stores(cluster: Cluster, settings: Settings, istio: tuple[str, ...]) -> tuple[list[Child], list[Child]]:
+def start_stores(cluster: Cluster, settings: Settings, images: Sequence[str]) -> tuple[list[Child], list[Child]]:
     """What holds state; images are imported while the API server starts."""
     bin = built(cluster.bed, "kube") / "bin"
     containerd = control_plane.start(cluster, "containerd", components.containerd(host.find("containerd")))
@@ -114,7 +119,7 @@ def start_stores(cluster: Cluster, settings: Settings, istio: tuple[str, ...]) -
     ]
     socket = cluster.folder / "containerd" / "c.sock"
     processes.wait_until(socket.is_socket, "containerd listens", READY_WITHIN, [containerd])
-    return children, import_images(cluster, cluster_images(istio))
+    return children, import_images(cluster, images)
 
 
 def import_images(cluster: Cluster, images: Sequence[str]) -> list[Child]:
@@ -180,15 +185,16 @@ def wait_dns(cluster: Cluster, plan: Plan) -> None:
         )
 
 
-def add_images(bed: Bed, istio: tuple[str, ...]) -> None:
-    """More versions of Istio for clusters that run."""
-    fresh = [version for version in istio if version not in recorded(bed).istio]
-    images = [image for image in cluster_images(tuple(fresh)) if image.endswith(tuple(fresh))]
+def add_images(bed: Bed, shape: Shape) -> None:
+    """Images of more versions, or those of the node agent too, for clusters that run."""
+    has = recorded(bed)
+    whole = replace(has, istio=tuple(dict.fromkeys((*has.istio, *shape.istio))), cni=has.cni or shape.cni)
+    images = [image for image in whole.images if image not in has.images]
     for cluster in bed.clusters("cluster"):
         imports = import_images(cluster, images)
         processes.wait_until(partial(finished, imports), "the images are imported", IMPORTED_WITHIN)
     record = json.loads(shape_file(bed).read_text())
-    write_shape(bed, {**record, "istio": [*record["istio"], *fresh]})
+    write_shape(bed, {**record, "istio": list(whole.istio), "cni": whole.cni})
 
 
 def recorded(bed: Bed) -> Shape:
@@ -196,7 +202,7 @@ def recorded(bed: Bed) -> Shape:
     if not shape_file(bed).exists():
         return Shape()
     record = json.loads(shape_file(bed).read_text())
-    return Shape(len(record["order"]), record["network"], tuple(record["istio"]))
+    return Shape(len(record["order"]), record["network"], tuple(record["istio"]), record["cni"])
 
 
 def write_shape(bed: Bed, record: dict[str, object]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -29,10 +30,23 @@ def prepare(cluster: Cluster, plan: Plan) -> None:
     """The files that the node's programs read, and the control group of its containers."""
     for folder in ("containerd", "cni", "kubelet"):
         (cluster.folder / folder).mkdir()
+    link_plugins(cluster)
     (cluster.folder / "containerd" / "config.toml").write_text(toml(containerd(cluster)))
     (cluster.folder / "cni" / "10-pods.conflist").write_text(json.dumps(cni(cluster, plan), indent=2))
     (cluster.folder / "kubelet.yaml").write_text(yaml.safe_dump(kubelet(cluster, plan)))
     cgroups.make(cgroups.root(cluster.bed.id, cluster.name))
+
+
+def plugins(cluster: Cluster) -> Path:
+    """Where containerd finds the programs of the Pod network; a node agent may put another one there."""
+    return cluster.folder / "cni-plugins"
+
+
+def link_plugins(cluster: Cluster) -> None:
+    """The machine's own, in a folder of the cluster's."""
+    plugins(cluster).mkdir()
+    for program in host.cni_folder().iterdir():
+        (plugins(cluster) / program.name).symlink_to(program)
 
 
 def containerd(cluster: Cluster) -> dict[str, Any]:
@@ -49,7 +63,7 @@ def containerd(cluster: Cluster) -> dict[str, Any]:
         "ttrpc": {"address": str(folder / "c.ttrpc")},
         # An unprivileged container engine may not lower a process' protection against the out-of-memory killer.
         f'plugins."{CRI}"': {"sandbox_image": PAUSE, "restrict_oom_score_adj": True},
-        f'plugins."{CRI}".cni': {"bin_dir": str(host.cni_folder()), "conf_dir": str(cluster.folder / "cni")},
+        f'plugins."{CRI}".cni': {"bin_dir": str(plugins(cluster)), "conf_dir": str(cluster.folder / "cni")},
         f'plugins."{CRI}".containerd': {"snapshotter": "overlayfs"},
     }
 

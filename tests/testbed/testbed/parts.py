@@ -65,7 +65,10 @@ def istio_parts(version: str) -> list[Part]:
         stamp,
     )
     agent = GoBuild(("istio.io/istio/pilot/cmd/pilot-agent",), "agent,disable_pgv", stamp)
-    built = f"istio-{version}"
+    node = GoBuild(
+        ("istio.io/istio/cni/cmd/install-cni", "istio.io/istio/cni/cmd/istio-cni"), "agent,disable_pgv", stamp
+    )
+    built, cni = f"istio-{version}", f"cni-{version}"
     return [
         Part(built, "istio", f"istio/{version}", (server, agent)),
         Part(f"charts-{version}", "istio_charts", f"istio/{version}", facts=(version,), needs=("helm",)),
@@ -78,6 +81,13 @@ def istio_parts(version: str) -> list[Part]:
             facts=(f"docker.io/istio/proxyv2:{version}", built),
             needs=(built, "envoy"),
         ),
+        Part(cni, "go_module", f"istio/{version}", (node,)),
+        Part(
+            f"image-install-cni-{version}",
+            "cni_image",
+            facts=(f"docker.io/istio/install-cni:{version}", cni),
+            needs=(cni,),
+        ),
     ]
 
 
@@ -89,6 +99,7 @@ def all_parts() -> list[Part]:
         Part("helm", "go_module", "helm", (GoBuild(("helm.sh/helm/v3/cmd/helm",)),)),
         Part("coredns", "go_module", "coredns", (here,)),
         Part("envoy", "envoy", facts=(ENVOY,)),
+        Part("prometheus", "debian_program", facts=("prometheus", "usr/bin/prometheus")),
         Part(
             "image-pause", "program_image", facts=("registry.k8s.io/pause:3.10", "httpapp", "pause"), needs=("httpapp",)
         ),
@@ -105,15 +116,16 @@ PARTS = {part.name: part for part in all_parts()}
 API_PARTS = ["kube", "helm", f"charts-{DEFAULT_ISTIO}"]
 
 
-def cluster_images(istio: tuple[str, ...]) -> list[str]:
+def cluster_images(istio: tuple[str, ...], *, cni: bool = False) -> list[str]:
     """The images that a cluster is given."""
-    meshes = [f"image-{image}-{version}" for version in istio for image in ("pilot", "proxyv2")]
+    images = ("pilot", "proxyv2", *(["install-cni"] if cni else []))
+    meshes = [f"image-{image}-{version}" for version in istio for image in images]
     return ["image-pause", "image-coredns", "image-httpapp", *meshes]
 
 
-def cluster_parts(istio: tuple[str, ...]) -> list[str]:
+def cluster_parts(istio: tuple[str, ...], *, cni: bool = False) -> list[str]:
     """What lane cluster needs, programs and charts for people included."""
-    return ["kube", "helm", *cluster_images(istio), *(f"charts-{version}" for version in istio)]
+    return ["kube", "helm", *cluster_images(istio, cni=cni), *(f"charts-{version}" for version in istio)]
 
 
 def with_needs(names: list[str]) -> list[Part]:

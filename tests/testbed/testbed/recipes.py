@@ -185,6 +185,16 @@ def istio_source(shop: Workshop) -> Path:
     return Path(answer["Dir"])
 
 
+def debian_program(shop: Workshop) -> None:
+    """One program of a package that is not installed; facts: the package, and where the program lies in it."""
+    package, program = shop.part.facts
+    with tempfile.TemporaryDirectory(dir=shop.out.parent) as scratch:
+        shop.run(["apt-get", "download", package], Path(scratch))
+        (archive,) = Path(scratch).glob("*.deb")
+        shop.run(["dpkg-deb", "--extract", archive, "package"], Path(scratch))
+        shutil.move(Path(scratch) / "package" / program, shop.out / Path(program).name)
+
+
 def program_image(shop: Workshop) -> None:
     """An image with one static program; facts: the image's name, the part with the program, its first arguments."""
     name, program, *arguments = shop.part.facts
@@ -215,6 +225,17 @@ def proxy_image(shop: Workshop) -> None:
         images.write(images.Image(name, ("/usr/local/bin/pilot-agent",), ISTIO_USER), root, shop.out / "image.tar")
 
 
+def cni_image(shop: Workshop) -> None:
+    """The node agent, which puts the plugin beside it where the node's container engine finds it."""
+    name, built_as = shop.part.facts
+    with root_folder(shop) as root:
+        programs = shop.made(built_as) / "bin"
+        images.program(root, programs / "install-cni", "usr/local/bin/install-cni")
+        images.program(root, programs / "istio-cni", "opt/cni/bin/istio-cni")
+        images.iptables(root, host.find("xtables-nft-multi"), host.iptables_plugins())
+        images.write(images.Image(name, ("/usr/local/bin/install-cni",)), root, shop.out / "image.tar")
+
+
 @contextmanager
 def root_folder(shop: Workshop) -> Iterator[Path]:
     """A folder to be filled with an image's files."""
@@ -227,5 +248,16 @@ def root_folder(shop: Workshop) -> Iterator[Path]:
 
 RECIPES: dict[str, Callable[[Workshop], None]] = {
     function.__name__: function
-    for function in (go_module, kubernetes, envoy, istio, istio_charts, program_image, pilot_image, proxy_image)
+    for function in (
+        go_module,
+        kubernetes,
+        envoy,
+        istio,
+        istio_charts,
+        debian_program,
+        program_image,
+        pilot_image,
+        proxy_image,
+        cni_image,
+    )
 }

@@ -61,7 +61,7 @@ def injector(revision: str = "", tag: str = "", by_default: bool = False, **more
             _hook(
                 "auto",
                 [_absent("istio-injection"), _absent("istio.io/rev"), _no_system()],
-                [_absent("sidecar.istio.io/inject")],
+                [_absent("sidecar.istio.io/inject"), _absent("istio.io/rev")],
             )
         ]
     webhooks = [{**hook, "clientConfig": client, "rules": [_PODS]} for hook in hooks]

@@ -43,6 +43,11 @@ def test_the_default_is_what_a_cluster_of_the_default_version_needs() -> None:
     assert not [name for name in names if "1.28.3" in name or "1.31.0" in name]
 
 
+def test_the_node_agent_comes_when_it_is_asked_for() -> None:
+    agents = set(parts.cluster_parts(("1.29.1", "1.31.0"), cni=True)) - set(parts.cluster_parts(("1.29.1", "1.31.0")))
+    assert agents == {"image-install-cni-1.29.1", "image-install-cni-1.31.0"}
+
+
 @pytest.mark.parametrize("changed", ["go.sum", "main.go"])
 def test_a_key_follows_the_committed_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str) -> None:
     folder = tmp_path / "go" / "module"

@@ -66,6 +66,7 @@ def _wanted(params: Params) -> ControlPlane:
             mesh_config=params.get("mesh_config") or {},
             high_availability=params["high_availability"],
             sizing=params.get("sizing"),
+            injection_default=params["injection_default"],
             values=params.get("values") or {},
             values_merge=params["values_merge"],
             helm=params["helm_binary"],
@@ -115,6 +116,7 @@ CONTROL_PLANE: Operation[ControlPlane | Uninstall] = Operation(
             "mesh_config": {"type": "dict"},
             "high_availability": {"type": "bool", "default": False},
             "sizing": {"type": "str", "choices": list(SIZES)},
+            "injection_default": {"type": "bool", "default": False},
             "values": {"type": "dict", "options": {component: {"type": "dict"} for component in COMPONENTS}},
             "values_merge": {"type": "str", "choices": list(VALUES_MERGE), "default": MERGE},
         }

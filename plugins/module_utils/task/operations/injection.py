@@ -6,25 +6,102 @@
 
 from __future__ import annotations
 
-from ...istio.injection import NamespaceInjection, namespace_injection, run_injection
-from ...reconcile.outcome import Outcome
-from ...reconcile.run import Run
-from ..arguments import NAMESPACE_INJECTION, OWNERSHIP, ArgumentSpec
+from ...istio.discovery_scope import SCOPES, DiscoveryScope, discovery_scopes
+from ...istio.facts import ROOT_NAMESPACE
+from ...istio.injection import NamespaceInjection, namespace_injection
+from ...istio.injection_selection import Selection, checked_percentage
+from ...istio.setting_injection import Injection, checked, run_injection
+from ...istio.workload_injection import WORKLOAD_MODES, WorkloadInjection, workload_injection
+from ...istio.workload_kinds import WorkloadKind, workload_kinds
+from ...istio.workload_settings import AMOUNTS, LOG_LEVELS, Settings
+from ..arguments import NAMESPACE_INJECTION, OWNERSHIP, WORKLOAD_KINDS, ArgumentSpec
 from ..operation import Operation, Params
 
 
-def _injection(params: Params) -> tuple[list[NamespaceInjection], list[str]]:
-    return [namespace_injection(**entry) for entry in params["namespaces"]], params["take_ownership_from"]
+def _injection(params: Params) -> Injection:
+    kinds = workload_kinds(params["workload_kinds"])
+    scopes = [
+        DiscoveryScope(one["namespace"], one["scope"], tuple(one["namespaces"])) for one in params["discovery_scopes"]
+    ]
+    return checked(
+        Injection(
+            namespaces=tuple(namespace_injection(**one) for one in params["namespaces"]),
+            selections=tuple(map(_selection, params["selections"])),
+            workloads=tuple(_workload(one, kinds) for one in params["workloads"]),
+            scopes=discovery_scopes(scopes, params["discovery_groups"]),
+            root_namespace=params["root_namespace"],
+            more_protected=frozenset(params["system_namespaces"]),
+            kinds=kinds,
+            guard=params["guard_pending_restart"],
+            take_ownership_from=tuple(params["take_ownership_from"]),
+        )
+    )
 
 
-def _run_injection(run: Run, request: tuple[list[NamespaceInjection], list[str]]) -> Outcome:
-    return run_injection(run, *request)
+def _selection(given: Params) -> Selection:
+    wish: NamespaceInjection = namespace_injection("", given.get("mode"), given.get("revision"), create=False)
+    return Selection(wish, given.get("selector") or "", checked_percentage(given["percentage"]))
 
 
-INJECTION: Operation[tuple[list[NamespaceInjection], list[str]]] = Operation(
+def _workload(given: Params, kinds: tuple[WorkloadKind, ...]) -> WorkloadInjection:
+    settings = Settings(
+        given.get("resources") or {},
+        given.get("pass_through") or {},
+        given.get("lifecycle") or {},
+        given.get("log_level") or "",
+    )
+    return workload_injection(given["namespace"], given["name"], given["kind"], given.get("mode"), settings, kinds)
+
+
+_SELECTION = {
+    "selector": {"type": "str"},
+    "percentage": {"type": "int", "default": 100},
+    "mode": NAMESPACE_INJECTION["mode"],
+    "revision": NAMESPACE_INJECTION["revision"],
+}
+_PASS_THROUGH = {
+    "inbound_ports": {"type": "list", "elements": "int"},
+    "outbound_ports": {"type": "list", "elements": "int"},
+    "outbound_ranges": {"type": "list", "elements": "str"},
+}
+_LIFECYCLE = {
+    "hold_application": {"type": "bool"},
+    "drain_duration": {"type": "str"},
+    "exit_on_zero_connections": {"type": "bool"},
+    "minimum_drain_duration": {"type": "str"},
+}
+_WORKLOAD = {
+    "namespace": {"type": "str", "required": True},
+    "name": {"type": "str", "required": True},
+    "kind": {"type": "str", "default": "Deployment"},
+    "mode": {"type": "str", "choices": list(WORKLOAD_MODES)},
+    "resources": {"type": "dict", "options": {name: {"type": "str", "required": True} for name in AMOUNTS}},
+    "pass_through": {"type": "dict", "options": _PASS_THROUGH},
+    "lifecycle": {"type": "dict", "options": _LIFECYCLE},
+    "log_level": {"type": "str", "choices": list(LOG_LEVELS)},
+}
+_SCOPE = {
+    "namespace": {"type": "str", "required": True},
+    "scope": {"type": "str", "required": True, "choices": list(SCOPES)},
+    "namespaces": {"type": "list", "elements": "str", "default": []},
+}
+
+INJECTION: Operation[Injection] = Operation(
     "injection",
-    ArgumentSpec({"namespaces": {"type": "list", "elements": "dict", "required": True, "options": NAMESPACE_INJECTION}})
+    ArgumentSpec(
+        {
+            "namespaces": {"type": "list", "elements": "dict", "default": [], "options": NAMESPACE_INJECTION},
+            "selections": {"type": "list", "elements": "dict", "default": [], "options": _SELECTION},
+            "workloads": {"type": "list", "elements": "dict", "default": [], "options": _WORKLOAD},
+            "discovery_scopes": {"type": "list", "elements": "dict", "default": [], "options": _SCOPE},
+            "discovery_groups": {"type": "dict", "default": {}},
+            "system_namespaces": {"type": "list", "elements": "str", "default": []},
+            "root_namespace": {"type": "str", "default": ROOT_NAMESPACE},
+            "guard_pending_restart": {"type": "bool", "default": False},
+        },
+    )
+    + WORKLOAD_KINDS
     + OWNERSHIP,
     _injection,
-    _run_injection,
+    run_injection,
 )

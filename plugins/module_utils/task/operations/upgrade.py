@@ -12,8 +12,9 @@ from ...istio.phases import PHASES, Wanted, run_upgrade
 from ...istio.revisions import checked_revision, shown
 from ...istio.shift import CHOICES, Selection, checked_selection
 from ...istio.upgrade_record import IN_PLACE, STRATEGIES
-from ..arguments import MODE, OWNERSHIP, WAIT, ArgumentSpec
+from ..arguments import MODE, OWNERSHIP, ROLLOUT, ArgumentSpec
 from ..operation import Operation, Params
+from .rollout_options import how_of
 
 
 def _upgrade(params: Params) -> Wanted:
@@ -32,7 +33,7 @@ def _upgrade(params: Params) -> Wanted:
         selection=checked_selection(selection),
         restart=params["restart"],
         take_ownership_from=tuple(params["take_ownership_from"]),
-        wait_timeout=params["wait_timeout"],
+        how=how_of(params),
     )
 
 
@@ -59,7 +60,7 @@ UPGRADE: Operation[Wanted] = Operation(
     )
     + MODE
     + OWNERSHIP
-    + WAIT,
+    + ROLLOUT,
     _upgrade,
     run_upgrade,
 )

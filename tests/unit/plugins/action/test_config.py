@@ -28,9 +28,12 @@ NEEDED: dict[str, dict[str, Any]] = {
     "control_plane": {"version": "1.29.1"},
     "gateway_deployment": {"name": "a", "namespace": "web", "version": "1.29.1"},
     "injection": {"namespaces": [{"name": "web"}]},
+    "injection_info": {},
     "mesh_info": {},
     "precheck": {"operation": "leave"},
     "revision_tag": {"tag": "prod", "state": "absent"},
+    "proxy_log_level": {"namespace": "web", "level": "debug", "pods": ["a"]},
+    "sidecar_rollout": {},
     "upgrade": {"phase": "rollback"},
 }
 KUBECONFIG = {"contexts": [{"name": "east", "context": {}}, {"name": "west", "context": {}}]}

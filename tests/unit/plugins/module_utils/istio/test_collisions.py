@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.collisions import collisions, injectors
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injector import NEVER, SUFFIX, selectors
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.collisions import collisions
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injector import NEVER, selectors
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.webhooks import SUFFIX, hooks_of
 
 
 def configuration(name: str, of: str, *, auto: bool = False, active: bool = True) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def configuration(name: str, of: str, *, auto: bool = False, active: bool = True
         }
         for case, (namespaces, pods) in selectors(of, auto).items()
     ]
-    return {"metadata": {"name": name}, "webhooks": hooks}
+    return {"metadata": {"name": name, "labels": {"istio.io/rev": of}}, "webhooks": hooks}
 
 
 @pytest.mark.parametrize(
@@ -36,8 +37,8 @@ def configuration(name: str, of: str, *, auto: bool = False, active: bool = True
     ],
 )
 def test_who_injects(namespace: dict[str, str], pod: dict[str, str], expected: list[str]) -> None:
-    webhooks = [configuration("plain", "default", auto=True), configuration("r1", "r1")]
-    assert injectors(webhooks, namespace, pod) == [f"{name}{SUFFIX}" for name in expected]
+    hooks = hooks_of([configuration("plain", "default", auto=True), configuration("r1", "r1")])
+    assert [str(hook) for hook in hooks if hook.selects(namespace, pod)] == [f"{name}{SUFFIX}" for name in expected]
 
 
 @pytest.mark.parametrize("auto", [True, False])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.components import control_planes, node_agents
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.status import chart_globals
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injector_config import chart_globals
 from unit.support.clusters import Made, istiod, made, snapshot
 
 LABELS = {"app": "istiod", "istio.io/rev": "default"}

@@ -55,6 +55,13 @@ def test_behaviour_is_that_of_istiod() -> None:
     assert set(chart_values(asked, "cni")) == {"global"}
 
 
+def test_the_default_of_injection_is_only_said_when_it_is_not_the_charts() -> None:
+    assert "sidecarInjectorWebhook" not in chart_values(wanted(), "istiod")
+    asked = wanted(injection_default=True)
+    assert chart_values(asked, "istiod")["sidecarInjectorWebhook"] == {"enableNamespacesByDefault": True}
+    assert "sidecarInjectorWebhook" not in chart_values(asked, "base")
+
+
 def test_a_revisions_replicas_are_spread_by_its_own_label() -> None:
     (spread,) = chart_values(wanted(high_availability=True, revision="r1"), "istiod")["topologySpreadConstraints"]
     assert spread["labelSelector"]["matchLabels"]["istio.io/rev"] == "r1"

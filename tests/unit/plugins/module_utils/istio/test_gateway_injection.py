@@ -62,13 +62,13 @@ def refused(*objects: Made, check_mode: bool = False, asked: str | None = None) 
 
 def test_a_revision_that_is_not_there_is_refused() -> None:
     message = refused(*PLAIN, injector("canary"), asked="canray", check_mode=True)
-    assert "No control plane would inject the gateway web/ingress on east (did you mean 'canary'?)" in message
-    assert "there are the revisions and tags canary, default" in message
+    assert "No control plane would inject the gateway web/ingress on east" in message
+    assert "there is no revision or tag 'canray' (did you mean 'canary'?): there are canary, default" in message
 
 
 def test_a_namespace_that_wants_no_injection_is_refused() -> None:
     message = refused(istiod("1.29.1"), injector(), namespace("web", istio_injection="disabled"))
-    assert "its namespace has the label istio-injection=disabled" in message
+    assert "the namespace has the label istio-injection=disabled" in message
 
 
 def test_a_namespace_of_another_revision_is_refused() -> None:
@@ -79,7 +79,7 @@ def test_a_namespace_of_another_revision_is_refused() -> None:
 
 
 def test_only_a_plan_may_be_without_a_control_plane() -> None:
-    assert "there is none" in refused()
+    assert "no control plane has an injection webhook in this cluster" in refused()
     found = injector_of(there(), workload(), check_mode=True)
     assert found.proxy == ""
     assert "No control plane is there yet" in found.warnings[0]

@@ -11,6 +11,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injection
     desired_namespace,
     namespace_injection,
 )
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import label_paths
 
 
 @pytest.mark.parametrize("name", sorted(SYSTEM_NAMESPACES))
@@ -20,7 +21,7 @@ def test_kubernetes_own_namespaces_are_never_injected(name: str, mode: str) -> N
         namespace_injection(name, mode, None, create=False)
 
 
-@pytest.mark.parametrize("mode", ["disabled", "clear"])
+@pytest.mark.parametrize("mode", NAMESPACE_MODES)
 def test_a_revision_injects_so_no_other_mode_goes_with_it(mode: str) -> None:
     with pytest.raises(InjectionError, match=f"has mode '{mode}' and revision 'canary'.* Keep one of them"):
         namespace_injection("web", mode, "canary", create=False)
@@ -32,7 +33,7 @@ def test_a_revision_injects_so_no_other_mode_goes_with_it(mode: str) -> None:
         (None, None, {"istio-injection": "enabled"}, ("istio.io/rev",)),
         ("enabled", None, {"istio-injection": "enabled"}, ("istio.io/rev",)),
         ("disabled", None, {"istio-injection": "disabled"}, ("istio.io/rev",)),
-        ("enabled", "canary", {"istio.io/rev": "canary"}, ("istio-injection",)),
+        ("enabled", "default", {"istio.io/rev": "default"}, ("istio-injection",)),
         (None, "canary", {"istio.io/rev": "canary"}, ("istio-injection",)),
         ("clear", None, None, ("istio-injection", "istio.io/rev")),
     ],
@@ -42,7 +43,7 @@ def test_a_namespace_gets_one_label_and_loses_what_contradicts_it(
 ) -> None:
     desired = desired_namespace(namespace_injection("web", mode, revision, create=False))
     assert desired.content["metadata"] == {"name": "web", **({"labels": labels} if labels else {})}
-    assert desired.drop_labels == dropped
+    assert desired.drops == label_paths(*dropped)
 
 
 def test_a_request_keeps_whether_the_namespace_may_be_created() -> None:

@@ -111,7 +111,9 @@ def test_beside_each_other_two_minor_versions_apart() -> None:
     judge([there("1.31.0", "r1")], wanted("1.29.1"))
     message = refused(UpgradePath, [there("1.28.3")], wanted("1.31.0", revision="r1"))
     assert "A control plane 1.31.0 cannot be installed beside the control plane 'default' (1.28.3) on east" in message
-    assert "Move the mesh to 1.29 first: 1.28.3 -> 1.29 -> 1.31.0" in message
+    assert "Move the mesh step by step: 1.28.3 -> 1.30.7 -> 1.31.0" in message
+    message = refused(UpgradePath, [there("1.31.0", "r1")], wanted("1.28.3"))
+    assert "Remove the control plane 'r1' first" in message
 
 
 def test_one_inventory_keeps_it() -> None:

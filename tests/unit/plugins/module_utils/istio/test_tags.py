@@ -15,7 +15,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.default_t
     recorded,
     validates,
 )
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injector import NEVER, SUFFIX, selectors
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injector import NEVER, selectors
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.tag_objects import (
     Revision,
     injector_of_tag,
@@ -23,6 +23,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.tag_objec
     validator_of_tag,
 )
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.tags import RevisionTag, TagError, checked_tag
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.webhooks import SUFFIX
 
 Made = dict[str, Any]
 

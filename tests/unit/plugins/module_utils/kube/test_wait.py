@@ -10,6 +10,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait impor
     condition,
     crd_established,
     deployment_available,
+    gone,
 )
 
 ALL_THERE = {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}
@@ -90,3 +91,8 @@ def test_pods_that_cannot_be_created_are_told_by_the_deployment() -> None:
     found = deployment(observedGeneration=2, conditions=[refused])
     state = "0 of 3 replicas available, 0 updated; Pods cannot be created: failed calling webhook"
     assert deployment_available(found) == Verdict(state=state)
+
+
+def test_who_is_gone_may_have_a_successor_of_the_same_name() -> None:
+    seen, successor = ({"metadata": {"uid": uid}} for uid in "12")
+    assert [gone(seen)(found).ready for found in (seen, None, successor)] == [False, True, True]

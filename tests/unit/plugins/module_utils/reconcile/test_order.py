@@ -14,6 +14,7 @@ BEFORE_ALL_ELSE = {"Namespace", "CustomResourceDefinition"}
 IN_ORDER = [
     ("v1", "Namespace"),
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
     ("v1", "ServiceAccount"),
     ("rbac.authorization.k8s.io/v1", "ClusterRole"),
     ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
@@ -21,6 +22,7 @@ IN_ORDER = [
     ("v1", "Service"),
     ("apps/v1", "Deployment"),
     ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"),
     ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
     ("example.com/v1", "Widget"),
     ("networking.istio.io/v1", "ServiceEntry"),

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.ownership import (
     applied,
+    claimed,
     conflicting,
     explained,
     fields_of,
@@ -127,3 +128,25 @@ def test_what_a_manager_has_applied() -> None:
         "finalizers": ["ours"],
     }
     assert applied(found, "nobody") == {"apiVersion": "v1", "kind": "K", "metadata": {"name": "n"}}
+
+
+def test_who_claims_a_field_is_the_only_one_that_manages_it() -> None:
+    """Whoever has written it, and by whatever way; of the rest nothing moves."""
+    labels: dict[str, Any] = {".": {}, "f:team": {}, "f:istio-injection": {}}
+    found = live(
+        entry("kubectl", fieldsV1={"f:metadata": {"f:labels": labels}, "f:spec": {}}),
+        entry("kubectl-label", "Update", fieldsV1={"f:metadata": {"f:labels": {"f:istio-injection": {}}}}),
+        entry("us", fieldsV1={"f:metadata": {"f:labels": {"f:istio.io/rev": {}}}}),
+    )
+    heir = claimed({"apiVersion": "v1", **found}, [("metadata", "labels", "istio-injection")], "us")
+    fields = {one["manager"]: one["fieldsV1"] for one in heir["metadata"]["managedFields"]}
+    assert fields == {
+        "kubectl": {"f:metadata": {"f:labels": {".": {}, "f:team": {}}}, "f:spec": {}},
+        "us": {"f:metadata": {"f:labels": {"f:istio.io/rev": {}, "f:istio-injection": {}}}},
+    }
+
+
+def test_who_claims_a_field_needs_not_have_applied_anything_before() -> None:
+    found = live(entry("kubectl", fieldsV1={"f:metadata": {"f:labels": {"f:stray": {}}}}))
+    heir = claimed({"apiVersion": "v1", **found}, [("metadata", "labels", "stray")], "us")
+    assert [(one["manager"], one["operation"]) for one in heir["metadata"]["managedFields"]] == [("us", "Apply")]

@@ -6,8 +6,12 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.proof import KeyedLists, is_unchanged
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import (
+    Desired,
+    annotation_paths,
+    label_paths,
+)
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.proof import WHOLE, KeyedLists, is_unchanged
 
 MANAGER = "service_mesh.istio/config"
 KEYED: KeyedLists = {("spec", "ports"): ("name",)}
@@ -42,7 +46,7 @@ def live(**changes: Any) -> dict[str, Any]:
 
 
 def proved(desired: dict[str, Any], found: dict[str, Any], *drop: str) -> bool:
-    return is_unchanged(Desired(desired, drop_labels=drop), found, MANAGER, KEYED)
+    return is_unchanged(Desired(desired, drops=label_paths(*drop)), found, MANAGER, KEYED)
 
 
 def test_what_is_as_it_shall_be_is_proved() -> None:
@@ -117,5 +121,39 @@ def test_what_is_to_be_dropped_or_retired_is_no_proof() -> None:
     found["metadata"]["managedFields"].append({"manager": "theirs", "operation": "Update", "fieldsV1": {}})
     assert is_unchanged(Desired(CONTENT), found, MANAGER, KEYED)
     for named, is_proved in (("theirs", False), ("gone", True)):
-        assert is_unchanged(Desired(CONTENT, drop_annotations=(named,)), found, MANAGER, KEYED) == is_proved
+        assert is_unchanged(Desired(CONTENT, drops=annotation_paths(named)), found, MANAGER, KEYED) == is_proved
         assert is_unchanged(Desired(CONTENT, retires=(named,)), found, MANAGER, KEYED) == is_proved
+
+
+def test_a_map_that_is_owned_as_a_whole_has_to_be_equal_as_a_whole() -> None:
+    desired = {**CONTENT, "spec": {"selector": {"app": "shop"}}}
+    owned = live(fieldsV1={**OWNED, "f:spec": {"f:selector": {}}})
+    owned["spec"] = {"selector": {"app": "shop"}}
+    keyed: KeyedLists = {("spec", "selector"): WHOLE}
+    assert is_unchanged(Desired(desired), owned, MANAGER, keyed)
+    assert not is_unchanged(Desired(desired), owned, MANAGER, {}), "field by field it would be owned otherwise"
+    owned["spec"]["selector"]["version"] = "v1"
+    assert not is_unchanged(Desired(desired), owned, MANAGER, keyed)
+
+
+@pytest.mark.parametrize("name", ["finalizers", "ownerReferences"])
+def test_metadata_whose_items_are_owned_one_by_one_is_left_to_the_server(name: str) -> None:
+    desired, found = copy.deepcopy(CONTENT), live()
+    desired["metadata"][name] = found["metadata"][name] = []
+    found["metadata"]["managedFields"][0]["fieldsV1"]["f:metadata"][f"f:{name}"] = {}
+    assert not proved(desired, found)
+
+
+def test_items_have_an_order_and_stand_there_once() -> None:
+    """Others' items may stand between them."""
+    ports = [{"name": "http", "number": 80}, {"name": "tls", "number": 443}]
+    fields: dict[str, Any] = {
+        'k:{"name":"http"}': {"f:name": {}, "f:number": {}},
+        'k:{"name":"tls"}': {"f:name": {}, "f:number": {}},
+    }
+    found = live(fieldsV1={"f:spec": {"f:ports": fields}})
+    found["spec"]["ports"] = [ports[0], {"name": "theirs", "number": 1}, ports[1]]
+    head = {key: CONTENT[key] for key in ("apiVersion", "kind")}
+    for wanted, is_proved in ((ports, True), (ports[::-1], False), ([*ports, ports[0]], False)):
+        desired = {**head, "metadata": {"name": "shop", "namespace": "web"}, "spec": {"ports": wanted}}
+        assert proved(desired, found) == is_proved

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.pods import pending, pods_told
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.desired_proxies import pending, pods_told
 from unit.support.clusters import Made, injector, namespace, of_revision, pod, snapshot
 
 VERSIONS = {"default": "1.29.1", "canary": "1.31.0"}

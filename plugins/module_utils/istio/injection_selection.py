@@ -1,0 +1,77 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many namespaces at once: by a label selector, or a share of them that a name always belongs to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from ..kube.client import Client
+from ..kube.resources import NAMESPACE
+from .injection import InjectionError, NamespaceInjection
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Namespaces by labels, or a percentage of them, and what they shall have."""
+
+    wish: NamespaceInjection
+    selector: str = ""
+    percentage: int = 100
+
+    def __str__(self) -> str:
+        return f"{self.percentage} % of {self.selector or 'all namespaces'}"
+
+
+def checked_percentage(percentage: int) -> int:
+    """The same, if it is one. Raises InjectionError."""
+    if not 0 <= percentage <= 100:
+        raise InjectionError(
+            f"{percentage} is no percentage",
+            subject="selections.percentage",
+            reason="it goes from 0 to 100",
+            hint="A larger one contains the smaller: 10, then 50, then 100",
+        )
+    return percentage
+
+
+def share_of(name: str) -> int:
+    """From 0 to 99, always the same for a name: so a larger percentage contains the smaller."""
+    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % 100
+
+
+def selected(
+    client: Client, selections: Sequence[Selection], named: Iterable[NamespaceInjection], protected: Collection[str]
+) -> list[NamespaceInjection]:
+    """What the selections mean today. A namespace that is named for itself is none of theirs.
+
+    Nor are protected namespaces, and those that are about to go. Raises InjectionError for one that two of them want
+    to be different.
+    """
+    taken = {wanted.name for wanted in named} | set(protected)
+    chosen: dict[str, Selection] = {}
+    for selection in selections:
+        for name in _matching(client, selection):
+            if name not in taken:
+                _refuse_two(name, chosen.setdefault(name, selection), selection)
+    return [selection.wish.of(name) for name, selection in sorted(chosen.items())]
+
+
+def _matching(client: Client, selection: Selection) -> list[str]:
+    found = client.list_objects(NAMESPACE, labels=selection.selector)
+    names = [one["metadata"]["name"] for one in found if not one["metadata"].get("deletionTimestamp")]
+    return [name for name in names if share_of(name) < selection.percentage]
+
+
+def _refuse_two(name: str, one: Selection, other: Selection) -> None:
+    if one.wish != other.wish:
+        raise InjectionError(
+            f"Two selections want the namespace '{name}' to be different",
+            subject=f"Namespace {name}",
+            reason=f"'{one}' says {one.wish.asked}, '{other}' says {other.wish.asked}",
+            hint="Make the selectors exclude each other, or name the namespace in 'namespaces', which wins",
+        )

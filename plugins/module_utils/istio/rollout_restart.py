@@ -1,0 +1,134 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One workload: restarted if that is still due, waited for until its Pods have the proxy, and put back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..kube.client import Object
+from ..kube.errors import Failure
+from ..kube.pods import Pods, selector_of
+from ..kube.resources import DISRUPTION_BUDGET, POD
+from ..kube.wait import Verdict
+from ..reconcile.engine import reconcile
+from ..reconcile.plan import Owner
+from ..reconcile.run import Run
+from .disruption import lacks, takes_down
+from .pods import PROXY
+from .readiness import WORKLOADS
+from .restart_marker import MANAGER, holders, mark_of, marked, now
+from .rollout_plan import Item, due
+from .rollout_pods import Essences, Judge, SeenPod, seen_pods
+from .rollout_world import slim
+
+
+class StillDifferent(Failure):
+    """A workload has restarted, and its Pods have another proxy than they should."""
+
+    code = "still_different"
+
+
+@dataclass(frozen=True)
+class Restarter:
+    """Restarts single workloads; `judge` says which Pods differ."""
+
+    run: Run
+    judge: Judge
+    wait_timeout: float
+    allow_downtime: bool = False
+
+    def restart(self, item: Item) -> None:
+        """Until every Pod has the proxy. Raises Failure. A rollout of somebody else's is waited for first."""
+        for _look in range(3):
+            live, differing = self._look(item)
+            if live is None:
+                return
+            if due(slim(live), differing):
+                if item.written:
+                    raise self._still_different(item, differing)
+                self._mark(item, live)
+            self._await(item)
+            if not differing:
+                return
+        raise self._still_different(item, self._look(item)[1])
+
+    def _look(self, item: Item) -> tuple[Object | None, list[SeenPod]]:
+        """The workload as it is now, and its Pods that differ."""
+        resource, _judge = WORKLOADS[item.place.kind]
+        live = self.run.client.get(resource, item.place.name, item.place.namespace)
+        if live is None:
+            return None, []
+        self.judge.learn(item.place, slim(live)["spec"]["template"])
+        found = self.run.client.list_objects(POD, item.place.namespace, labels=selector_of(live))
+        pods = (pod for pod in seen_pods(found, Essences()) if pod.place == item.place)
+        differs = self.judge.difference if item.written else self.judge
+        return live, [pod for pod in pods if differs(pod.essence)]
+
+    def _mark(self, item: Item, live: Object) -> None:
+        if not self.allow_downtime:
+            self._await_budgets(item)
+        item.before, item.written = mark_of(live), True
+        self._write(live, now())
+        self.run.progress(f"{self.run.client.name}: {item.place}: restarted, because {item.reason}")
+
+    def _write(self, live: Object, mark: str) -> None:
+        owner = Owner(MANAGER, take_ownership_from=tuple(name for name in holders(live) if name != MANAGER))
+        reconcile(self.run, owner, [marked(live, mark)])
+
+    def _await_budgets(self, item: Item) -> None:
+        """Until a disruption budget allows as many Pods to be away as the update takes down."""
+        down = takes_down(item.workload)
+
+        def judge(found: Object | None) -> Verdict:
+            why = lacks(found, down) if found else ""
+            return Verdict(ready=not why, state=why)
+
+        for name in item.budgets:
+            self.run.wait(self.wait_timeout).until(DISRUPTION_BUDGET, name, item.place.namespace, judge)
+
+    def _await(self, item: Item) -> None:
+        """The controller has seen the change, and every Pod of it is there and ready, proxies included."""
+        resource, judge = WORKLOADS[item.place.kind]
+        client = self.run.client
+
+        def proxies_too(found: Object | None) -> Verdict:
+            verdict = judge(found)
+            return self._proxies(found, verdict) if found and verdict.ready else verdict
+
+        place = item.place
+        self.run.wait(self.wait_timeout).until(resource, place.name, place.namespace, proxies_too, Pods(client))
+
+    def _proxies(self, found: Object, verdict: Verdict) -> Verdict:
+        pods = self.run.client.list_objects(POD, found["metadata"]["namespace"], labels=selector_of(found))
+        waiting = [pod["metadata"]["name"] for pod in pods if _lacks_proxy(pod)]
+        return Verdict(state=f"the proxy of Pod {waiting[0]} is not ready") if waiting else verdict
+
+    def _still_different(self, item: Item, differing: list[SeenPod]) -> StillDifferent:
+        why = self.judge.difference(differing[0].essence) if differing else "somebody else keeps restarting it"
+        return StillDifferent(
+            f"{item.place} on {self.run.client.name} has restarted, and {len(differing)} of its Pods still differ",
+            subject=str(item.place),
+            reason=f"{differing[0].name if differing else item.place.name}: {why}",
+            hint="Look at the injector: its istiod, and whether its webhook fails open; then run the task again",
+        )
+
+    def undo(self, item: Item) -> None:
+        """With the mark of before, so that the controller goes back to the Pods that it still has. Raises Failure."""
+        resource, _judge = WORKLOADS[item.place.kind]
+        live = self.run.client.get(resource, item.place.name, item.place.namespace)
+        if live is None:
+            return
+        self._write(live, item.before)
+        self._await(item)
+
+
+def _lacks_proxy(pod: Object) -> bool:
+    """Whether a Pod that stays has a proxy that is not ready; a native sidecar is an init container."""
+    status = pod.get("status") or {}
+    if pod["metadata"].get("deletionTimestamp") or status.get("phase") in ("Succeeded", "Failed"):
+        return False
+    containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+    return any(one["name"] == PROXY and not one.get("ready") for one in containers)

@@ -1,0 +1,38 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Restarts exactly the workloads whose proxy is not the one that they would get, in waves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..reconcile.outcome import Outcome
+from ..reconcile.run import Run
+from .rollout import How, roll_out
+from .rollout_plan import plan_rollout
+from .rollout_pods import Judge
+from .rollout_waves import Claims, require_known
+from .rollout_world import Scope, read_world
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What a task asks for."""
+
+    scope: Scope = field(default_factory=Scope)
+    how: How = field(default_factory=How)
+
+
+def run_sidecar_rollout(run: Run, wanted: Rollout) -> Outcome:
+    """Read, plan, and unless in check mode restart."""
+    how = wanted.how
+    world = read_world(run.client, wanted.scope, how.waves)
+    require_known(how.waves, world.namespaces, world.workloads, run.client.name)
+    judge = Judge.of(world.snapshot, world.versions)
+    plan = plan_rollout(world, judge, Claims(how.waves, world.matching), how.allow_downtime)
+    outcome = roll_out(run, plan, how, judge)
+    outcome.extra["not_read"] = list(world.unread)
+    outcome.warnings += [f"Namespace {name} may not be read, and nothing in it is restarted" for name in world.unread]
+    return outcome

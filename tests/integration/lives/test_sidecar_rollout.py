@@ -1,0 +1,302 @@
+"""Restarts in waves on a real API server: who restarts, in which order, what stops it, and how it goes on."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.rollout_gates import APPROVAL, APPROVED
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.rollout_plan import FREEZE
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.rollout_waves import RolloutError
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
+from integration.support.bed import Cluster
+from integration.support.playbook import Runner
+from integration.support.prometheus import Metrics, prometheus
+from integration.support.rollouts import Mesh, install, killed
+
+Changes = Callable[[], list[str]]
+
+
+def fails(mesh: Mesh, **options: Any) -> Failure:
+    with pytest.raises(Failure) as caught:
+        mesh.run(**options)
+    return caught.value
+
+
+@pytest.fixture(scope="module")
+def root(cluster: Cluster, charts: Path) -> str:
+    return install(cluster, charts)
+
+
+@pytest.fixture
+def mesh(cluster: Cluster, root: str) -> Mesh:
+    return Mesh.made(cluster, root)
+
+
+@pytest.fixture(scope="module")
+def still(cluster: Cluster, root: str) -> Mesh:
+    """For tests that restart nothing."""
+    return Mesh.made(cluster, root)
+
+
+def states(told: dict[str, Any]) -> dict[str, list[str]]:
+    """What the workloads of each wave have come to."""
+    return {wave["name"]: [row["state"] for row in wave["workloads"]] for wave in told["waves"]}
+
+
+def test_four_ways_in_waves(mesh: Mesh, changes: Changes) -> None:
+    changes()
+    check = mesh.run(check=True, waves=mesh.waves())
+    assert (check["changed"], changes()) == (True, [])
+    assert states(check["rollout"]) == {"one": ["waiting"] * 2, "two": ["waiting"] * 2, "rest": ["waiting"] * 2}
+    lines: list[str] = []
+    with mesh.rollers.rolling() as rollers:
+        done = mesh.run(waves=mesh.waves(), lines=lines)
+    assert done["plan"] == check["plan"]
+    assert done["plan"][0]["fields"] == ["spec.template.metadata.annotations.[kubectl.kubernetes.io/restartedAt]"]
+    assert [place.partition("/")[0] for place in rollers.restarts] == [space for space in mesh.spaces for _two in "ab"]
+    assert set(rollers.proxies().values()) == {"r2"}
+    assert set(changes()) == {f"patch deployments {space}/{name}" for space in mesh.spaces for name in ("cart", "shop")}
+    assert [mesh.run(check=way, waves=mesh.waves())["changed"] for way in (True, False)] == [False, False]
+    assert changes() == []
+    shown = [line.partition(": ")[2] for line in lines]
+    assert shown[0] == "wave 'one' (1 of 3): 2 workloads in 1 namespaces"
+    assert f"Deployment {mesh.spaces[0]}/cart: ready" in shown
+    assert shown[-1] == "wave 'rest' (3 of 3): done"
+
+    rollers.renew(mesh.spaces[1], "shop", "r1")
+    drifted = mesh.run(check=True)
+    assert [(row["namespace"], row["name"]) for row in drifted["plan"]] == [(mesh.spaces[1], "shop")]
+    with mesh.rollers.rolling():
+        assert mesh.run()["plan"] == drifted["plan"]
+    assert mesh.run()["changed"] is False
+
+
+def test_an_empty_selection_restarts_nothing(still: Mesh, changes: Changes) -> None:
+    changes()
+    nobody = [{"name": "a", "namespaces": []}]
+    cases: list[dict[str, Any]] = [{"namespaces": []}, {"selector": "nobody=has-it"}, {"waves": nobody}]
+    for nothing in cases:
+        assert still.run(**nothing)["changed"] is False
+    assert changes() == []
+
+
+def test_a_failure_stops_later_waves_and_a_later_run_goes_on(mesh: Mesh) -> None:
+    broken = f"{mesh.spaces[1]}/cart"
+    with mesh.rollers.rolling() as rollers:
+        rollers.broken = {broken}
+        error = fails(mesh, waves=mesh.waves(), max_parallel=1)
+        assert error.as_dict()["code"] == "rollout_stopped"
+        assert error.changed
+        assert f"stopped in wave 'two' (2 of 3): Deployment {broken} on" in str(error)
+        assert "1 of 1 replicas available, 1 updated" in str(error)
+        assert f"Restarted: Deployment {mesh.spaces[0]}/cart, Deployment {mesh.spaces[0]}/shop" in str(error)
+        assert f"Not begun: Deployment {mesh.spaces[1]}/shop, Deployment {mesh.spaces[2]}/cart" in str(error)
+        told = error.extra["rollout"]
+        assert states(told) == {"one": ["restarted"] * 2, "two": ["failed", "waiting"], "rest": ["waiting"] * 2}
+        assert [wave["state"] for wave in told["waves"]] == ["done", "failed", "waiting"]
+        assert len(rollers.restarts) == 3
+        rollers.renew(mesh.spaces[1], "cart", "r2")
+        rollers.say(mesh.spaces[1], "cart", ready=True)  # somebody has corrected it
+        done = mesh.run(waves=mesh.waves())
+    assert len(done["plan"]) == 3
+    assert len(rollers.restarts) == len(set(rollers.restarts)) == 6
+
+
+def test_undo_brings_back_what_has_not_become_ready(mesh: Mesh) -> None:
+    broken = f"{mesh.spaces[1]}/cart"
+    mesh.rollers.broken = {broken}
+    before = mesh.rollers.marks()
+    with mesh.rollers.rolling() as rollers:
+        error = fails(mesh, waves=mesh.waves(), on_failure="undo", max_parallel=1)
+    assert f"Undone: Deployment {broken}" in str(error)
+    assert error.extra["rollout"]["state"] == "undone"
+    assert rollers.marks()[broken] == before[broken] == ""
+
+
+def test_a_budget_of_failures(mesh: Mesh) -> None:
+    with mesh.rollers.rolling() as rollers:
+        rollers.broken = {f"{mesh.spaces[0]}/cart"}
+        done = mesh.run(failure_budget=1, waves=mesh.waves())
+    assert done["rollout"]["waves"][0]["workloads"][0]["state"] == "failed"
+    assert any("failed within the budget" in line for line in done["warnings"])
+    assert len(rollers.restarts) == 6
+
+
+def test_what_is_left_alone_is_told(mesh: Mesh) -> None:
+    first, second, third = mesh.spaces
+    rest = mesh.rollers.rest
+    rest.patch(f"/api/v1/namespaces/{third}", {"metadata": {"labels": {FREEZE: "true"}}})
+    rest.patch(
+        f"/apis/apps/v1/namespaces/{first}/deployments/cart",
+        {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}},
+    )
+    mesh.rollers.say(first, "cart", ready=True)
+    with mesh.rollers.rolling() as rollers:
+        done = mesh.run()
+    left = {(row["namespace"], row["name"]): row["how"] for row in done["rollout"]["left"]["workloads"]}
+    assert left == {(first, "cart"): "downtime", (third, "cart"): "frozen", (third, "shop"): "frozen"}
+    assert any("its update takes down its only Pod at once" in line for line in done["warnings"])
+    assert sorted(rollers.restarts) == [f"{first}/shop", f"{second}/cart", f"{second}/shop"]
+    with mesh.rollers.rolling() as rollers:
+        assert len(mesh.run(allow_downtime=True)["plan"]) == 1
+
+
+def test_bad_input_is_refused_before_anything_is_written(still: Mesh, changes: Changes) -> None:
+    first = still.spaces[0]
+    changes()
+    unknown = {"kind": "Deployment", "namespace": first, "name": "shp"}
+    for waves, message in (
+        ([{"name": "a", "workloads": [unknown]}], f"Deployment {first}/shp does not exist .*did you mean"),
+        ([{"name": "a", "namespaces": [first]}, {"name": "b", "namespaces": [first]}], "Two waves claim the namespace"),
+        ([{"name": "a", "percentage": -5}], "-5 is no percentage"),
+        ([{"name": "a", "namespaces": [f"{first}x"]}], "does not exist .*did you mean"),
+    ):
+        with pytest.raises(RolloutError, match=message):
+            still.run(waves=waves)
+    with pytest.raises(RolloutError, match=r"'max_parallel'.*1 or more"):
+        still.run(max_parallel=0)
+    with pytest.raises(Failure, match=r"'nowhere' does not exist on"):
+        still.run(namespaces=["nowhere"])
+    assert changes() == []
+
+
+IN_A_NAMESPACE = [
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
+    {"apiGroups": ["apps"], "resources": ["*"], "verbs": ["get", "list", "watch", "patch"]},
+    {"apiGroups": ["policy"], "resources": ["*"], "verbs": ["get", "list", "watch"]},
+]
+EVERYWHERE = [
+    {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list"]},
+    {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["list"]},
+    {"apiGroups": ["admissionregistration.k8s.io"], "resources": ["*"], "verbs": ["list"]},
+]
+
+
+def allow(mesh: Mesh, user: str, spaces: Sequence[str]) -> None:
+    """Give a user what a rollout needs in some namespaces. The file's server goes at its end, and so does this."""
+    rest, rbac = mesh.rollers.rest, "/apis/rbac.authorization.k8s.io/v1"
+    subject: dict[str, Any] = {"subjects": [{"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}]}
+    for role, rules in ((f"{user}-in", IN_A_NAMESPACE), (f"{user}-all", EVERYWHERE)):
+        rest.create(f"{rbac}/clusterroles", {"metadata": {"name": role}, "rules": rules})
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole"}
+    everywhere = {"metadata": {"name": user}, **subject, "roleRef": {**reference, "name": f"{user}-all"}}
+    rest.create(f"{rbac}/clusterrolebindings", everywhere)
+    for space in spaces:
+        bound = {"metadata": {"name": user}, **subject, "roleRef": {**reference, "name": f"{user}-in"}}
+        rest.create(f"{rbac}/namespaces/{space}/rolebindings", bound)
+
+
+def test_a_namespace_that_may_not_be_read(mesh: Mesh) -> None:
+    user: dict[str, Any] = {"impersonate_user": "roller"}
+    allow(mesh, "roller", mesh.spaces[:2])
+    error = fails(mesh, **user)
+    assert mesh.spaces[2] in str(error)
+    assert "allow_partial" in str(error)
+    with mesh.rollers.rolling():
+        done = mesh.run(allow_partial=True, **user)
+    assert done["not_read"] == [mesh.spaces[2]]
+    assert {row["namespace"] for row in done["plan"]} == set(mesh.spaces[:2])
+
+
+@pytest.fixture(scope="module")
+def metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metrics]:
+    with prometheus(tmp_path_factory.mktemp("prometheus")) as running:
+        running.say(success=1.0, latency=20.0)
+        yield running
+
+
+def gated(mesh: Mesh, metrics: Metrics, **gate: Any) -> dict[str, Any]:
+    return {"waves": mesh.waves(), "prometheus": {"url": metrics.url, "timeout": 2.0}, "gates": [gate]}
+
+
+@pytest.mark.parametrize(
+    ("gate", "words"),
+    [
+        ({"query": "success", "min": 1.5}, ["success has to be at least 1.5", "the value is 1 for success{"]),
+        ({"query": "latency", "max": 10}, ["latency has to be at most 10", "the value is 20"]),
+        ({"query": "nowhere_measured", "min": 0}, ["nowhere_measured has to be at least 0", "there is no data"]),
+        ({"query": "vector(0) / vector(0)", "min": 0}, ["(0) / vector(0) has to be at least 0", "not a number (NaN)"]),
+        ({"url": "http://127.0.0.1:9/health"}, ["http://127.0.0.1:9/health has to answer", "refused"]),
+    ],
+)
+def test_a_gate_that_is_closed_stops_with_value_query_and_threshold(
+    still: Mesh, metrics: Metrics, changes: Changes, gate: dict[str, Any], words: list[str]
+) -> None:
+    changes()
+    error = fails(still, **gated(still, metrics, name="guard", **gate))
+    assert error.as_dict()["code"] == "gate"
+    assert [word for word in ("The gate 'guard' is closed", *words) if word not in str(error)] == []
+    assert changes() == []
+    assert error.changed is False
+
+
+def test_gates_that_can_never_be_passed_are_refused(still: Mesh, metrics: Metrics, changes: Changes) -> None:
+    changes()
+    for way in (True, False):
+        error = fails(still, check=way, **gated(still, metrics, query="sum(", min=0))
+        assert error.as_dict()["code"] == "rollout"
+        assert "parse error: unclosed left parenthesis" in str(error)
+    assert "answer is a matrix" in str(fails(still, **gated(still, metrics, query="success[1m]", min=0)))
+    assert "threshold" in str(fails(still, **gated(still, metrics, query="success")))
+    unasked = {**gated(still, metrics, query="success", min=0), "prometheus": None}
+    assert "nobody says where Prometheus is" in str(fails(still, **unasked))
+    gone = {**gated(still, metrics, query="success", min=0), "prometheus": {"url": "http://127.0.0.1:9"}}
+    assert "Prometheus cannot be reached at http://127.0.0.1:9" in str(fails(still, **gone))
+    assert changes() == []
+
+
+def test_a_gate_between_waves(mesh: Mesh, metrics: Metrics) -> None:
+    """It holds, and breaks because of the second wave."""
+    metrics.say(success=1.0)
+
+    def spoil(line: str) -> None:
+        if "wave 'two'" in line and "workloads" in line:
+            metrics.say(success=0.5)
+
+    place = {"namespaces": mesh.spaces, "namespace": mesh.root, "wait_timeout": 5.0}
+    options = {**place, **gated(mesh, metrics, query="success", min=0.9)}
+    with mesh.rollers.rolling() as rollers, pytest.raises(Failure, match=r"at least 0.9: the value is 0.5"):
+        mesh.operations.run("sidecar_rollout", options, progress=spoil)
+    assert len(rollers.restarts) == 4
+    metrics.say(success=1.0)
+    with mesh.rollers.rolling():
+        assert len(mesh.run(**gated(mesh, metrics, query="success", min=0.9))["plan"]) == 2
+
+
+def test_approval(mesh: Mesh) -> None:
+    waves: list[dict[str, Any]] = [
+        {"name": "first", "namespaces": mesh.spaces[:1]},
+        {"name": "rest", "gates": [{"approve_within": 0.5}]},
+    ]
+    with mesh.rollers.rolling() as rollers:
+        error = fails(mesh, waves=waves)
+        assert error.as_dict()["code"] == "gate"
+        assert f"kubectl annotate configmap {APPROVAL} -n {mesh.root} {APPROVED}='rest'" in str(error)
+        assert len(rollers.restarts) == 2
+        question = f"/api/v1/namespaces/{mesh.root}/configmaps/{APPROVAL}"
+        assert rollers.rest.get(question)["data"] == {"wave": "rest", "what": "4 workloads in 2 namespaces"}
+        waves[1]["gates"] = [{"approve_within": 10}]
+        answer = {"metadata": {"annotations": {APPROVED: "rest"}}}
+        threading.Timer(1.0, rollers.rest.patch, (question, answer)).start()
+        assert len(mesh.run(waves=waves)["plan"]) == 4
+    assert APPROVAL not in mesh.cluster.names("configmap", mesh.root)
+    assert json.dumps(mesh.run(waves=waves)["rollout"]["state"]) == '"done"'
+
+
+def test_a_closed_window_begins_nothing_and_is_no_error(still: Mesh, changes: Changes) -> None:
+    changes()
+    never = {"begin": "00:00", "end": "00:01", "days": ["monday"], "timezone": "Pacific/Kiritimati"}
+    done = still.run(window=never)
+    assert (done["changed"], done["rollout"]["state"], changes()) == (False, "outside_window", [])
+    assert "run the task again when it is open" in done["warnings"][-1]
+
+
+def test_a_killed_rollout_is_gone_on_with(mesh: Mesh, runner: Runner) -> None:
+    """The campaign `rollout` kills it at twenty moments."""
+    assert killed(mesh, runner, random.Random(7)) == []

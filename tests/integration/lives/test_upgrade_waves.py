@@ -1,0 +1,79 @@
+"""An upgrade in waves: namespaces move with their wave, one that fails goes back whole, and a later run goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
+from integration.support.bed import Cluster
+from integration.support.operations import Operations
+from integration.support.rest import Rest
+from integration.support.revisions import Revisions
+from integration.support.rollers import Rollers
+
+OLDER, NEWER = "1.29.1", "1.31.0"
+
+
+@dataclass
+class Upgraded:
+    """A mesh whose upgrade has begun: the new control plane is there, and everybody is still with the old one."""
+
+    rollers: Rollers
+    operations: Operations
+    root: str
+
+    def shift(self, *, check: bool = False, **options: Any) -> dict[str, Any]:
+        spaces = list(self.rollers.namespaces)
+        waves = [
+            {"name": "one", "namespaces": spaces[:1]},
+            {"name": "two", "namespaces": spaces[1:2]},
+            {"name": "rest"},
+        ]
+        place = {"phase": "shift", "namespace": self.root, "percentage": 100, "wait_timeout": 3.0, "max_parallel": 1}
+        whole = {**place, "waves": waves, "take_ownership_from": ["platform-team"], **options}
+        return self.operations.run("upgrade", whole, check=check)
+
+    def revisions(self) -> list[str]:
+        """What the label of each namespace says."""
+        found = (self.rollers.rest.get(f"/api/v1/namespaces/{name}") for name in self.rollers.namespaces)
+        return [one["metadata"]["labels"]["istio.io/rev"] for one in found]
+
+
+@pytest.fixture
+def upgraded(cluster: Cluster, charts: Path, namespace: str) -> Upgraded:
+    older = Revisions(cluster, charts, namespace)
+    older.install("r1")
+    replace(older, version=NEWER).install("r2")
+    spaces = [f"{namespace}-{name}" for name in ("a", "b", "c")]
+    rollers = Rollers(Rest.of(cluster), spaces, {"r1": OLDER, "r2": NEWER})
+    rollers.make(["cart", "shop"], "r1")
+    rollers.label("r1")
+    operations = Operations({"kubeconfig": cluster.kubeconfig})
+    to = {"strategy": "revision", "version": NEWER, "revision": "r2", "from_revision": "r1"}
+    operations.run("upgrade", {"phase": "start", "namespace": namespace, **to})
+    return Upgraded(rollers, operations, namespace)
+
+
+def test_a_wave_that_fails_goes_back_and_a_later_run_goes_on(upgraded: Upgraded) -> None:
+    planned = upgraded.shift(check=True)
+    assert [wave["count"] for wave in planned["rollout"]["waves"]] == [2, 2, 2]
+    first, second, third = upgraded.rollers.namespaces
+    with upgraded.rollers.rolling() as rollers:
+        rollers.broken = {f"{second}/shop"}  # the second of its wave: the first has become ready, and goes back as well
+        with pytest.raises(Failure, match=f"in wave 'two' .*Deployment {second}/shop") as stopped:
+            upgraded.shift(on_failure="undo")
+        assert stopped.value.extra["rollout"]["state"] == "undone"
+        assert f"Undone: Deployment {second}/cart, Deployment {second}/shop" in str(stopped.value)
+        assert upgraded.revisions() == ["r2", "r1", "r1"]
+        revisions = {"r2": [f"{first}/cart", f"{first}/shop"]}
+        assert {place for place, revision in rollers.proxies().items() if revision == "r2"} == set(revisions["r2"])
+        assert not any(place.startswith(third) for place in rollers.restarts)
+
+        done = upgraded.shift()
+    assert done["rollout"]["state"] == "done"
+    assert upgraded.revisions() == ["r2"] * 3
+    assert set(rollers.proxies().values()) == {"r2"}
+    assert [upgraded.shift(check=way)["changed"] for way in (True, False)] == [False, False]
