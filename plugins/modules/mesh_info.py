@@ -41,6 +41,14 @@ options:
     choices: [revisions, pods, owners, drift, trust, clusters]
     default: []
     version_added: 0.1.0
+  namespace:
+    description:
+      - >-
+        Root namespace of the mesh. Trust and clusters are told of it even when there is no control plane in it yet;
+        other namespaces are looked at where they have one.
+    type: str
+    default: istio-system
+    version_added: 0.1.0
 extends_documentation_fragment:
   - service_mesh.istio.attributes
   - service_mesh.istio.connection
@@ -138,8 +146,7 @@ mesh:
       type: dict
     trust:
       description: >-
-        For each control plane its C(namespace) and what C(trust) of M(service_mesh.istio.mesh_ca) tells. The
-        C(istio-system) of a cluster without one is looked at as well.
+        For each control plane its C(namespace) and what C(trust) of M(service_mesh.istio.mesh_ca) tells.
       returned: when gathered
       type: list
       elements: dict

@@ -49,23 +49,23 @@ _BASE_ASKS = (
 
 
 def mesh_status(
-    client: Client, gather: Collection[str] = (), today: date | None = None
+    client: Client, gather: Collection[str] = (), today: date | None = None, namespace: str = ROOT_NAMESPACE
 ) -> tuple[dict[str, Any], list[str]]:
     """The mesh as a cluster has it, and warnings about what could not be read.
 
     `ready` is true when a control plane exists and every component is ready.
     """
-    snapshot = read_mesh(client, gather)
-    status = {**_short(snapshot, today or date.today()), **_gathered(snapshot, gather)}
+    snapshot = read_mesh(client, gather, namespace)
+    status = {**_short(snapshot, today or date.today()), **_gathered(snapshot, gather, namespace)}
     return status, [
         f"Without the permission to {unread} the result lacks what these would tell" for unread in snapshot.unread
     ]
 
 
-def read_mesh(client: Client, gather: Collection[str] = ()) -> Snapshot:
+def read_mesh(client: Client, gather: Collection[str] = (), namespace: str = ROOT_NAMESPACE) -> Snapshot:
     """Everything that will be told: what there is first, then what belongs to it."""
     first = read(client, _BASE_ASKS)
-    return read_more(client, first, [*_belonging(first, gather), *_more(first, gather)])
+    return read_more(client, first, [*_belonging(first, gather), *_more(first, gather, namespace)])
 
 
 def _belonging(snapshot: Snapshot, gather: Collection[str]) -> list[Ask]:
@@ -78,20 +78,20 @@ def _belonging(snapshot: Snapshot, gather: Collection[str]) -> list[Ask]:
     ]
 
 
-def _more(first: Snapshot, gather: Collection[str]) -> list[Ask]:
+def _more(first: Snapshot, gather: Collection[str], namespace: str) -> list[Ask]:
     places = {found["metadata"]["namespace"] for found in _workloads(first)}
     return [
         *(USAGE_ASKS if REVISIONS in gather else ()),
         *((Ask(NAMESPACE), Ask(POD), *desired_asks(first)) if PODS in gather else ()),
         *(drift_asks(places) if DRIFT in gather else ()),
-        *(_trust_asks(_roots(first)) if TRUST in gather else ()),
-        *(clusters_asks(_roots(first)) if CLUSTERS in gather else ()),
+        *(_trust_asks(_roots(first, namespace)) if TRUST in gather else ()),
+        *(clusters_asks(_roots(first, namespace)) if CLUSTERS in gather else ()),
     ]
 
 
-def _roots(snapshot: Snapshot) -> list[str]:
-    """The namespaces of control planes; without one, where its authority would be looked for."""
-    return sorted({found["metadata"]["namespace"] for found in istiods(snapshot)}) or [ROOT_NAMESPACE]
+def _roots(snapshot: Snapshot, namespace: str) -> list[str]:
+    """The namespaces of control planes, and the one in which one shall be."""
+    return sorted({namespace, *(found["metadata"]["namespace"] for found in istiods(snapshot))})
 
 
 def _trust_asks(places: Sequence[str]) -> list[Ask]:
@@ -101,14 +101,14 @@ def _trust_asks(places: Sequence[str]) -> list[Ask]:
     ]
 
 
-def _trusts(snapshot: Snapshot) -> list[dict[str, Any]]:
+def _trusts(snapshot: Snapshot, places: Sequence[str]) -> list[dict[str, Any]]:
     now = datetime.now(timezone.utc)
     return [
         {
             "namespace": place,
             **trust_of([*snapshot.of(SECRET, place), *snapshot.of(CONFIG_MAP, place)]).told(now),
         }
-        for place in _roots(snapshot)
+        for place in places
     ]
 
 
@@ -161,7 +161,7 @@ def _identity(snapshot: Snapshot) -> dict[str, str]:
     }
 
 
-def _gathered(snapshot: Snapshot, gather: Collection[str]) -> dict[str, Any]:
+def _gathered(snapshot: Snapshot, gather: Collection[str], namespace: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if REVISIONS in gather:
         found[REVISIONS] = _revisions(snapshot)
@@ -173,9 +173,9 @@ def _gathered(snapshot: Snapshot, gather: Collection[str]) -> dict[str, Any]:
     if DRIFT in gather:
         found[DRIFT] = drift_told(snapshot)
     if TRUST in gather:
-        found[TRUST] = _trusts(snapshot)
+        found[TRUST] = _trusts(snapshot, _roots(snapshot, namespace))
     if CLUSTERS in gather:
-        found[CLUSTERS] = clusters_told(snapshot, _roots(snapshot))
+        found[CLUSTERS] = clusters_told(snapshot, _roots(snapshot, namespace))
     return found
 
 

@@ -176,7 +176,19 @@ def _group(name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["read", "configuration", "lifecycle", "removal", "adoption", "injection", "proxy-logs"]
+    "name",
+    [
+        "read",
+        "configuration",
+        "lifecycle",
+        "removal",
+        "adoption",
+        "injection",
+        "proxy-logs",
+        "trust",
+        "clusters-primary",
+        "clusters-remote",
+    ],
 )
 def test_every_role_is_an_example_of_its_own(name: str) -> None:
     """Each file holds one ClusterRole, whose name says what it is for."""

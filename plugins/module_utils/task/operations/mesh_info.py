@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from ...istio.facts import ROOT_NAMESPACE
 from ...istio.status import GATHER, mesh_status
 from ...reconcile.outcome import Outcome
 from ...reconcile.run import Run
@@ -13,18 +16,31 @@ from ..arguments import ArgumentSpec
 from ..operation import Operation, Params
 
 
-def _gather(params: Params) -> frozenset[str]:
-    return frozenset(params["gather"])
+@dataclass(frozen=True)
+class Request:
+    """What shall be told, and where a control plane shall be."""
+
+    gather: frozenset[str]
+    namespace: str
 
 
-def _run_mesh_info(run: Run, gather: frozenset[str]) -> Outcome:
-    status, warnings = mesh_status(run.client, gather)
+def _request(params: Params) -> Request:
+    return Request(frozenset(params["gather"]), params["namespace"])
+
+
+def _run_mesh_info(run: Run, request: Request) -> Outcome:
+    status, warnings = mesh_status(run.client, request.gather, namespace=request.namespace)
     return Outcome(extra={"mesh": status}, warnings=warnings)
 
 
-MESH_INFO: Operation[frozenset[str]] = Operation(
+MESH_INFO: Operation[Request] = Operation(
     "mesh_info",
-    ArgumentSpec({"gather": {"type": "list", "elements": "str", "choices": list(GATHER), "default": []}}),
-    _gather,
+    ArgumentSpec(
+        {
+            "gather": {"type": "list", "elements": "str", "choices": list(GATHER), "default": []},
+            "namespace": {"type": "str", "default": ROOT_NAMESPACE},
+        }
+    ),
+    _request,
     _run_mesh_info,
 )

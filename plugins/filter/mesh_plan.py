@@ -1,0 +1,62 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan of a whole mesh, for playbooks: computed once, from what all its hosts have found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ..module_utils.istio.mesh_plan import Member, mesh_plan
+
+DOCUMENTATION = r"""
+name: mesh_plan
+author: Contributors to the service_mesh.istio collection (@service-mesh-istio)
+version_added: 0.1.0
+short_description: Who has to read whom in a mesh, and why that cannot be
+description:
+  - >-
+    From what the inventory says of the clusters of a mesh, and what M(service_mesh.istio.mesh_info) has found in each,
+    tells the topology, which control plane has to read which cluster, what is missing, what is left over, and
+    everything that stands in the way. It asks nobody.
+  - The role P(service_mesh.istio.mesh_clusters#role) uses it.
+positional: _input
+options:
+  _input:
+    description:
+      - >-
+        The clusters, each with C(host), C(cluster_name), C(mesh_id), C(network), C(role), C(trust_domain),
+        C(namespace), C(found) (the C(mesh) of M(service_mesh.istio.mesh_info) with C(gather=[trust, clusters])) and
+        C(failure), why there is no C(found).
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: What stands in the way of a mesh
+  ansible.builtin.debug:
+    msg: "{{ (clusters | service_mesh.istio.mesh_plan).refusals }}"
+"""
+
+RETURN = r"""
+_value:
+  description: >-
+    C(topology) in words; C(refusals), C(unseen) and C(left_over); and C(pairs), each with C(reader), C(primary),
+    C(host), C(cluster), C(state) (V(present), V(missing) or V(unseen)) and C(token_ends).
+  type: dict
+"""
+
+
+def _planned(members: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    return mesh_plan([Member(**one) for one in members])
+
+
+class FilterModule:
+    """Where Ansible looks for filters."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filters of this file, by name."""
+        return {"mesh_plan": _planned}

@@ -1,0 +1,151 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan of a whole mesh, from what the inventory says of its clusters and what each of them has.
+
+Nothing here asks anybody: it is computed once for all clusters, before the first of them is written. What could not be
+seen is said, and nothing is concluded from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .trust import disagreements
+from .world import mapping
+
+PRIMARY, REMOTE = "primary", "remote"
+# What has to be the same in all clusters of a mesh, and in words.
+_SHARED = (("mesh_id", "mesh"), ("trust_domain", "trust domain"))
+# What the inventory says of a cluster, and what its charts were told, which only a reinstallation changes.
+_INSTALLED = (("mesh_id", "mesh"), ("cluster_name", "cluster name"), ("network", "network"))
+
+
+@dataclass(frozen=True)
+class Member:
+    """One cluster of a mesh: as the inventory has it, and as it was found. `failure` says why nothing was found."""
+
+    host: str
+    cluster_name: str
+    mesh_id: str = ""
+    network: str = ""
+    role: str = PRIMARY
+    trust_domain: str = ""
+    namespace: str = "istio-system"
+    found: Mapping[str, Any] = field(default_factory=dict)
+    failure: str = ""
+
+    @property
+    def uid(self) -> str:
+        return str(mapping(self.found.get("clusters")).get("uid") or "")
+
+    @property
+    def trust(self) -> Mapping[str, Any]:
+        trusts: Sequence[Mapping[str, Any]] = self.found.get("trust") or []
+        return next((one for one in trusts if one["namespace"] == self.namespace), {})
+
+    @property
+    def secrets(self) -> Sequence[Mapping[str, Any]]:
+        rows: Sequence[Mapping[str, Any]] = mapping(self.found.get("clusters")).get("remote_secrets") or []
+        return [row for row in rows if row["namespace"] == self.namespace]
+
+
+def mesh_plan(members: Sequence[Member]) -> dict[str, Any]:
+    """Who has to read whom, what of it is there, what is left over, and why it cannot be done."""
+    return {
+        "topology": _topology(members),
+        "refusals": list(_refusals(members)),
+        "unseen": [f"{one.host} could not be seen: {one.failure}" for one in members if one.failure],
+        "pairs": [_pair(reader, other) for reader in _primaries(members) for other in members if other is not reader],
+        "left_over": list(_left_over(members)),
+    }
+
+
+def _primaries(members: Iterable[Member]) -> list[Member]:
+    return [one for one in members if one.role == PRIMARY]
+
+
+def _topology(members: Sequence[Member]) -> str:
+    primaries, networks = len(_primaries(members)), {one.network for one in members}
+    if len(members) == 1:
+        return "one cluster"
+    shape = "multi-primary" if primaries == len(members) else f"{primaries} primary, {len(members) - primaries} remote"
+    return f"{shape}, {'one network' if len(networks) == 1 else f'{len(networks)} networks'}"
+
+
+def _pair(reader: Member, other: Member) -> dict[str, Any]:
+    secret = next((row for row in reader.secrets if row["cluster"] == other.cluster_name), None)
+    state = "unseen" if reader.failure else "present" if secret else "missing"
+    return {
+        "reader": reader.host,
+        "primary": reader.cluster_name,
+        "host": other.host,
+        "cluster": other.cluster_name,
+        "state": state,
+        "token_ends": str(secret["token_ends"]) if secret else "",
+    }
+
+
+def _left_over(members: Sequence[Member]) -> Iterator[dict[str, Any]]:
+    """Secrets for clusters that are not in the mesh, or that their own cluster does not have to read."""
+    names = {one.cluster_name for one in members}
+    for reader in members:
+        for row in reader.secrets:
+            if row["cluster"] not in names - {reader.cluster_name} or reader.role != PRIMARY:
+                yield {"reader": reader.host, "secret": row["name"], "cluster": row["cluster"], "ours": row["ours"]}
+
+
+def _refusals(members: Sequence[Member]) -> Iterator[str]:
+    if not _primaries(members):
+        yield "no cluster of the mesh is a primary, so no control plane would serve it: set mesh_cluster_role"
+    yield from _twice(members, "cluster_name", "the cluster name {value}: set mesh_cluster_name")
+    yield from _twice(members, "uid", "one cluster (its kube-system has the uid {value}): check the connections")
+    for name, word in _SHARED:
+        yield from _differing(members, name, word)
+    for one in members:
+        yield from _installed_otherwise(one)
+    yield from _distrust(members)
+
+
+def _twice(members: Sequence[Member], name: str, what: str) -> Iterator[str]:
+    hosts: dict[str, list[str]] = {}
+    for one in members:
+        hosts.setdefault(getattr(one, name), []).append(one.host)
+    for value, named in hosts.items():
+        if value and len(named) > 1:
+            yield f"{' and '.join(named)} have {what.format(value=value)}"
+
+
+def _differing(members: Sequence[Member], name: str, word: str) -> Iterator[str]:
+    first = members[0] if members else None
+    for one in members[1:]:
+        ours, theirs = getattr(first, name), getattr(one, name)
+        if first and ours != theirs:
+            yield f"{first.host} has the {word} '{ours}' and {one.host} '{theirs}': they have to be the same"
+
+
+def _installed_otherwise(one: Member) -> Iterator[str]:
+    if not one.found.get("control_planes"):
+        return
+    for name, word in _INSTALLED:
+        there, wanted = str(one.found.get(name) or ""), getattr(one, name)
+        if there != wanted:
+            yield (
+                f"{one.host} is installed with the {word} '{there}', and the inventory says '{wanted}': install it "
+                "with the new one and restart its proxies first, or correct the inventory"
+            )
+
+
+def _distrust(members: Sequence[Member]) -> Iterator[str]:
+    """Only a primary signs; the proxies of a remote get their certificates from theirs."""
+    told = {one.host: one.trust for one in _primaries(members) if one.trust}
+    if len(members) < 2:
+        return
+    for host, trust in told.items():
+        yield from (f"{host}: {problem}" for problem in trust["problems"])
+        if not trust["source"] and any(mapping(one)["source"] for one in told.values()):
+            yield f"{host} has no certificates from the root of the mesh, and others have: run mesh_ca for it"
+    yield from disagreements(told)
