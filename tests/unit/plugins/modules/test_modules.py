@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import yaml
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import KINDS
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.operation import Operation
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import validated
+from unit.support.certificates import root
 
 ROOT = Path(__file__).resolve().parents[4]
 COLLECTION = "service_mesh.istio"
@@ -59,12 +62,37 @@ def facts(options: Mapping[str, Any], inner: str) -> dict[str, Any]:
     }
 
 
+def files() -> dict[str, str]:
+    """What a lookup in an example would read."""
+    end = datetime.now() + timedelta(days=30)
+    authority = root("root", end)
+    east = authority.issues("east", end)
+    return {
+        "shop-root-cert.pem": authority.pem,
+        "shop-root-key.pem": authority.key,
+        "company-root.pem": authority.pem,
+        "company-intermediate.pem": authority.pem,
+        "east.pem": east.pem,
+        "east-key.pem": east.key,
+    }
+
+
+def filled(value: Any, known: Mapping[str, str]) -> Any:
+    """A value, with the file that a template looks up; None for what only a playbook can fill."""
+    looked_up = re.fullmatch(r"\{\{ lookup\('ansible.builtin.file', '(.+)'\) \}\}", str(value))
+    if looked_up:
+        return known[looked_up[1]]
+    return None if "{{" in str(value) else value
+
+
 def examples(name: str) -> Iterator[dict[str, Any]]:
     """The arguments of a module's own tasks among its examples, but for templates, which only a playbook can fill."""
+    known = files()
     for task in yaml.safe_load(module(name).EXAMPLES):
         if f"{COLLECTION}.{name}" in task:
             arguments = task[f"{COLLECTION}.{name}"]
-            yield {option: value for option, value in arguments.items() if "{{" not in str(value)}
+            values = {option: filled(value, known) for option, value in arguments.items()}
+            yield {option: value for option, value in values.items() if value is not None}
 
 
 def descriptions(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
