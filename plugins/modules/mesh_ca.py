@@ -59,16 +59,16 @@ options:
   certificate:
     description:
       - >-
-        Text of an intermediate (PEM) that somebody else has signed for this cluster, with O(key). The root's key is not
+        Text of an intermediate (PEM) that somebody else has signed for this cluster, with C(key). The root's key is not
         needed then.
     type: str
   key:
     description:
-      - Text of the key of O(certificate) (PEM).
+      - Text of the key of C(certificate) (PEM).
     type: str
   chain:
     description:
-      - Text of the certificates between O(certificate) and the root (PEM), where there are any.
+      - Text of the certificates between C(certificate) and the root (PEM), where there are any.
     type: str
   lifetime_days:
     description:

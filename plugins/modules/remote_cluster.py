@@ -46,7 +46,7 @@ options:
   remote_namespace:
     description:
       - >-
-        Namespace of the remote for the account; the one of O(namespace) unless given. It is created if it does not
+        Namespace of the remote for the account; the one of C(namespace) unless given. It is created if it does not
         exist.
     type: str
   server:
@@ -58,7 +58,7 @@ options:
   server_ca:
     description:
       - >-
-        Text of the CA certificate (PEM) that verifies O(server). Unless given, that of the connection. There is no way
+        Text of the CA certificate (PEM) that verifies C(server). Unless given, that of the connection. There is no way
         to leave it unverified.
     type: str
   token_lifetime:
