@@ -143,7 +143,9 @@ class Istiods:
         revision = next(iter(self.addresses))
         self.open_world([self.webhooks(name, revision)])
         self.add_namespace(name, name, {})
-        _await(lambda: bool(injected(self.try_pod(name, {"istio.io/rev": revision}))), "the server asks the webhooks")
+        # Whoever says so itself is injected, whatever the istiod has been told.
+        labels = {"istio.io/rev": revision, "sidecar.istio.io/inject": "true"}
+        _await(lambda: bool(injected(self.try_pod(name, labels))), "the server asks the webhooks")
 
     def add_namespace(self, world: str, name: str, labels: Mapping[str, str]) -> None:
         metadata = {"name": name, "labels": {WORLD: world, **labels}}
