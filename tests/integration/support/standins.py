@@ -21,6 +21,7 @@ from typing import Any
 from .api import JSON_PATCH, MERGE, Api, Made
 from .bed import Cluster
 from .servers import serving_certificate
+from .workloads import PROXY_RESOURCES
 
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 MUTATING, VALIDATING = f"{_ADMISSION}/mutatingwebhookconfigurations", f"{_ADMISSION}/validatingwebhookconfigurations"
@@ -130,9 +131,10 @@ def _injector(labels: dict[str, str], webhooks: list[Made]) -> str:
 
 
 def _plain(container: Made, version: str) -> Made:
-    image = container["image"]
-    proxy = container["name"] == "istio-proxy"
-    return {"name": container["name"], "image": f"{image.rpartition(':')[0]}:{version}" if proxy else image}
+    if container["name"] != "istio-proxy":
+        return {"name": container["name"], "image": container["image"]}
+    image = f"{container['image'].rpartition(':')[0]}:{version}"
+    return {"name": container["name"], "image": image, "resources": PROXY_RESOURCES}
 
 
 class _Refusing(http.server.BaseHTTPRequestHandler):

@@ -14,6 +14,8 @@ from .bed import Cluster
 Made = dict[str, Any]
 _HASH = "77f6"
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+# What Istio's charts give a proxy (global.proxy.resources), and so what an injector does.
+PROXY_RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Workload:
         owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": behind, "uid": uid}
         metadata = {"labels": {**labels, "pod-template-hash": _HASH}, "ownerReferences": [owner]}
         metadata["annotations"] = {"istio.io/rev": revision, "sidecar.istio.io/status": "{}"}
-        containers = [*spec["containers"], {"name": "istio-proxy", "image": f"docker.io/istio/proxyv2:{version}"}]
+        proxy = {"name": "istio-proxy", "image": f"docker.io/istio/proxyv2:{version}", "resources": PROXY_RESOURCES}
+        containers = [*spec["containers"], proxy]
         self._create("v1", "Pod", {"containers": containers}, f"{self.name}-pod", metadata=metadata)
         self.say_rolled_out()
 
