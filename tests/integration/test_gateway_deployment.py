@@ -261,7 +261,7 @@ def test_somebody_elses_objects_are_refused_with_their_owner(gateways: Gateways,
     assert failure.as_dict()["code"] == "foreign_gateway"
     assert f"Service {gateways.namespace}/ingress on" in str(failure)
     assert f"it belongs to Helm release {gateways.namespace}/edge" in str(failure)
-    assert "'take_ownership_from: [tests]'" in failure.hint
+    assert "'adopt: [helm]'" in failure.hint
     assert gateways.plan(state=state, take_ownership_from=["tests"])
 
 
