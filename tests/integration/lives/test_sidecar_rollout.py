@@ -14,7 +14,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.rollout_g
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.rollout_plan import FREEZE
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.rollout_waves import RolloutError
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
-from integration.support.bed import Cluster
+from integration.support.bed import ROOT, Cluster
 from integration.support.playbook import Runner
 from integration.support.prometheus import Metrics, prometheus
 from integration.support.rollouts import Mesh, install, killed
@@ -300,3 +300,45 @@ def test_a_closed_window_begins_nothing_and_is_no_error(still: Mesh, changes: Ch
 def test_a_killed_rollout_is_gone_on_with(mesh: Mesh, runner: Runner) -> None:
     """The campaign `rollout` kills it at twenty moments."""
     assert killed(mesh, runner, random.Random(7)) == []
+
+
+def test_the_playbook_shows_what_happens_while_it_does(mesh: Mesh, metrics: Metrics, runner: Runner) -> None:
+    metrics.say(success=1.0)
+    variables = {
+        "mesh_kubeconfig": mesh.cluster.kubeconfig,
+        "mesh_root_namespace": mesh.root,
+        "mesh_rollout_namespaces": mesh.spaces,
+        "mesh_rollout_waves": mesh.waves(),
+        "mesh_rollout_window": {"begin": "00:00", "end": "00:00", "timezone": "UTC"},
+        "mesh_rollout_prometheus": {"url": metrics.url, "token": "the-token-of-prometheus"},
+        "mesh_rollout_gates": [{"name": "success", "query": "success", "min": 0.9}],
+        "mesh_rollout_wait_timeout": 30.0,
+    }
+    arguments = (str(ROOT / "playbooks" / "restart.yml"), "-e", json.dumps(variables), "-vvv")
+    with mesh.rollers.rolling() as rollers:
+        played = runner.run(arguments=arguments)
+    assert played.rc == 0, played.output
+    assert len(rollers.restarts) == 6
+    assert "wave 'two' (2 of 3): 2 workloads in 1 namespaces" in played.output
+    assert "gate 'success' holds: 1 for success{" in played.output
+    assert "the-token-of-prometheus" not in played.output.replace(json.dumps(variables), "")
+    assert "the-token-of-prometheus" not in json.dumps(played.last.data)
+    again = runner.run(arguments=arguments[:-1])
+    assert (again.rc, again.last.changed) == (0, False), again.output
+
+
+def test_the_role_in_the_examples_is_enough(mesh: Mesh) -> None:
+    mesh.cluster.kubectl("apply", "-f", str(ROOT / "examples" / "rbac" / "rollout.yaml"))
+    role, user = "--clusterrole=service-mesh-istio-rollout", "--user=restarter"
+    mesh.cluster.kubectl("create", "clusterrolebinding", "restarter", role, user)
+    waves = [{"name": "all", "gates": [{"approve_within": 10}]}]
+    question = f"/api/v1/namespaces/{mesh.root}/configmaps/{APPROVAL}"
+
+    def approve(line: str) -> None:
+        if "waits up to" in line:
+            mesh.rollers.rest.patch(question, {"metadata": {"annotations": {APPROVED: "all"}}})
+
+    options = mesh.options(waves=waves, impersonate_user="restarter")
+    with mesh.rollers.rolling():
+        done = mesh.operations.run("sidecar_rollout", options, progress=approve)
+    assert len(done["plan"]) == 6
