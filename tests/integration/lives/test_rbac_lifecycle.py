@@ -30,7 +30,7 @@ HOME, EDGE = "istio-system", "istio-ingress"
 ADMISSION = "admissionregistration.k8s.io"
 MANY = [f"many-{number}" for number in range(20)]
 BINDINGS = "validatingadmissionpolicybindings"
-LAST = "networkpolicies"
+LAST = "validatingwebhookconfigurations"
 Options = dict[str, Any]
 
 
