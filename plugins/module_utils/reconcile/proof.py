@@ -43,6 +43,8 @@ def is_unchanged(desired: Desired, live: Object, manager: str, keyed: KeyedLists
         return False
     if desired.dropped_of(live) or retired(live, desired.retires):
         return False
+    if not live["metadata"].get("managedFields"):
+        return False  # the first apply to an object writes down who has managed it before
     # Who applies nothing manages nothing, and has no version.
     if content and applied_version(live, manager) != desired.key.api_version:
         return False  # applying it in another version moves the fields to that version

@@ -157,3 +157,10 @@ def test_items_have_an_order_and_stand_there_once() -> None:
     for wanted, is_proved in ((ports, True), (ports[::-1], False), ([*ports, ports[0]], False)):
         desired = {**head, "metadata": {"name": "shop", "namespace": "web"}, "spec": {"ports": wanted}}
         assert proved(desired, found) == is_proved
+
+
+def test_an_object_whose_managers_nobody_has_written_down_is_not_proved() -> None:
+    """Even applying nothing writes down who has managed it before."""
+    found = live()
+    found["metadata"]["managedFields"] = []
+    assert not proved({key: CONTENT[key] for key in ("apiVersion", "kind")} | {"metadata": {"name": "shop"}}, found)
