@@ -56,7 +56,7 @@ unit: venv oldest ## tests without a cluster, on the newest and the oldest ansib
 
 .PHONY: integration
 integration: venv ## tests against a real API server (no root needed)
-	@$(RUN) integration
+	@$(RUN) bed integration
 
 .PHONY: molecule
 molecule: venv ## whole clusters with Istio and traffic (root needed)

@@ -13,8 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / ".venv" / "report"
 BED = "tests/testbed/bed"
-# What integration tests use of the bed beside the lane api: istioctl and the charts of every version.
-TESTED_PARTS = ("istio-1.29.1", "charts-1.28.3", "charts-1.29.1", "charts-1.31.0")
+# What integration tests use of the bed beside the lane api: Prometheus, istioctl and the charts of every version.
+TESTED_PARTS = ("prometheus", "istio-1.29.1", "charts-1.28.3", "charts-1.29.1", "charts-1.31.0")
 TOOLS = Path(sys.executable).parent
 OLDEST = ROOT / ".venv-2.16" / "bin"
 DOCS = ("lint-collection-docs", "--plugin-docs", "--validate-collection-refs=self", ".")
@@ -82,12 +82,20 @@ def unit() -> list[Check]:
     ]
 
 
-def integration() -> list[Check]:
+def bed() -> list[Check]:
     """The bed comes first and by itself: a cold machine builds for many minutes, which no test's limit should see."""
     return [
         Check("bed-api", (BED, "up", "--lane", "api"), minutes=45),
         Check("bed-parts", (BED, "build", *TESTED_PARTS), minutes=30),
-        pytest("integration", "tests/integration", minutes=40),
+    ]
+
+
+def integration() -> list[Check]:
+    """Longest first: two run at a time. Files of whole lives have an API server each, the others share the bed's."""
+    lives = "tests/integration/lives"
+    return [
+        pytest("integration-lives", lives, minutes=70),
+        pytest("integration", "tests/integration", f"--ignore={lives}", minutes=60),
     ]
 
 
@@ -95,19 +103,20 @@ def molecule() -> list[Check]:
     """One check a scenario: the folders of extensions/molecule that hold a molecule.yml."""
     scenarios = sorted(path.parent.name for path in (ROOT / "extensions" / "molecule").glob("*/molecule.yml"))
     environment = f'eval "$({BED} env --lane cluster)"'
-    bed = Check("bed-cluster", (BED, "up", "--lane", "cluster"), minutes=60)
+    cluster = Check("bed-cluster", (BED, "up", "--lane", "cluster"), minutes=60)
     tests = [
         Check(f"molecule-{name}", ("bash", "-c", f"{environment} && molecule test --scenario-name {name}"), minutes=20)
         for name in scenarios
     ]
     down = Check("bed-down", (BED, "down"), minutes=5)
     # A person's bed stays up for the next round; continuous integration leaves its machine as it was.
-    return [bed, *tests, *([down] if os.environ.get("CI") else [])]
+    return [cluster, *tests, *([down] if os.environ.get("CI") else [])]
 
 
 STEPS: Mapping[str, Step] = {
     "lint": Step(lint, at_once=2),
     "unit": Step(unit),
-    "integration": Step(integration),
+    "bed": Step(bed),
+    "integration": Step(integration, at_once=2),
     "molecule": Step(molecule),
 }
