@@ -52,19 +52,22 @@ class DesiredProxies:
     templates: Mapping[tuple[str, Owner], Mapping[str, Any]]
     limit_ranges: Mapping[str, Sequence[Object]]
     kinds: Sequence[WorkloadKind] = KUBERNETES_KINDS
-    _decided: dict[Any, Decision] = field(default_factory=dict, compare=False)
+    _decided: dict[int, tuple[Mapping[str, Any], Decision]] = field(default_factory=dict, compare=False)
 
     def source_of(self, pod: Object) -> Mapping[str, Any]:
         """What a Pod would be made from: the template of its workload, or else the Pod itself."""
         return self.templates.get((pod["metadata"]["namespace"], owner_of(pod, self.kinds))) or pod
 
     def decision_of(self, source: Mapping[str, Any], namespace: str) -> Decision:
-        """Who would inject what is made from a template. Templates have many Pods, so an answer is remembered."""
+        """Who would inject what is made from a template. Templates have many Pods, so an answer is remembered.
+
+        It is found by the identity of the template, so the template is kept with it: no other gets the same.
+        """
         key = id(source)
         if key not in self._decided:
             subject = subject_of(source, namespace, self.namespaces.get(namespace, {}))
-            self._decided[key] = self.injectors.decide(subject)
-        return self._decided[key]
+            self._decided[key] = source, self.injectors.decide(subject)
+        return self._decided[key][1]
 
     def version_of(self, decision: Decision, source: Mapping[str, Any]) -> str:
         """The version of the proxy that would come."""

@@ -198,8 +198,12 @@ class _Rollout:
         names = {(item.place.namespace, name) for item in planned.items for name in item.budgets}
         locks = {name: threading.Lock() for name in sorted(names)}
         with ThreadPoolExecutor(planned.wave.max_parallel or self.how.max_parallel) as pool:
-            for item in planned.items:
+            each = [
                 pool.submit(self._one, item, [locks[item.place.namespace, name] for name in item.budgets])
+                for item in planned.items
+            ]
+        for one in each:
+            one.result()  # an error that nobody has foreseen is none that nobody hears of
         if self.interrupted:
             raise self.interrupted
 

@@ -102,7 +102,6 @@ class Judge:
     desired: DesiredProxies
     templates: dict[tuple[str, Owner], Mapping[str, Any]]
     concerns: Filter = _everything
-    _outdated: list[Mapping[str, Any]] = field(default_factory=list)
 
     @classmethod
     def of(cls, snapshot: Snapshot, versions: Mapping[str, str], concerns: Filter = _everything) -> Judge:
@@ -119,8 +118,7 @@ class Judge:
         return self.desired.difference(pod)
 
     def learn(self, place: Place, template: Mapping[str, Any]) -> None:
-        """A workload's template as it is now. The one of before is kept: decisions are remembered by identity."""
+        """A workload's template as it is now. One that says the same stays: decisions are remembered by identity."""
         known = (place.namespace, Owner(place.kind, place.name))
         if self.templates.get(known) != template:
-            self._outdated.append(self.templates.get(known, {}))
             self.templates[known] = template
