@@ -35,6 +35,7 @@ from .going_back import is_of, remains, require_old, restored
 from .refusals import refuse_way
 from .rollout import How, roll_out
 from .rollout_pods import Judge
+from .rollout_world import claims_of
 from .shift import Selection, selected
 from .shift_waves import Shift, after_plan, planned_waves
 from .snapshot import Ask, Snapshot, read, read_more
@@ -237,7 +238,7 @@ def _rollback(run: Run, wanted: Wanted) -> Outcome:
     versions = {**versions_of(snapshot), upgrade.before.revision: upgrade.before.version}
     seen = after_plan(snapshot, back)
     judge = Judge.of(seen, versions, is_of(upgrade.after))
-    plan = planned_waves(run, seen, judge, wanted.how)
+    plan = planned_waves(run, seen, judge, wanted.how, claims_of(run.client, wanted.how.waves))
     restarted = roll_out(run, plan, wanted.how, judge)
     forgotten = _forgotten(run, wanted)
     left = remains(seen, upgrade, plan.left)

@@ -25,8 +25,8 @@ from .webhooks import labels_of
 
 How = Literal["restart", "delete_pods", "by_hand"]
 # Controllers that renew their Pods when their template changes; DaemonSets and StatefulSets may be told not to.
-_CONTROLLERS = {resource.kind: resource for resource in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
-_NOT_BY_ITSELF = "OnDelete"
+CONTROLLERS = {resource.kind: resource for resource in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
+ON_DELETE = "OnDelete"
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,15 @@ def restarts(snapshot: Snapshot, versions: Mapping[str, str]) -> list[Restart]:
 
 def controller(snapshot: Snapshot, kind: str, namespace: str, name: str) -> Object | None:
     """The workload of that name, if it is one that can be restarted."""
-    resource = _CONTROLLERS.get(kind)
+    resource = CONTROLLERS.get(kind)
     return snapshot.named(resource, name, namespace) if resource else None
 
 
 def _how(kind: str, owner: Object | None) -> How:
-    if kind not in _CONTROLLERS:
+    if kind not in CONTROLLERS:
         return "by_hand"
     strategy = ((owner or {}).get("spec") or {}).get("updateStrategy") or {}
-    return "delete_pods" if strategy.get("type") == _NOT_BY_ITSELF else "restart"
+    return "delete_pods" if strategy.get("type") == ON_DELETE else "restart"
 
 
 def laid_over(snapshot: Snapshot, objects: Iterable[Object]) -> Snapshot:

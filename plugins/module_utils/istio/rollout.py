@@ -263,7 +263,7 @@ class _Rollout:
     def _undo_rest(self, planned: PlannedWave, judge: Judge, troubles: list[str]) -> None:
         """What an earlier run has restarted: nobody knows its mark of before, so it is restarted once more."""
         try:
-            world = read_world(self.run.client, Scope(tuple(planned.namespaces)), ())
+            world = read_world(self.run.client, Scope(tuple(planned.namespaces)))
         except Failure as error:
             troubles.append(str(error))
             return

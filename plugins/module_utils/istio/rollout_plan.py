@@ -21,15 +21,15 @@ from .disruption import budgets_of, hindrance, takes_down
 from .pods import is_gateway
 from .readiness import WORKLOADS
 from .restart_marker import FIELD, RESTARTED_AT, is_older, mark_of
+from .restarts import CONTROLLERS, ON_DELETE
 from .rollout_pods import Judge, SeenPod
 from .rollout_waves import Claims, Place, Wave
-from .rollout_world import CONTROLLERS, World
+from .rollout_world import World
 from .webhooks import labels_of
 
 FREEZE = "service-mesh-istio/freeze"
 State = Literal["waiting", "restarting", "restarted", "failed", "undone"]
 _SHOWN = 200
-_ON_DELETE = "OnDelete"
 
 
 @dataclass
@@ -201,7 +201,7 @@ def _obstacle_of_update(world: World, place: Place, workload: Object, allow_down
     update = spec.get("updateStrategy") or {}
     if spec.get("paused"):
         return "paused", "it is paused"
-    if update.get("type") == _ON_DELETE:
+    if update.get("type") == ON_DELETE:
         return "delete_pods", "its strategy is OnDelete: delete its Pods"
     if (update.get("rollingUpdate") or {}).get("partition"):
         return "partition", "its update is held back by a partition"

@@ -13,24 +13,22 @@ from typing import Any
 from ..kube.client import Client, Object
 from ..kube.errors import Forbidden
 from ..kube.resources import (
-    DAEMON_SET,
     DEPLOYMENT,
     DISRUPTION_BUDGET,
     MUTATING_WEBHOOKS,
     NAMESPACE,
     POD,
-    STATEFUL_SET,
     Resource,
 )
 from ..reconcile.parallel import each
 from .desired_proxies import desired_asks
 from .restart_marker import restarted_on
+from .restarts import CONTROLLERS
 from .rollout_pods import Essences, SeenPod, essential_spec, seen_pods
-from .rollout_waves import Place, RolloutError, Wave, unknown_namespace
+from .rollout_waves import Claims, Place, RolloutError, Wave, unknown_namespace
 from .snapshot import Ask, Snapshot, read, read_more
 from .status import versions_of
 
-CONTROLLERS = {resource.kind: resource for resource in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
 # Fewer namespaces are cheaper to read one by one than among all others.
 _ONE_BY_ONE = 10
 _KEPT = ("name", "namespace", "generation", "labels", "deletionTimestamp")
@@ -55,7 +53,6 @@ class World:
     workloads: dict[Place, Object] = field(default_factory=dict)
     pods: list[SeenPod] = field(default_factory=list)
     budgets: dict[str, list[Object]] = field(default_factory=dict)
-    matching: dict[str, set[str]] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -79,12 +76,11 @@ def world_of(snapshot: Snapshot, names: Collection[str] | None = None) -> World:
     return world
 
 
-def read_world(client: Client, scope: Scope, waves: Iterable[Wave]) -> World:
+def read_world(client: Client, scope: Scope) -> World:
     """Everything that a plan needs. Raises RolloutError for namespaces that may not be read."""
     first = read(client, [Ask(MUTATING_WEBHOOKS, required=True), Ask(DEPLOYMENT, labels="app=istiod")])
     snapshot = read_more(client, first, desired_asks(first))
     world = World(snapshot, _namespaces(client, scope), versions=versions_of(snapshot))
-    world.matching.update(matching(client, waves))
     _fill(client, world, scope)
     world.snapshot = replace(snapshot, objects={**snapshot.objects, **_objects(world)})
     return world
@@ -99,12 +95,13 @@ def _objects(world: World) -> dict[str, Sequence[Object]]:
     return {NAMESPACE.group_kind: list(world.namespaces.values()), **kinds}
 
 
-def matching(client: Client, waves: Iterable[Wave]) -> dict[str, set[str]]:
-    """The namespaces that the selectors of waves mean, as the server says."""
+def claims_of(client: Client, waves: Sequence[Wave]) -> Claims:
+    """What waves claim; which namespaces their selectors mean, says the server. Raises RolloutError."""
     selectors = dict.fromkeys(wave.selector for wave in waves if wave.selector)
-    return {
+    matching = {
         one: {found["metadata"]["name"] for found in client.list_objects(NAMESPACE, labels=one)} for one in selectors
     }
+    return Claims(tuple(waves), matching)
 
 
 def _namespaces(client: Client, scope: Scope) -> dict[str, Object]:

@@ -17,12 +17,12 @@ from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from .before_images import namespaces_again
 from .going_back import is_of
-from .restarts import laid_over, moved
+from .restarts import CONTROLLERS, laid_over, moved
 from .rollout import How, roll_out
 from .rollout_plan import RolloutPlan, plan_rollout
 from .rollout_pods import Judge
 from .rollout_waves import Claims, Place, require_known
-from .rollout_world import CONTROLLERS, matching, world_of
+from .rollout_world import claims_of, world_of
 from .shift import Selection, move
 from .snapshot import Ask, Snapshot, read
 from .status import versions_of
@@ -41,26 +41,26 @@ class Shift:
 
     def in_waves(self, names: Collection[str], how: How) -> Outcome:
         """Wave by wave. A tag moves at once, before the first: it is one object, whoever bears it."""
+        claims = claims_of(self.run.client, how.waves)
         if self.selection.tag:
             first = self.enter(list(names))
             seen = after_plan(self.snapshot, first)
         else:
-            first, seen = Outcome(), self._moved(names, how)
+            first, seen = Outcome(), self._moved(names, claims)
         versions = {**versions_of(self.snapshot), self.upgrade.after.revision: self.upgrade.after.version}
         judge = Judge.of(seen, versions, is_of(self.upgrade.before))
-        plan = planned_waves(self.run, seen, judge, how, names)
+        plan = planned_waves(self.run, seen, judge, how, claims, names)
         moves = not self.selection.tag and self.upgrade.strategy != IN_PLACE
         outcome = roll_out(self.run, plan, how, judge, self if moves else None)
         outcome.actions = [*first.actions, *outcome.actions]
         outcome.warnings = [*first.warnings, *outcome.warnings]
         return outcome
 
-    def _moved(self, names: Collection[str], how: How) -> Snapshot:
+    def _moved(self, names: Collection[str], claims: Claims) -> Snapshot:
         """The cluster when all waves have moved; in place nothing has to."""
         if self.upgrade.strategy == IN_PLACE:
             return self.snapshot
-        claims = Claims(how.waves, matching(self.run.client, how.waves))
-        waves = range(len(how.waves))
+        waves = range(len(claims.waves))
         inside = {name for number in waves for name in claims.namespaces_of(number, names)}
         return moved(self.snapshot, inside, self.upgrade.after.revision)
 
@@ -80,13 +80,13 @@ class Shift:
 
 
 def planned_waves(
-    run: Run, snapshot: Snapshot, judge: Judge, how: How, names: Collection[str] | None = None
+    run: Run, snapshot: Snapshot, judge: Judge, how: How, claims: Claims, names: Collection[str] | None = None
 ) -> RolloutPlan:
     """The plan for some namespaces, or all, of a cluster that has been read. Raises RolloutError."""
     spaces = {found["metadata"]["name"] for found in snapshot.of(NAMESPACE)}
     require_known(how.waves, spaces, _workloads(snapshot), run.client.name)
     world = world_of(snapshot, names)
-    return plan_rollout(world, judge, Claims(how.waves, matching(run.client, how.waves)), how.allow_downtime)
+    return plan_rollout(world, judge, claims, how.allow_downtime)
 
 
 def _workloads(snapshot: Snapshot) -> set[Place]:

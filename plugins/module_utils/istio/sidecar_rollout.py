@@ -13,8 +13,8 @@ from ..reconcile.run import Run
 from .rollout import How, roll_out
 from .rollout_plan import plan_rollout
 from .rollout_pods import Judge
-from .rollout_waves import Claims, require_known
-from .rollout_world import Scope, read_world
+from .rollout_waves import require_known
+from .rollout_world import Scope, claims_of, read_world
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Rollout:
 def run_sidecar_rollout(run: Run, wanted: Rollout) -> Outcome:
     """Read, plan, and unless in check mode restart."""
     how = wanted.how
-    world = read_world(run.client, wanted.scope, how.waves)
+    world = read_world(run.client, wanted.scope)
     require_known(how.waves, world.namespaces, world.workloads, run.client.name)
     judge = Judge.of(world.snapshot, world.versions)
-    plan = plan_rollout(world, judge, Claims(how.waves, world.matching), how.allow_downtime)
+    plan = plan_rollout(world, judge, claims_of(run.client, how.waves), how.allow_downtime)
     outcome = roll_out(run, plan, how, judge)
     outcome.extra["not_read"] = list(world.unread)
     outcome.warnings += [f"Namespace {name} may not be read, and nothing in it is restarted" for name in world.unread]
