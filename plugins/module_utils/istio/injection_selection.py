@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..kube.client import Client
 from ..kube.resources import NAMESPACE
 from .injection import InjectionError, NamespaceInjection
+from .shares import share_of
 
 
 @dataclass(frozen=True)
@@ -25,23 +25,6 @@ class Selection:
 
     def __str__(self) -> str:
         return f"{self.percentage} % of {self.selector or 'all namespaces'}"
-
-
-def checked_percentage(percentage: int) -> int:
-    """The same, if it is one. Raises InjectionError."""
-    if not 0 <= percentage <= 100:
-        raise InjectionError(
-            f"{percentage} is no percentage",
-            subject="selections.percentage",
-            reason="it goes from 0 to 100",
-            hint="A larger one contains the smaller: 10, then 50, then 100",
-        )
-    return percentage
-
-
-def share_of(name: str) -> int:
-    """From 0 to 99, always the same for a name: so a larger percentage contains the smaller."""
-    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % 100
 
 
 def selected(

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from ..kube.errors import Failure
 from ..kube.text import did_you_mean
-from .injection_selection import share_of
 from .rollout_gates import Gate
+from .shares import checked_percentage, share_of
 
 _SHOWN = 10
 
@@ -67,9 +67,8 @@ def checked_waves(waves: Sequence[Wave]) -> tuple[Wave, ...]:
     if twice:
         raise _wrong(f"Two waves are named '{twice[0]}'", "waves", "messages and approvals name a wave", "Rename one")
     for wave in waves:
-        if wave.percentage is not None and not 1 <= wave.percentage <= 100:
-            reason, hint = "it goes from 1 to 100", "A larger one contains the smaller: 10, then 50, then 100"
-            raise _wrong(f"{wave.percentage} is no percentage (wave '{wave.name}')", "percentage", reason, hint)
+        if wave.percentage is not None:
+            checked_percentage(wave.percentage, RolloutError, least=1, where=f" (wave '{wave.name}')")
     _refuse_shared(waves, {})
     return tuple(waves) or (ALL,)
 

@@ -18,7 +18,7 @@ from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from .injection import MANAGER as INJECTION_MANAGER
 from .injection import desired_namespace, namespace_injection
-from .injection_selection import share_of
+from .shares import checked_percentage, share_of
 from .snapshot import Snapshot
 from .tags import RevisionTag, run_revision_tag
 from .upgrade_record import IN_PLACE, Upgrade, UpgradeError
@@ -41,13 +41,8 @@ class Selection:
 
 def checked_selection(chosen: Selection) -> Selection:
     """The same, if it can ever be right. Raises UpgradeError."""
-    if chosen.percentage is not None and not 0 <= chosen.percentage <= 100:
-        raise UpgradeError(
-            f"{chosen.percentage} is no percentage",
-            subject="percentage",
-            reason="it goes from 0 to 100",
-            hint="A larger one contains the smaller: 10, then 50, then 100",
-        )
+    if chosen.percentage is not None:
+        checked_percentage(chosen.percentage, UpgradeError)
     return chosen
 
 

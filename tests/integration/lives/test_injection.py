@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injection import InjectionError
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injection_selection import share_of
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.shares import share_of
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict
 from integration.support.bed import Cluster
 from integration.support.operations import Operations

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from ...istio.discovery_scope import SCOPES, DiscoveryScope, discovery_scopes
 from ...istio.facts import ROOT_NAMESPACE
-from ...istio.injection import NamespaceInjection, namespace_injection
-from ...istio.injection_selection import Selection, checked_percentage
+from ...istio.injection import InjectionError, NamespaceInjection, namespace_injection
+from ...istio.injection_selection import Selection
 from ...istio.setting_injection import Injection, checked, run_injection
+from ...istio.shares import checked_percentage
 from ...istio.workload_injection import WORKLOAD_MODES, WorkloadInjection, workload_injection
 from ...istio.workload_kinds import WorkloadKind, workload_kinds
 from ...istio.workload_settings import AMOUNTS, LOG_LEVELS, Settings
@@ -40,7 +41,8 @@ def _injection(params: Params) -> Injection:
 
 def _selection(given: Params) -> Selection:
     wish: NamespaceInjection = namespace_injection("", given.get("mode"), given.get("revision"), create=False)
-    return Selection(wish, given.get("selector") or "", checked_percentage(given["percentage"]))
+    percentage = checked_percentage(given["percentage"], InjectionError, "selections.percentage")
+    return Selection(wish, given.get("selector") or "", percentage)
 
 
 def _workload(given: Params, kinds: tuple[WorkloadKind, ...]) -> WorkloadInjection:

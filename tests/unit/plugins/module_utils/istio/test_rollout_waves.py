@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injection_selection import share_of
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.rollout_waves import (
     ALL,
     Claims,
@@ -15,6 +14,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.rollout_w
     checked_waves,
     require_known,
 )
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.shares import share_of
 from hypothesis import given
 from hypothesis import strategies as st
 

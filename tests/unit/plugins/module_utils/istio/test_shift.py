@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio import upgrade_record
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injection_selection import share_of
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.shares import share_of
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.upgrade_record import (
     Side,
     Upgrade,
