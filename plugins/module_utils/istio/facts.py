@@ -60,6 +60,7 @@ KEYED_LISTS: Mapping[str, KeyedLists] = {
     "RequestAuthentication.security.istio.io": {},
     "Role.rbac.authorization.k8s.io": {},
     "RoleBinding.rbac.authorization.k8s.io": {("roleRef",): WHOLE},
+    "Secret": {},
     "Service": {("spec", "ports"): ("port", "protocol"), **_SELECTOR},
     "ServiceAccount": {("secrets",): ("name",)},
     "ServiceEntry.networking.istio.io": {("spec", "ports"): ("name",)},

@@ -23,10 +23,9 @@ from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired
 from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
-from ..reconcile.proof import KeyedLists
 from ..reconcile.run import Run
 from .certificates import Certificate, certificates
-from .facts import MANAGER_PREFIX, ROOT_NAMESPACE
+from .facts import KEYED_LISTS, MANAGER_PREFIX, ROOT_NAMESPACE
 from .issuing import BadAuthority, Root, made_root, made_signer
 from .root_file import keep, readable_by_others, stored_root
 from .trust import (
@@ -44,7 +43,6 @@ from .trust import (
 )
 
 MANAGER = f"{MANAGER_PREFIX}mesh_ca"
-_KEYED: Mapping[str, KeyedLists] = {"Secret": {}}  # the data of a Secret is a mapping of texts: nothing in it is keyed
 _ISTIOD = "app=istiod"
 
 
@@ -92,7 +90,7 @@ def run_mesh_ca(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None =
     secret = _desired(wanted, root, found, there, now)
     _require_right(wanted, secret, now)
     objects = [*_namespace(run, wanted.namespace), *([] if shape_of(texts_of(secret)) is TLS else [secret])]
-    owner = Owner(MANAGER, wanted.take_ownership_from, keyed_lists=_KEYED)
+    owner = Owner(MANAGER, wanted.take_ownership_from, keyed_lists=KEYED_LISTS)
     outcome = reconcile(run, owner, [Desired(content, source=f"cluster {wanted.cluster_name}") for content in objects])
     # A root that is only planned is nobody's yet: every cluster of the plan would be told another one.
     told = there if is_new and run.check_mode else trust_of([*found, secret])

@@ -11,7 +11,7 @@ killed anywhere is finished by the next one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -28,10 +28,9 @@ from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired, Key
 from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Action, Owner
-from ..reconcile.proof import KeyedLists
 from ..reconcile.run import Run
 from .components import version_of
-from .facts import MANAGER_PREFIX, ROOT_NAMESPACE
+from .facts import KEYED_LISTS, MANAGER_PREFIX, ROOT_NAMESPACE
 from .reader import SLOTS, Reader, minted
 from .remote_defects import defect_of
 from .remote_secret import (
@@ -47,14 +46,6 @@ from .remote_secret import (
 )
 
 FAMILY = f"{MANAGER_PREFIX}remote_cluster"
-# None of what is written has a list whose items have keys (Kubernetes: core/v1 and rbac/v1 types.go).
-_KEYED: Mapping[str, KeyedLists] = {
-    "ClusterRole.rbac.authorization.k8s.io": {},
-    "ClusterRoleBinding.rbac.authorization.k8s.io": {},
-    "Namespace": {},
-    "Secret": {},
-    "ServiceAccount": {},
-}
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _ISTIOD = "app=istiod"
 # In a plan, before there is a token: never written.
@@ -88,7 +79,7 @@ class Registration:
 
     @property
     def owner(self) -> Owner:
-        return Owner(f"{FAMILY}/{self.primary}", self.take_ownership_from, keyed_lists=_KEYED)
+        return Owner(f"{FAMILY}/{self.primary}", self.take_ownership_from, keyed_lists=KEYED_LISTS)
 
 
 def checked(wanted: Registration) -> Registration:

@@ -52,6 +52,7 @@ _SCALED = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "proof"}
 KUBERNETES_SAMPLES = (
     _kubernetes("v1", "ConfigMap", data={"mesh": "a: 1\nb: 2\n", "flag": "true"}),
     _kubernetes("v1", "Namespace"),
+    _kubernetes("v1", "Secret", data={"root-cert.pem": "cHJvb2Y=", "ca-cert.pem": ""}, type="Opaque"),
     _kubernetes("v1", "Service", spec={"ports": _PORTS, "selector": {"app": "proof", "istio": "pilot"}}),
     _kubernetes("v1", "ServiceAccount", imagePullSecrets=[{"name": "mirror"}]),
     _kubernetes(_RBAC, "ClusterRole", rules=_RULES),

@@ -11,6 +11,7 @@ from integration.support import bed
 from integration.support.bed import Cluster
 from integration.support.operations import Operations
 from integration.support.planes import Planes
+from integration.support.revisions import Revisions
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,25 @@ def crds(cluster: Cluster, charts: Path) -> Path:
 def namespaces() -> list[str]:
     """Namespaces need no tidying away: the whole server goes."""
     return []
+
+
+@pytest.fixture
+def revisions(cluster: Cluster, charts: Path, namespace: str) -> Iterator[Revisions]:
+    made = Revisions(cluster, charts, namespace)
+    made.remove()
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="module")
+def answering(cluster: Cluster, charts: Path) -> Iterator[Revisions]:
+    """The default control plane where it usually is; it answers."""
+    cluster.kubectl("create", "namespace", "istio-system")
+    made = Revisions(cluster, charts, "istio-system")
+    made.install()
+    made.answer()
+    yield made
+    made.remove()
 
 
 @pytest.fixture

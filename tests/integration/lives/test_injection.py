@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,17 +26,12 @@ WAYS: dict[str, tuple[Options, dict[str, str]]] = {
 
 
 @pytest.fixture(scope="module")
-def revisions(cluster: Cluster, charts: Path) -> Iterator[Revisions]:
+def revisions(answering: Revisions) -> Revisions:
     """The default control plane, and another one with a tag; both answer."""
-    cluster.kubectl("create", "namespace", "istio-system")
-    made = Revisions(cluster, charts, "istio-system")
-    made.install()
-    made.install("canary", revisionTags=["prod"])
-    made.answer()
-    made.answer("canary")
-    made.answer("revision-tag-prod")
-    yield made
-    made.remove()
+    answering.install("canary", revisionTags=["prod"])
+    answering.answer("canary")
+    answering.answer("revision-tag-prod")
+    return answering
 
 
 pytestmark = pytest.mark.usefixtures("revisions")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injection
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict
 from integration.support.bed import Cluster
 from integration.support.operations import Operations
-from integration.support.revisions import Revisions
 
 Changes = Callable[[], list[str]]
 Options = dict[str, Any]
@@ -43,16 +41,7 @@ CLONE_SETS = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def revisions(cluster: Cluster, charts: Path, crds: Path) -> Iterator[Revisions]:
-    """The default control plane, which answers."""
-    assert crds
-    cluster.kubectl("create", "namespace", "istio-system")
-    made = Revisions(cluster, charts, "istio-system")
-    made.install()
-    made.answer()
-    yield made
-    made.remove()
+pytestmark = pytest.mark.usefixtures("crds", "answering")
 
 
 def workload(namespace: str, kind: str = "Deployment", version: str = "apps/v1", **pod: Any) -> Options:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from integration.engine.bound import Bound, Verb, bound
 from integration.engine.test_rbac import refused
 from integration.lives.test_injection_workloads import workload
 from integration.support.bed import Cluster
-from integration.support.revisions import Revisions
 from integration.support.workloads import Workload
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet")
@@ -34,15 +32,7 @@ NEEDED = [
 ]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def revisions(cluster: Cluster, charts: Path, crds: Path) -> Iterator[Revisions]:
-    assert crds
-    cluster.kubectl("create", "namespace", "istio-system")
-    made = Revisions(cluster, charts, "istio-system")
-    made.install()
-    made.answer()
-    yield made
-    made.remove()
+pytestmark = pytest.mark.usefixtures("crds", "answering")
 
 
 @pytest.fixture

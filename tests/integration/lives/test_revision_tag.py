@@ -32,14 +32,6 @@ _OF_AN_INSTALLER = ("release", "helm.sh/", "app.kubernetes.io/", "operator.istio
 
 
 @pytest.fixture
-def revisions(cluster: Cluster, charts: Path, namespace: str) -> Iterator[Revisions]:
-    made = Revisions(cluster, charts, namespace)
-    made.remove()
-    yield made
-    made.remove()
-
-
-@pytest.fixture
 def set_tag(operations: Operations, namespace: str) -> Callable[..., dict[str, Any]]:
     def run(tag: str, revision: str | None, *, check: bool = False, **options: Any) -> dict[str, Any]:
         wanted = {"revision": revision} if revision else {"state": "absent"}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,14 +15,6 @@ from integration.support.revisions import Revisions
 
 NEWER = "1.31.0"
 _ROLE = ("version", "revision", "charts", "helm_binary", "components")
-
-
-@pytest.fixture
-def revisions(cluster: Cluster, charts: Path, namespace: str) -> Iterator[Revisions]:
-    made = Revisions(cluster, charts, namespace)
-    made.remove()
-    yield made
-    made.remove()
 
 
 def options(revisions: Revisions, version: str, revision: str | None = None) -> dict[str, Any]:
