@@ -79,6 +79,8 @@ def checked_gate(gate: Gate) -> Gate:
         raise _bad(gate, "a threshold is for a query", "Say the 'query'")
     if gate.least is not None and gate.most is not None and gate.least > gate.most:
         raise _bad(gate, f"no value is {gate.threshold}", "Correct 'min' or 'max'")
+    if gate.url and not gate.url.startswith(("http://", "https://")):
+        raise _bad(gate, f"'{gate.url}' is no address of a page", "Say 'url' with http:// or https://")
     if gate.approve_within is not None and gate.approve_within <= 0:
         raise _bad(gate, "nobody can approve in no time", "Say 'approve_within' in seconds")
     return gate
