@@ -33,7 +33,7 @@ from .order import Ranks, rank
 from .ownership import appliers, conflicting, explained, fields_of, handed_over, retired, taken
 from .parallel import each
 from .planned import Planned
-from .proof import KeyedLists, is_unchanged
+from .proof import KeyedLists, asks_nothing, is_unchanged
 from .read import read
 from .schema import ObjectSchema
 from .schemas import Schemas
@@ -206,7 +206,8 @@ class _Cluster:
         keyed = self.owner.keyed_lists.get(desired.key.group_kind)
         if keyed is None or self.owner.predecessors(live):
             return False
-        return is_unchanged(self._settled(desired, live), live, self.owner.manager_of(desired), keyed)
+        wanted, manager = self._settled(desired, live), self.owner.manager_of(desired)
+        return asks_nothing(wanted, live, manager) or is_unchanged(wanted, live, manager, keyed)
 
     def _settled(self, desired: Desired, live: Object | None) -> Desired:
         paths = self.owner.co_owned.get(desired.key.group_kind, ())

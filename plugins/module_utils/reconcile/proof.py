@@ -43,15 +43,21 @@ def is_unchanged(desired: Desired, live: Object, manager: str, keyed: KeyedLists
         return False
     if desired.dropped_of(live) or retired(live, desired.retires):
         return False
-    if not live["metadata"].get("managedFields"):
-        return False  # the first apply to an object writes down who has managed it before
-    # Who applies nothing manages nothing, and has no version.
-    if content and applied_version(live, manager) != desired.key.api_version:
+    if applied_version(live, manager) != desired.key.api_version:
         return False  # applying it in another version moves the fields to that version
     try:
         return _equal(content, live, (), keyed) and _owned(content, (), keyed) == _undotted(fields_of(live, manager))
     except _Doubt:
         return False
+
+
+def asks_nothing(desired: Desired, live: Object, manager: str) -> bool:
+    """Whether there is nothing to apply, to give up or to take away: then there is nothing to ask the server, either.
+
+    Applying nothing is not the same: the first apply to an object writes down who has managed it before.
+    """
+    has_part = _without_identity(desired.content) or fields_of(live, manager)
+    return not (has_part or desired.dropped_of(live) or retired(live, desired.retires))
 
 
 def _without_identity(content: Object) -> Object:

@@ -11,7 +11,12 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objec
     annotation_paths,
     label_paths,
 )
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.proof import WHOLE, KeyedLists, is_unchanged
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.proof import (
+    WHOLE,
+    KeyedLists,
+    asks_nothing,
+    is_unchanged,
+)
 
 MANAGER = "service_mesh.istio/config"
 KEYED: KeyedLists = {("spec", "ports"): ("name",)}
@@ -164,3 +169,18 @@ def test_an_object_whose_managers_nobody_has_written_down_is_not_proved() -> Non
     found = live()
     found["metadata"]["managedFields"] = []
     assert not proved({key: CONTENT[key] for key in ("apiVersion", "kind")} | {"metadata": {"name": "shop"}}, found)
+
+
+def test_who_has_nothing_to_apply_and_owns_nothing_asks_nothing() -> None:
+    """Whoever manages the object, and whether anybody does; but not while something of it is still ours, or goes."""
+    identity = {"apiVersion": CONTENT["apiVersion"], "kind": CONTENT["kind"], "metadata": {"name": "shop"}}
+    theirs, ours = live(manager="somebody"), live()
+    unmanaged = live()
+    unmanaged["metadata"]["managedFields"] = []
+    assert [asks_nothing(Desired(identity), found, MANAGER) for found in (theirs, unmanaged, ours)] == [
+        True,
+        True,
+        False,
+    ]
+    assert not asks_nothing(Desired(identity, drops=label_paths("other")), theirs, MANAGER)
+    assert not asks_nothing(Desired(CONTENT), theirs, MANAGER)
