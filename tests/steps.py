@@ -94,7 +94,7 @@ def integration() -> list[Check]:
     """Longest first: two run at a time. Files of whole lives have an API server each, the others share the bed's."""
     lives = "tests/integration/lives"
     return [
-        pytest("integration-lives", lives, minutes=70),
+        pytest("integration-lives", "-n2", "--dist=loadfile", lives, minutes=60),
         pytest("integration", "tests/integration", f"--ignore={lives}", minutes=60),
     ]
 

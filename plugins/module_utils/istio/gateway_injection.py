@@ -18,6 +18,7 @@ from typing import Any
 
 from ..kube.client import Client, Object
 from ..kube.errors import Failure
+from ..kube.pods import stays
 from ..kube.resources import MUTATING_WEBHOOKS, NAMESPACE, POD
 from ..reconcile.objects import Key
 from .decision import Decision, injectors_of
@@ -25,7 +26,6 @@ from .desired_gateway import GatewayDeployment
 from .desired_proxies import difference
 from .facts import INJECTION_LABEL, REVISION_LABEL
 from .gateway_objects import There, selector_of
-from .pods import is_over
 from .restarts import Restart
 from .second_filter import subject_of
 from .status import versions_of
@@ -158,4 +158,4 @@ def pods_of(client: Client, workload: Object) -> list[Object]:
     """The Pods of a workload that are there to stay."""
     labels = ",".join(f"{name}={value}" for name, value in selector_of(workload).items())
     found = client.list_objects(POD, workload["metadata"]["namespace"], labels=labels)
-    return [pod for pod in found if not is_over(pod) and not pod["metadata"].get("deletionTimestamp")]
+    return list(filter(stays, found))

@@ -17,13 +17,13 @@ from functools import cached_property
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.pods import troubles_of
+from ..kube.pods import is_over, troubles_of
 from ..kube.resources import NAMESPACE, POD
 from ..kube.wait import condition
 from .decision import Decision
 from .desired_proxies import DesiredProxies
 from .facts import DECIDING_LABELS
-from .pods import INJECTED_CONTAINERS, injected_by, is_native, is_over, proxy_of, proxy_version
+from .pods import INJECTED_CONTAINERS, injected_by, is_native, proxy_of, proxy_version
 from .proxy_settings import resources_of
 from .second_filter import Subject
 from .snapshot import Snapshot

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..kube.client import Object
+from ..kube.pods import is_over
 from ..kube.resources import POD
 from .facts import REVISION_LABEL
 from .releases import image_tag
@@ -23,7 +24,6 @@ PROXY = "istio-proxy"
 INJECTED_CONTAINERS = (PROXY, "istio-init", "istio-validation", "enable-core-dump")
 STATUS = "sidecar.istio.io/status"  # what an injector writes on a Pod, and nobody else
 _TEMPLATES = "inject.istio.io/templates"
-_OVER = ("Succeeded", "Failed")
 
 
 def proxy_of(pod: Object) -> Mapping[str, Any] | None:
@@ -51,10 +51,6 @@ def injected_by(pod: Object) -> str:
 
 def is_gateway(pod_or_template: Mapping[str, Any]) -> bool:
     return annotations_of(pod_or_template).get(_TEMPLATES) == "gateway"
-
-
-def is_over(pod: Object) -> bool:
-    return (pod.get("status") or {}).get("phase") in _OVER
 
 
 def living(snapshot: Snapshot) -> Iterator[Object]:

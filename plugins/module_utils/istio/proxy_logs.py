@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from ..kube.client import Client, Object
 from ..kube.errors import Failure
+from ..kube.pods import stays
 from ..kube.resources import POD
 from ..kube.text import did_you_mean
 from ..reconcile.objects import Key
@@ -23,7 +24,7 @@ from ..reconcile.outcome import Outcome
 from ..reconcile.parallel import each
 from ..reconcile.plan import Action
 from ..reconcile.run import Run
-from .pods import PROXY, is_over, proxy_of
+from .pods import PROXY, proxy_of
 
 _ASK = ("pilot-agent", "request", "POST", "logging")
 _LEVEL = re.compile(r"^\s*(\S+): (\w+)$", re.MULTILINE)
@@ -73,9 +74,8 @@ def _chosen(client: Client, wanted: LogLevel) -> list[Object]:
 
 
 def _runs_a_proxy(pod: Object) -> bool:
-    phase = (pod.get("status") or {}).get("phase")
-    is_there = phase == "Running" and not is_over(pod) and not pod["metadata"].get("deletionTimestamp")
-    return is_there and proxy_of(pod) is not None
+    runs = (pod.get("status") or {}).get("phase") == "Running"
+    return runs and stays(pod) and proxy_of(pod) is not None
 
 
 def _not_there(

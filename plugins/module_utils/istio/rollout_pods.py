@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ..kube.client import Object
+from ..kube.pods import stays
 from .desired_proxies import DesiredProxies, desired_proxies
-from .pods import PROXY, is_over
+from .pods import PROXY
 from .rollout_waves import Place
 from .snapshot import Snapshot
 from .webhooks import annotations_of, labels_of
@@ -51,7 +52,7 @@ class Essences:
     def seen(self, pod: Object) -> SeenPod | None:
         """None for one that is over or is being deleted: such Pods don't count."""
         metadata = pod["metadata"]
-        if metadata.get("deletionTimestamp") or is_over(pod):
+        if not stays(pod):
             return None
         essence = _essence(pod)
         shared = self.known.setdefault(json.dumps(essence, sort_keys=True), essence)

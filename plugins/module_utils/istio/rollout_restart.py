@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..kube.client import Object
 from ..kube.errors import Failure
-from ..kube.pods import Pods, selector_of
+from ..kube.pods import Pods, container_statuses, selector_of, stays
 from ..kube.resources import DISRUPTION_BUDGET, POD
 from ..kube.wait import Verdict
 from ..reconcile.engine import reconcile
@@ -127,8 +127,4 @@ class Restarter:
 
 def _lacks_proxy(pod: Object) -> bool:
     """Whether a Pod that stays has a proxy that is not ready; a native sidecar is an init container."""
-    status = pod.get("status") or {}
-    if pod["metadata"].get("deletionTimestamp") or status.get("phase") in ("Succeeded", "Failed"):
-        return False
-    containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-    return any(one["name"] == PROXY and not one.get("ready") for one in containers)
+    return stays(pod) and any(one["name"] == PROXY and not one.get("ready") for one in container_statuses(pod))

@@ -52,8 +52,7 @@ class Injection:
 
     def keyed_lists(self) -> Mapping[str, KeyedLists]:
         """Only labels and annotations are ever ours, and the one list of a Sidecar: nothing of it is keyed."""
-        kinds = (NAMESPACE, *(kind.resource for kind in self.kinds))
-        return {**KEYED_LISTS, **{resource.group_kind: {} for resource in kinds}}
+        return {**KEYED_LISTS, **{kind.resource.group_kind: {} for kind in self.kinds}}
 
 
 def checked(wanted: Injection) -> Injection:

@@ -57,7 +57,7 @@ def troubles_of(pod: Mapping[str, Any]) -> Iterator[str]:
     scheduled = condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
         yield f"Pod {pod['metadata']['name']} has no node: {scheduled.get('message') or scheduled.get('reason')}"
-    for container in _containers(pod):
+    for container in container_statuses(pod):
         waiting = (container.get("state") or {}).get("waiting") or {}
         reason = str(waiting.get("reason") or "")
         if reason and reason not in _ON_ITS_WAY:
@@ -66,21 +66,27 @@ def troubles_of(pod: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _lacks_image(pod: Mapping[str, Any]) -> bool:
-    states = (container.get("state") or {} for container in _containers(pod))
+    states = (container.get("state") or {} for container in container_statuses(pod))
     return any((state.get("waiting") or {}).get("reason") in _NO_IMAGE for state in states)
 
 
-def _containers(pod: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+def container_statuses(pod: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     status = pod.get("status") or {}
     return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
 
 
 def _is_awaited(pod: Mapping[str, Any]) -> bool:
-    going = pod["metadata"].get("deletionTimestamp") or (pod.get("status") or {}).get("phase") in (
-        "Succeeded",
-        "Failed",
-    )
-    return not going and condition(pod, "Ready").get("status") != "True"
+    return stays(pod) and condition(pod, "Ready").get("status") != "True"
+
+
+def is_over(pod: Mapping[str, Any]) -> bool:
+    """Whether all its containers have ended, for good."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def stays(pod: Mapping[str, Any]) -> bool:
+    """Whether a Pod is there to stay: neither over nor being deleted."""
+    return not is_over(pod) and not pod["metadata"].get("deletionTimestamp")
 
 
 def selector_of(found: Object) -> str:
