@@ -23,7 +23,7 @@ OLDEST := $(call stamp,.venv-2.16,requirements-2.16.txt)
 define make_venv
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { \
 	  echo "The tools are pinned for Python 3.11 and 3.12, and $(PYTHON) is neither: make PYTHON=/path/to/python3.12 venv" >&2; exit 1; }
-	@echo "Making $(1) from tests/$(2) (about a minute the first time)"
+	@echo "Making $(1) from tests/$(2) (about a minute the first time)" >&2
 	@rm -rf $(1)
 	@$(PYTHON) -m venv $(1) || { \
 	  echo "Python cannot make virtual environments here; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
