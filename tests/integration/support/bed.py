@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,10 @@ class Cluster:
     client_key_file: str = ""
     token_file: str = ""
     audit_log: str = ""
+    # What other clusters of a lane reach: the API server by the node's address, and an address for a gateway.
+    node_server: str = ""
+    gateway: str = ""
+    kubeconfig_node: str = ""
     program: Path = BED
 
     @property
@@ -85,27 +89,55 @@ def cluster(lane: str, program: Path = BED) -> Cluster:
     status = json.loads(bed("status", "--json", program=program))
     if status["external"]:
         return Cluster(status["kubeconfig"], Path(status["bin"]))
-    found = status["lanes"][lane]
-    assert found["up"], f"the bed is not up; start it by: tests/testbed/bed up --lane {lane}"
-    facts = next(iter(found["clusters"].values()))
+    assert status["lanes"][lane]["up"], f"the bed is not up; start it by: tests/testbed/bed up --lane {lane}"
+    return next(iter(_clusters(status["lanes"][lane], program).values()))
+
+
+def _clusters(lane: Mapping[str, Any], program: Path) -> dict[str, Cluster]:
     names = [name for name in Cluster.__dataclass_fields__ if name not in ("bin", "program")]
-    return Cluster(bin=Path(facts["bin"]), program=program, **{name: facts[name] for name in names})
+    return {
+        name: Cluster(bin=Path(facts["bin"]), program=program, **{key: facts[key] for key in names if key in facts})
+        for name, facts in lane["clusters"].items()
+    }
 
 
 @contextlib.contextmanager
-def own_cluster(lane: str, folder: Path, *options: str) -> Iterator[Cluster]:
-    """The first cluster of a lane of a bed of its own: empty whatever the developer's has, and gone afterwards."""
+def _own_bed(lane: str, folder: Path, *options: str) -> Iterator[Path]:
+    """The program of a bed of its own with a lane: empty whatever the developer's has, and gone afterwards."""
     testbed = folder / "tests" / "testbed"
     shutil.copytree(BED.parent, testbed, ignore=shutil.ignore_patterns("__pycache__"))
     program = testbed / "bed"
     try:
         bed("up", "--lane", lane, *options, program=program)
-        yield cluster(lane, program=program)
+        yield program
     finally:
         run = Path(json.loads(bed("status", "--json", program=program))["bin"]).parent
         bed("down", program=program)
         shutil.rmtree(run, ignore_errors=True)
         run.with_name(f"{run.name}.lock").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def own_cluster(lane: str, folder: Path, *options: str) -> Iterator[Cluster]:
+    """The first cluster of a lane of a bed of its own."""
+    with _own_bed(lane, folder, *options) as program:
+        yield cluster(lane, program=program)
+
+
+@dataclass(frozen=True)
+class Several:
+    """Clusters side by side, and the network namespace from which all of them are reached by their own addresses."""
+
+    clusters: Mapping[str, Cluster]
+    switch: str
+
+
+@contextlib.contextmanager
+def own_clusters(folder: Path, count: int, *options: str) -> Iterator[Several]:
+    """So many whole clusters of a bed of its own."""
+    with _own_bed("cluster", folder, "--clusters", str(count), *options) as program:
+        lane = json.loads(bed("status", "--json", program=program))["lanes"]["cluster"]
+        yield Several(_clusters(lane, program), lane["switch_netns"])
 
 
 def parts(*names: str) -> dict[str, Path]:

@@ -59,6 +59,8 @@ class Runner:
     folder: Path
     connection: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    # A command that runs another one, for example in a network namespace.
+    within: Sequence[str] = ()
 
     def run(
         self,
@@ -85,7 +87,7 @@ class Runner:
         self._write(tasks, play or {}, hosts)
         self._record.unlink(missing_ok=True)
         return subprocess.Popen(
-            [str(PROGRAM), "-i", "inventory.yml", "playbook.yml", *arguments],
+            [*self.within, str(PROGRAM), "-i", "inventory.yml", "playbook.yml", *arguments],
             cwd=self.folder,
             env={**self._environment(), **(env or {})},
             stdout=subprocess.PIPE,

@@ -1,0 +1,157 @@
+"""One mesh of several real clusters, from an inventory, by the playbooks of a user."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from . import bed
+from .audit import Audit
+from .bed import ISTIO, ROOT, Cluster, Several
+from .playbook import Played, Runner
+from .traffic import Seen, under_traffic
+
+SHOP = "http://shop.shop.svc.cluster.local"
+IMAGE = "docker.io/library/httpapp:1"
+CLUSTER = "{{ mesh_cluster_name }}"
+
+
+@dataclass(frozen=True)
+class Meshes:
+    """Clusters that become a mesh. Every cluster is an inventory host of its name."""
+
+    several: Several
+    runner: Runner
+
+    @property
+    def clusters(self) -> Mapping[str, Cluster]:
+        return self.several.clusters
+
+    def describe(self, shared: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> None:
+        """The inventory: what all have in common, and what each has of its own."""
+        self._write("group_vars/all.yml", shared)
+        for number, name in enumerate(self.clusters):
+            own = {"mesh_cluster_name": name, "mesh_kubeconfig": self.clusters[name].kubeconfig_node}
+            self._write(f"host_vars/host{number}.yml", {**own, **hosts.get(name, {})})
+
+    def play(self, playbook: str, *arguments: str) -> Played:
+        path = str(ROOT / "playbooks" / f"{playbook}.yml")
+        return self.runner.run(arguments=(path, *arguments), hosts=len(self.clusters))
+
+    def answers(self, name: str, count: int = 40) -> Counter[str]:
+        """Who answers the client of a cluster: requests by the cluster of the Pod that has answered, or by error."""
+        asked = ("exec", "-n", "shop", "deployment/client", "-c", "client", "--", "httpapp", "get", "-json")
+        found = json.loads(self.clusters[name].kubectl(*asked, "-n", str(count), SHOP))
+        return Counter(found["versions"]) + Counter(found["errors"])
+
+    def answered_by(self, name: str, wanted: set[str], within: float = 30.0) -> Counter[str]:
+        """The same, once exactly these answer: what istiod tells its proxies takes its time."""
+        until = time.monotonic() + within
+        while (found := self.answers(name)).keys() != wanted and time.monotonic() < until:
+            time.sleep(0.5)
+        return found
+
+    def read_by(self, name: str) -> dict[str, str]:
+        """Which clusters the istiod of a cluster reads, and how that goes, by Istio's own tool."""
+        cluster = self.clusters[name]
+        argv = [str(cluster.bin / "istioctl"), "--kubeconfig", cluster.kubeconfig, "remote-clusters"]
+        printed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+        _head, *rows = printed.splitlines()
+        # NAME, SECRET (none for its own cluster), STATUS, ISTIOD
+        return {row.split()[0]: row.split()[-2] for row in rows}
+
+    @contextmanager
+    def under_traffic(self) -> Iterator[Mapping[str, Seen]]:
+        """Every client asks, all the time."""
+        with _each_under_traffic(list(self.clusters.items())) as seen:
+            yield seen
+
+    def _write(self, name: str, content: Mapping[str, Any]) -> None:
+        path = self.runner.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(yaml.safe_dump(dict(content)), encoding="utf-8")
+
+
+@contextmanager
+def _each_under_traffic(clusters: Sequence[tuple[str, Cluster]]) -> Iterator[dict[str, Seen]]:
+    if not clusters:
+        yield {}
+        return
+    (name, cluster), *others = clusters
+    with under_traffic(cluster, {"shop": (SHOP,)}) as seen, _each_under_traffic(others) as more:
+        yield {name: seen, **more}
+
+
+class Changes:
+    """What we have persisted in all clusters since the last look."""
+
+    def __init__(self, clusters: Mapping[str, Cluster]) -> None:
+        self._audits = {name: Audit(Path(one.audit_log)) for name, one in clusters.items()}
+        self._marks = {name: audit.mark() for name, audit in self._audits.items()}
+
+    def since(self) -> list[str]:
+        found = [
+            f"{name}: {words}" for name, audit in self._audits.items() for words in audit.persisted(self._marks[name])
+        ]
+        self._marks = {name: audit.mark() for name, audit in self._audits.items()}
+        return found
+
+
+def shared(folder: Path, several: Several) -> dict[str, Any]:
+    """What the clusters of a mesh have in common: trust, the bed's Istio, and an application that says where it is."""
+    part = f"charts-{ISTIO}"
+    values = yaml.safe_load((ROOT / "tests/testbed/values/istiod.yaml").read_text("utf-8"))
+    any_cluster = next(iter(several.clusters.values()))
+    return {
+        "mesh_name": "shop",
+        "mesh_clusters_join": True,
+        "mesh_clusters_root_file": str(folder / "root.pem"),
+        "mesh_control_plane_version": ISTIO,
+        "mesh_control_plane_values": {"istiod": values},
+        "mesh_control_plane_helm_binary": str(any_cluster.bin / "helm"),
+        "mesh_control_plane_charts": {"directory": str(bed.parts(part)[part])},
+        "mesh_injection_namespaces": [{"name": "shop", "create": True}],
+        "mesh_config_objects": [*_workloads(), _service()],
+        "mesh_config_peer_authentications": [{"name": "strict", "namespace": "shop", "mtls": {"mode": "STRICT"}}],
+    }
+
+
+def _workloads() -> Iterator[dict[str, Any]]:
+    yield _workload("shop", readinessProbe={"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1})
+    yield _workload("client", args=["pause"])
+
+
+def _workload(name: str, **container: Any) -> dict[str, Any]:
+    labels = {"app": name}
+    own = {
+        "name": name,
+        "image": IMAGE,
+        "env": [{"name": "VERSION", "value": CLUSTER}],
+        "ports": [{"name": "http", "containerPort": 8080}],
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+        **container,
+    }
+    template = {"metadata": {"labels": labels}, "spec": {"terminationGracePeriodSeconds": 1, "containers": [own]}}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    metadata = {"name": name, "namespace": "shop"}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def _service() -> dict[str, Any]:
+    ports = [{"name": "http", "port": 80, "targetPort": "http"}]
+    metadata = {"name": "shop", "namespace": "shop"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata,
+        "spec": {"selector": {"app": "shop"}, "ports": ports},
+    }
