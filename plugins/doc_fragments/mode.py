@@ -18,9 +18,12 @@ options:
         V(dedicated) means that control plane and workloads are in this cluster, and that this collection
         installs them.
       - >-
+        V(hosted) means that control planes of primary clusters serve remote clusters, too, and that this collection
+        installs all of it.
+      - >-
         V(external) means that somebody else owns this Istio. Installing and changing it is refused;
         configuration and injection work.
     type: str
-    choices: [dedicated, external]
+    choices: [dedicated, hosted, external]
     default: dedicated
 """

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..module_utils.istio.mesh_plan import Member, mesh_plan
@@ -27,12 +27,25 @@ options:
   _input:
     description:
       - >-
-        The clusters, each with C(host), C(cluster_name), C(mesh_id), C(network), C(role), C(trust_domain),
-        C(namespace), C(found) (the C(mesh) of M(service_mesh.istio.mesh_info) with C(gather=[trust, clusters])) and
-        C(failure), why there is no C(found).
+        The clusters, each with C(host), C(cluster_name), C(mesh_id), C(network), C(role), C(primary) (the host
+        that serves a remote one), C(trust_domain),
+        C(namespace), C(gateways) (names of its east-west gateways), C(addresses) (given ones that lead to its network,
+        each with C(address) and C(port)), C(found) (the C(mesh) of M(service_mesh.istio.mesh_info) with
+        C(gather=[trust, clusters])) and C(failure), why there is no C(found).
     type: list
     elements: dict
     required: true
+  groups:
+    description: Lists of networks that see each other. Without any, all do.
+    type: list
+    elements: list
+    default: []
+  pod_ranges:
+    description: >-
+      Whether Pods get the addresses that Kubernetes has given to their nodes (C(podCIDRs)), so that two clusters of one
+      network cannot have the same.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -44,14 +57,17 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    C(topology) in words; C(refusals), C(unseen) and C(left_over); and C(pairs), each with C(reader), C(primary),
+    C(topology) in words; C(networks), each with C(network), C(hosts), C(gateways), C(addresses) and whether it is
+    C(open); C(refusals), C(unseen) and C(left_over); and C(pairs), each with C(reader), C(primary),
     C(host), C(cluster), C(state) (V(present), V(missing) or V(unseen)) and C(token_ends).
   type: dict
 """
 
 
-def _planned(members: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    return mesh_plan([Member(**one) for one in members])
+def _planned(
+    members: Iterable[Mapping[str, Any]], groups: Sequence[Sequence[str]] = (), pod_ranges: bool = True
+) -> dict[str, Any]:
+    return mesh_plan([Member(**one) for one in members], groups, pod_ranges=pod_ranges)
 
 
 class FilterModule:

@@ -153,6 +153,25 @@ options:
     description:
       - Network of this cluster (C(global.network), and the label of the root namespace).
     type: str
+  remote:
+    description:
+      - >-
+        This cluster has no istiod of its own: the control plane of another cluster serves it, in O(mode=hosted). What
+        is installed are the CRDs, a Service that leads there, and the webhooks. It is complete when the primary reads
+        this cluster (M(service_mesh.istio.remote_cluster)): it is who gives the webhooks their CA.
+    type: dict
+    suboptions:
+      primary:
+        description: Cluster name of the control plane that serves this cluster.
+        type: str
+        required: true
+      address:
+        description: >-
+          IP address or host name at which that control plane is reached from here, on the ports 15012 and 15017; as a
+          rule the address of its cluster's east-west gateway.
+        type: str
+        required: true
+    version_added: 0.1.0
   inventory:
     description:
       - >-

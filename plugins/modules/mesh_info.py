@@ -152,7 +152,9 @@ mesh:
       elements: dict
     clusters:
       description: >-
-        C(uid), and C(remote_secrets), each with C(namespace), C(name), C(cluster), C(server), C(token_ends) (empty for
+        C(uid); C(pod_ranges), which Kubernetes has given to nodes; C(gateways), the Services that lead to a network,
+        each with C(network), C(namespace), C(name), C(addresses), C(port) and C(by_nodes); and C(remote_secrets), each
+        with C(namespace), C(name), C(cluster), C(server), C(token_ends) (empty for
         a token that never ends) and C(ours).
       returned: when gathered
       type: dict

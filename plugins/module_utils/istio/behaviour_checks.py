@@ -20,8 +20,8 @@ from ..kube.resources import (
     CONFIG_MAP,
     DAEMON_SET,
     DEPLOYMENT,
-    KUBERNETES,
     NAMESPACE,
+    NODE,
     POD,
     SERVICE,
     STATEFUL_SET,
@@ -37,7 +37,6 @@ from .world import mapping, mappings, named, spec_of, texts
 
 Found = Iterator[tuple[str, str]]
 
-NODE = KUBERNETES["v1", "Node"]
 # Bundles of the Gateway API serve these routes in different versions; what is not served has no objects.
 _API = "gateway.networking.k8s.io"
 TLS_ROUTES = tuple(Resource(f"{_API}/{version}", "TLSRoute", "tlsroutes") for version in ("v1", "v1alpha3", "v1alpha2"))

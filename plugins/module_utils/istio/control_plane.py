@@ -153,7 +153,9 @@ def _release(component: str, wanted: ControlPlane) -> str:
 
 def _namespace(wanted: ControlPlane) -> Object:
     labels = {"labels": {facts.NETWORK_LABEL: wanted.network}} if wanted.network else {}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": wanted.namespace, **labels}}
+    # Whose istiods write the certificates of the root into the namespaces of this cluster (istio.io, primary-remote).
+    served = {"annotations": {facts.SERVED_BY: wanted.remote.primary}} if wanted.remote else {}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": wanted.namespace, **labels, **served}}
 
 
 def _source(content: Object) -> str:

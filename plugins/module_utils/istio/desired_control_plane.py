@@ -26,6 +26,8 @@ SHARED = (BASE, CNI, ZTUNNEL)
 MERGE, REPLACE = "merge", "replace"
 VALUES_MERGE = (MERGE, REPLACE)
 
+# The chart's profile for a cluster without a control plane of its own.
+REMOTE_PROFILE = "remote"
 # What the task needs to know itself is said by an option; said in values, the two could differ.
 _SAID_BY_OPTION: Mapping[tuple[str, ...], str] = {
     ("revision",): "revision",
@@ -42,8 +44,19 @@ class ConflictingOptions(Failure):
 
 
 @dataclass(frozen=True)
+class Remote:
+    """A cluster that a control plane elsewhere serves: the name of that one's cluster, and where it is reached."""
+
+    primary: str
+    address: str
+
+
+@dataclass(frozen=True)
 class ControlPlane:
-    """A control plane as it shall be. The default revision's name is empty."""
+    """A control plane as it shall be, or with `remote` what a cluster needs of one that is elsewhere.
+
+    The default revision's name is empty.
+    """
 
     version: str
     charts: ChartSource
@@ -59,6 +72,7 @@ class ControlPlane:
     mesh_id: str | None = None
     cluster_name: str | None = None
     network: str | None = None
+    remote: Remote | None = None
     inventory: str = ""
     take_over_from: str = ""
     protected: bool = False
@@ -85,6 +99,8 @@ class ControlPlane:
 
 def judged(wanted: ControlPlane) -> ControlPlane:
     """The same, if it can be right. Raises ConflictingOptions."""
+    if wanted.remote:
+        _judge_remote(wanted)
     for component in COMPONENTS:
         own = wanted.values.get(component)
         if own is not None and component not in wanted.components:
@@ -103,6 +119,31 @@ def judged(wanted: ControlPlane) -> ControlPlane:
                     hint=f"Set '{option}' and take the value away",
                 )
     return wanted
+
+
+def _judge_remote(wanted: ControlPlane) -> None:
+    """A cluster without a control plane of its own says whose it is served by, and has nothing that runs one."""
+    if wanted.mode != modes.HOSTED:
+        raise ConflictingOptions(
+            "A cluster whose control plane is elsewhere belongs to a hosted mesh",
+            subject="remote",
+            reason=f"'mode' is {wanted.mode}",
+            hint="Set 'mode: hosted' (mesh_mode), or take 'remote' away",
+        )
+    if not wanted.cluster_name:
+        raise ConflictingOptions(
+            "A cluster whose control plane is elsewhere has to be named",
+            subject="cluster_name",
+            reason="the control plane knows by it from which cluster a Pod is",
+            hint="Set 'cluster_name', the name by which the primary reads this cluster",
+        )
+    if wanted.profile or wanted.high_availability or wanted.sizing:
+        raise ConflictingOptions(
+            f"There is no istiod on {wanted.cluster_name} that a profile, a size or replicas could be for",
+            subject="remote",
+            reason=f"the control plane on {wanted.remote.primary if wanted.remote else ''} serves it",
+            hint="Say 'profile', 'sizing' and 'high_availability' for the primary, and nothing of them here",
+        )
 
 
 def chart_values(wanted: ControlPlane, component: str) -> Tree:
@@ -125,8 +166,21 @@ def _identity(wanted: ControlPlane, component: str) -> Tree:
     if component == ISTIOD:
         told |= _given(meshID=wanted.mesh_id, network=wanted.network)
         told |= {"multiCluster": {"clusterName": wanted.cluster_name}} if wanted.cluster_name else {}
-        return {"global": told, **_given(revision=wanted.revision)}
+        told |= {"externalIstiod": True} if wanted.mode == modes.HOSTED and not wanted.remote else {}
+        return merged({"global": told, **_given(revision=wanted.revision)}, _served_from_elsewhere(wanted))
     return {"global": told}
+
+
+def _served_from_elsewhere(wanted: ControlPlane) -> Tree:
+    """What leads Pods and the API server of a remote cluster to its control plane (istio.io, primary-remote)."""
+    if not wanted.remote:
+        return {}
+    path = f"/inject/cluster/{wanted.cluster_name}" + (f"/net/{wanted.network}" if wanted.network else "")
+    return {
+        "profile": REMOTE_PROFILE,
+        "global": {"configCluster": True, "remotePilotAddress": wanted.remote.address},
+        "istiodRemote": {"injectionPath": path},
+    }
 
 
 def _identity_of_ztunnel(wanted: ControlPlane) -> Tree:

@@ -27,6 +27,7 @@ TAG_LABEL = "istio.io/tag"
 # All labels that say something of injection, of namespaces and of Pods.
 DECIDING_LABELS = (INJECTION_LABEL, REVISION_LABEL, INJECT_LABEL)
 NETWORK_LABEL = "topology.istio.io/network"
+SERVED_BY = "topology.istio.io/controlPlaneClusters"
 
 # What istiod writes into its own webhooks while it runs
 # (Istio: pkg/webhooks/webhookpatch.go and pkg/webhooks/validation/controller).

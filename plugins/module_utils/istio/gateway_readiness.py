@@ -83,12 +83,3 @@ def leads_to(slices: Sequence[Object], ours: set[str]) -> Verdict:
 
 def _endpoints(slices: Sequence[Object]) -> Iterator[Object]:
     return (endpoint for found in slices for endpoint in found.get("endpoints") or [])
-
-
-def addresses_of(service: Object | None) -> list[str]:
-    """Where the gateway is reached from outside, as far as the cluster knows."""
-    if service is None:
-        return []
-    ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
-    told = [str(entry.get("ip") or entry.get("hostname")) for entry in ingress]
-    return [*told, *(service["spec"].get("externalIPs") or [])]

@@ -37,7 +37,8 @@ from .gateway_beside import (
 )
 from .gateway_injection import Injector, injector_of, made_for, outdated, pods_of, restart_of
 from .gateway_objects import MANAGER, There, labelled, workload_of
-from .gateway_readiness import addresses_of, await_moved, await_workload
+from .gateway_readiness import await_moved, await_workload
+from .networks import addresses_of
 
 CHART = "gateway"
 # Who sets the number of replicas while there is an autoscaler; fixed replicas take that number back from it.

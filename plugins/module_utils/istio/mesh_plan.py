@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
+from .networks import Door, doors_of, overlapping, sees, unknown_networks
 from .trust import disagreements
 from .world import mapping
 
@@ -26,21 +28,29 @@ _INSTALLED = (("mesh_id", "mesh"), ("cluster_name", "cluster name"), ("network",
 
 @dataclass(frozen=True)
 class Member:
-    """One cluster of a mesh: as the inventory has it, and as it was found. `failure` says why nothing was found."""
+    """One cluster of a mesh: as the inventory has it, and as it was found. `failure` says why nothing was found.
+
+    `primary` is the host whose control plane serves a remote one, the first primary if it is not said.
+    `gateways` are the names of its east-west gateways in the inventory, `addresses` those that lead to its network as
+    the inventory says, each with `address` and `port`.
+    """
 
     host: str
     cluster_name: str
     mesh_id: str = ""
     network: str = ""
     role: str = PRIMARY
+    primary: str = ""
     trust_domain: str = ""
     namespace: str = "istio-system"
+    gateways: Sequence[str] = ()
+    addresses: Sequence[Mapping[str, Any]] = ()
     found: Mapping[str, Any] = field(default_factory=dict)
     failure: str = ""
 
     @property
     def uid(self) -> str:
-        return str(mapping(self.found.get("clusters")).get("uid") or "")
+        return str(self.clusters.get("uid") or "")
 
     @property
     def trust(self) -> Mapping[str, Any]:
@@ -48,24 +58,46 @@ class Member:
         return next((one for one in trusts if one["namespace"] == self.namespace), {})
 
     @property
+    def clusters(self) -> Mapping[str, Any]:
+        return mapping(self.found.get("clusters"))
+
+    @property
     def secrets(self) -> Sequence[Mapping[str, Any]]:
-        rows: Sequence[Mapping[str, Any]] = mapping(self.found.get("clusters")).get("remote_secrets") or []
+        rows: Sequence[Mapping[str, Any]] = self.clusters.get("remote_secrets") or []
         return [row for row in rows if row["namespace"] == self.namespace]
 
 
-def mesh_plan(members: Sequence[Member]) -> dict[str, Any]:
-    """Who has to read whom, what of it is there, what is left over, and why it cannot be done."""
+def mesh_plan(
+    members: Sequence[Member], groups: Sequence[Sequence[str]] = (), *, pod_ranges: bool = True
+) -> dict[str, Any]:
+    """Who has to read whom, what of it is there, what is left over, and why it cannot be done.
+
+    `groups` are networks that see each other; without any, all do. `pod_ranges` is whether Pods get the addresses that
+    Kubernetes has given to their nodes, so that clusters of one network cannot have the same.
+    """
+    doors = doors_of(members)
     return {
         "topology": _topology(members),
-        "refusals": list(_refusals(members)),
+        "networks": [door.told() for door in doors],
+        "refusals": [
+            *_refusals(members),
+            *_closed(doors, groups),
+            *_unserved(members, doors),
+            *(_same_addresses(members) if pod_ranges else ()),
+        ],
         "unseen": [f"{one.host} could not be seen: {one.failure}" for one in members if one.failure],
-        "pairs": [_pair(reader, other) for reader in _primaries(members) for other in members if other is not reader],
-        "left_over": list(_left_over(members)),
+        "pairs": [_pair(reader, other) for reader, other in _reading(members, groups)],
+        "left_over": list(_left_over(members, groups)),
     }
 
 
 def _primaries(members: Iterable[Member]) -> list[Member]:
     return [one for one in members if one.role == PRIMARY]
+
+
+def _reading(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[tuple[Member, Member]]:
+    for reader in _primaries(members):
+        yield from ((reader, one) for one in members if one is not reader and sees(reader.network, one.network, groups))
 
 
 def _topology(members: Sequence[Member]) -> str:
@@ -89,12 +121,12 @@ def _pair(reader: Member, other: Member) -> dict[str, Any]:
     }
 
 
-def _left_over(members: Sequence[Member]) -> Iterator[dict[str, Any]]:
+def _left_over(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[dict[str, Any]]:
     """Secrets for clusters that are not in the mesh, or that their own cluster does not have to read."""
-    names = {one.cluster_name for one in members}
+    wanted = {(reader.host, other.cluster_name) for reader, other in _reading(members, groups)}
     for reader in members:
         for row in reader.secrets:
-            if row["cluster"] not in names - {reader.cluster_name} or reader.role != PRIMARY:
+            if (reader.host, row["cluster"]) not in wanted:
                 yield {"reader": reader.host, "secret": row["name"], "cluster": row["cluster"], "ours": row["ours"]}
 
 
@@ -108,6 +140,48 @@ def _refusals(members: Sequence[Member]) -> Iterator[str]:
     for one in members:
         yield from _installed_otherwise(one)
     yield from _distrust(members)
+
+
+def _closed(doors: Sequence[Door], groups: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Networks that nobody could enter."""
+    yield from unknown_networks([door.network for door in doors], groups)
+    for door in doors:
+        if not door.opens and any(sees(door.network, one.network, groups) for one in doors if one is not door):
+            yield (
+                f"{' and '.join(door.hosts)}: the network '{door.network}' has no east-west gateway, and Pods of other "
+                "networks cannot reach its own without one: describe it in mesh_gateways_instances (type: eastwest) or "
+                "give mesh_clusters_gateway_addresses"
+            )
+
+
+def _unserved(members: Sequence[Member], doors: Sequence[Door]) -> Iterator[str]:
+    """Remote clusters that could not reach the control plane which is to serve them."""
+    primaries = {one.host: one for one in _primaries(members)}
+    opened = {door.network for door in doors if door.opens}
+    for one in members:
+        if one.role == PRIMARY or not primaries:
+            continue
+        serving = primaries.get(one.primary or next(iter(primaries)))
+        if serving is None:
+            yield f"{one.host} is to be served by {one.primary}, which is no primary: correct mesh_clusters_primary"
+        elif serving.network not in opened:
+            yield (
+                f"{one.host} is served by {serving.host}, which has no east-west gateway by which its control plane "
+                f"could be reached: describe it in mesh_gateways_instances of {serving.host} (type: eastwest), or give "
+                "mesh_clusters_gateway_addresses"
+            )
+
+
+def _same_addresses(members: Sequence[Member]) -> Iterator[str]:
+    """Clusters that are said to reach each other's Pods directly, and cannot."""
+    for one, other in combinations(members, 2):
+        both = overlapping(one.clusters.get("pod_ranges") or (), other.clusters.get("pod_ranges") or ())
+        if one.network == other.network and both:
+            yield (
+                f"{one.host} and {other.host} are in the network '{one.network}' and both have Pods in {both}, so they "
+                "do not reach each other directly: set mesh_network, or mesh_clusters_pod_ranges: false where Pods get "
+                "other addresses"
+            )
 
 
 def _twice(members: Sequence[Member], name: str, what: str) -> Iterator[str]:

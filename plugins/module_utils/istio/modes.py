@@ -5,6 +5,7 @@
 """Which actions a mesh's mode allows, as a table.
 
 `dedicated`: control plane and workloads are in the one cluster, and ours.
+`hosted`: the control planes of primary clusters serve remote ones, too; all of it is ours.
 `external`: somebody else owns this Istio; we read it and apply configuration
 and injection, but never install, change or remove a control plane or gateway.
 Source: the mode support matrix of the product whose features we serve (design, section 1).
@@ -17,8 +18,9 @@ from collections.abc import Mapping
 from ..kube.errors import Failure
 
 DEDICATED = "dedicated"
+HOSTED = "hosted"
 EXTERNAL = "external"
-MODES = (DEDICATED, EXTERNAL)
+MODES = (DEDICATED, HOSTED, EXTERNAL)
 
 _FORBIDDEN: Mapping[str, Mapping[str, str]] = {
     "install or change a control plane": {

@@ -22,6 +22,7 @@ from ..kube.resources import (
     LIMIT_RANGE,
     MUTATING_WEBHOOKS,
     NAMESPACE,
+    NODE,
     POD,
     SECRET,
     SERVICE,
@@ -45,7 +46,6 @@ INSTALL, UPGRADE, UNINSTALL, LEAVE = "install", "upgrade", "uninstall", "leave"
 ARRIVING, GOING = (INSTALL, UPGRADE), (UNINSTALL, LEAVE)
 OPERATIONS = (*ARRIVING, *GOING)
 
-NODE = KUBERNETES["v1", "Node"]
 CLUSTER_ROLE = KUBERNETES["rbac.authorization.k8s.io/v1", "ClusterRole"]
 BUDGET = KUBERNETES["policy/v1", "PodDisruptionBudget"]
 OPERATOR_CRD = "istiooperators.install.istio.io"

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which other clusters a control plane reads, as the cluster itself tells it: without the tokens."""
+"""What a cluster says of itself and of the others of its mesh: whom it reads (without the tokens), how it is reached.
+
+Source of what leads to a network: pilot/pkg/serviceregistry/kube/controller/network.go, by the labels and the
+annotation of Services.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +14,48 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.resources import NAMESPACE, SECRET
+from ..kube.resources import NAMESPACE, NODE, SECRET, SERVICE
+from .facts import NETWORK_LABEL
+from .networks import CROSS_NETWORK_PORT, addresses_of
 from .remote_cluster import FAMILY
 from .remote_secret import LABEL, SELECTOR, VALUE, access_in, clusters_in
 from .snapshot import Ask, Snapshot
-from .webhooks import labels_of
+from .webhooks import annotations_of, labels_of
 
 _KUBE_SYSTEM = "kube-system"
+_PORT_LABEL = "networking.istio.io/gatewayPort"
+# The nodes whose addresses lead to a gateway by its node port.
+_NODES_ANNOTATION = "traffic.istio.io/nodeSelector"
 
 
 def clusters_asks(places: Sequence[str]) -> list[Ask]:
     """What has to be read, for the namespaces of control planes."""
-    return [Ask(NAMESPACE, name=_KUBE_SYSTEM), *(Ask(SECRET, place, labels=SELECTOR) for place in places)]
+    whole = (Ask(NAMESPACE, name=_KUBE_SYSTEM), Ask(SERVICE, labels=NETWORK_LABEL), Ask(NODE))
+    return [*whole, *(Ask(SECRET, place, labels=SELECTOR) for place in places)]
 
 
 def clusters_told(snapshot: Snapshot, places: Sequence[str]) -> dict[str, Any]:
-    """The uid of this cluster, and the clusters that are read from it."""
+    """The uid of this cluster, its Pods' addresses, what leads to its network, and whom it reads."""
     own = snapshot.named(NAMESPACE, _KUBE_SYSTEM)
     secrets = [found for place in places for found in snapshot.of(SECRET, place)]
     return {
         "uid": str(own["metadata"]["uid"]) if own else "",
+        "pod_ranges": sorted({text for node in snapshot.of(NODE) for text in node["spec"].get("podCIDRs") or []}),
+        "gateways": [_gateway(found) for found in snapshot.of(SERVICE) if labels_of(found).get(NETWORK_LABEL)],
         "remote_secrets": [row for found in secrets if labels_of(found).get(LABEL) == VALUE for row in _rows(found)],
+    }
+
+
+def _gateway(service: Object) -> dict[str, Any]:
+    """The door of a network; `by_nodes` when istiod takes the addresses of nodes."""
+    labels = labels_of(service)
+    return {
+        "network": labels[NETWORK_LABEL],
+        "namespace": service["metadata"]["namespace"],
+        "name": service["metadata"]["name"],
+        "addresses": addresses_of(service),
+        "by_nodes": _NODES_ANNOTATION in annotations_of(service),
+        "port": int(labels.get(_PORT_LABEL) or CROSS_NETWORK_PORT),
     }
 
 

@@ -111,6 +111,7 @@ def _table(kinds: Mapping[str, Mapping[str, str]], namespaced: bool) -> dict[tup
 KUBERNETES: ResourceTable = _table(_NAMESPACED, True) | _table(_CLUSTER_SCOPED, False)
 
 NAMESPACE = KUBERNETES["v1", "Namespace"]
+NODE = KUBERNETES["v1", "Node"]
 POD = KUBERNETES["v1", "Pod"]
 CRD = KUBERNETES["apiextensions.k8s.io/v1", "CustomResourceDefinition"]
 LIMIT_RANGE = KUBERNETES["v1", "LimitRange"]

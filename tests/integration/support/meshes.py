@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,8 @@ from .bed import ISTIO, ROOT, Cluster, Several
 from .playbook import Played, Runner
 from .traffic import Seen, under_traffic
 
-SHOP = "http://shop.shop.svc.cluster.local"
+HOST = "shop.shop.svc.cluster.local"
+SHOP = f"http://{HOST}"
 IMAGE = "docker.io/library/httpapp:1"
 CLUSTER = "{{ mesh_cluster_name }}"
 
@@ -47,6 +49,11 @@ class Meshes:
         path = str(ROOT / "playbooks" / f"{playbook}.yml")
         return self.runner.run(arguments=(path, *arguments), hosts=len(self.clusters))
 
+    def deploy(self, name: str) -> None:
+        """The application, where the mesh's own configuration does not bring it: in a remote cluster."""
+        objects = json.loads(json.dumps([*_workloads(), _service()]).replace(CLUSTER, name))
+        self.clusters[name].apply(*objects)
+
     def answers(self, name: str, count: int = 40) -> Counter[str]:
         """Who answers the client of a cluster: requests by the cluster of the Pod that has answered, or by error."""
         asked = ("exec", "-n", "shop", "deployment/client", "-c", "client", "--", "httpapp", "get", "-json")
@@ -69,6 +76,14 @@ class Meshes:
         # NAME, SECRET (none for its own cluster), STATUS, ISTIOD
         return {row.split()[0]: row.split()[-2] for row in rows}
 
+    def endpoints(self, name: str) -> set[str]:
+        """Where the client of a cluster sends its requests, by Istio's own tool."""
+        cluster = self.clusters[name]
+        asked = ("proxy-config", "endpoint", "deployment/client", "-n", "shop", "--cluster", f"outbound|80||{HOST}")
+        argv = [str(cluster.bin / "istioctl"), "--kubeconfig", cluster.kubeconfig, *asked]
+        printed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+        return {row.split()[0] for row in printed.splitlines()[1:]}
+
     @contextmanager
     def under_traffic(self) -> Iterator[Mapping[str, Seen]]:
         """Every client asks, all the time."""
@@ -89,6 +104,33 @@ def _each_under_traffic(clusters: Sequence[tuple[str, Cluster]]) -> Iterator[dic
     (name, cluster), *others = clusters
     with under_traffic(cluster, {"shop": (SHOP,)}) as seen, _each_under_traffic(others) as more:
         yield {name: seen, **more}
+
+
+@contextmanager
+def cloud(clusters: Mapping[str, Cluster]) -> Iterator[None]:
+    """Gives each Service of type LoadBalancer its cluster's address for gateways, as a cloud does."""
+    over = threading.Event()
+    threads = [threading.Thread(target=_give_addresses, args=(one, over)) for one in clusters.values()]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def _give_addresses(cluster: Cluster, over: threading.Event) -> None:
+    wanted, told = "?(@.spec.type=='LoadBalancer')", "{.metadata.name} {.status.loadBalancer.ingress}{'\\n'}"
+    path = f"jsonpath={{range .items[{wanted}]}}{{.metadata.namespace}} {told}{{end}}"
+    while not over.wait(0.5):
+        for line in cluster.kubectl("get", "services", "-A", "-o", path).splitlines():
+            namespace, name, *told = line.split()
+            if not told:
+                status = {"status": {"loadBalancer": {"ingress": [{"ip": cluster.gateway}]}}}
+                patch = ("--subresource=status", "--type=merge", "-p", json.dumps(status))
+                cluster.kubectl("patch", "service", name, "-n", namespace, *patch)
 
 
 class Changes:
@@ -123,6 +165,14 @@ def shared(folder: Path, several: Several) -> dict[str, Any]:
         "mesh_config_objects": [*_workloads(), _service()],
         "mesh_config_peer_authentications": [{"name": "strict", "namespace": "shop", "mtls": {"mode": "STRICT"}}],
     }
+
+
+def east_west() -> dict[str, Any]:
+    """The door of a network, on clusters whose load balancers are nobody but `cloud`."""
+    values = yaml.safe_load((ROOT / "tests/testbed/values/gateway.yaml").read_text("utf-8"))
+    service = {"type": "LoadBalancer", "allocateLoadBalancerNodePorts": False}
+    instance = {"name": "eastwest", "namespace": "istio-eastwest", "type": "eastwest"}
+    return {"mesh_gateways_instances": [instance], "mesh_gateways_values": {**values, "service": service}}
 
 
 def _workloads() -> Iterator[dict[str, Any]]:

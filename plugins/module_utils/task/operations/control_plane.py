@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from ...istio import releases
 from ...istio.control_plane import run_control_plane
-from ...istio.desired_control_plane import COMPONENTS, DEFAULT_COMPONENTS, MERGE, VALUES_MERGE, ControlPlane, judged
+from ...istio.desired_control_plane import (
+    COMPONENTS,
+    DEFAULT_COMPONENTS,
+    MERGE,
+    VALUES_MERGE,
+    ControlPlane,
+    Remote,
+    judged,
+)
 from ...istio.prechecks import known_codes
 from ...istio.removal import Uninstall
 from ...istio.revisions import checked_revision
@@ -58,6 +66,7 @@ def _wanted(params: Params) -> ControlPlane:
             mesh_id=params.get("mesh_id"),
             cluster_name=params.get("cluster_name"),
             network=params.get("network"),
+            remote=Remote(**params["remote"]) if params.get("remote") else None,
             inventory=params.get("inventory") or params.get("mesh_id") or "",
             take_over_from=params.get("take_over_from") or "",
             protected=params["protected"],
@@ -111,6 +120,13 @@ CONTROL_PLANE: Operation[ControlPlane | Uninstall] = Operation(
             "mesh_id": {"type": "str"},
             "cluster_name": {"type": "str"},
             "network": {"type": "str"},
+            "remote": {
+                "type": "dict",
+                "options": {
+                    "primary": {"type": "str", "required": True},
+                    "address": {"type": "str", "required": True},
+                },
+            },
             "inventory": {"type": "str"},
             "take_over_from": {"type": "str"},
             "mesh_config": {"type": "dict"},

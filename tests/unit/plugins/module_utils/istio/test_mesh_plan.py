@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.mesh_plan import Member, mesh_plan
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.networks import mesh_networks
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.trust import trust_of
 from unit.support.certificates import Authority, cacerts, root
 
@@ -32,6 +33,17 @@ def member(host: str, *reads: str, above: Authority = ROOT, uid: str = "", **mor
     return Member(host, **{**plain, "found": {"trust": trust(above), "clusters": clusters}, **more})
 
 
+def door(network: str, *addresses: str, by_nodes: bool = False) -> dict[str, Any]:
+    row = {"namespace": "istio-eastwest", "name": "eastwest", "port": 15443}
+    return {**row, "network": network, "addresses": list(addresses), "by_nodes": by_nodes}
+
+
+def inside(host: str, network: str, *doors: dict[str, Any], ranges: tuple[str, ...] = (), **more: Any) -> Member:
+    """A cluster in a network, with what leads there and the addresses of its Pods."""
+    clusters = {"uid": host, "remote_secrets": [], "gateways": doors, "pod_ranges": list(ranges)}
+    return member(host, network=network, found={"trust": trust(ROOT), "clusters": clusters}, **more)
+
+
 def refusals(*members: Member) -> list[str]:
     found: list[str] = mesh_plan(members)["refusals"]
     return found
@@ -46,7 +58,8 @@ def test_every_primary_reads_every_other() -> None:
 
 
 def test_a_remote_reads_nobody() -> None:
-    plan = mesh_plan([member("east"), member("west", role="remote", network="two"), member("south", role="remote")])
+    far = member("west", role="remote", network="two", gateways=["eastwest"])
+    plan = mesh_plan([member("east", gateways=["eastwest"]), far, member("south", role="remote")])
     assert plan["topology"] == "1 primary, 2 remote, 2 networks"
     assert {(pair["primary"], pair["cluster"]) for pair in plan["pairs"]} == {("east", "west"), ("east", "south")}
 
@@ -102,3 +115,69 @@ def test_a_cluster_that_is_installed_otherwise() -> None:
     installed = Member(**{**vars(other), "found": {**other.found, **planes}})
     (said,) = refusals(member("east"), installed)
     assert said.startswith("west is installed with the cluster name 'Kubernetes', and the inventory says 'west'")
+
+
+def test_who_is_in_no_group_together_does_not_read_each_other() -> None:
+    members = [inside(name, name, gateways=["eastwest"]) for name in ("east", "west", "south")]
+    plan = mesh_plan(members, [["east", "west"], ["west", "south"]])
+    assert {(pair["primary"], pair["cluster"]) for pair in plan["pairs"]} == {
+        ("east", "west"),
+        ("west", "east"),
+        ("west", "south"),
+        ("south", "west"),
+    }
+    assert len(mesh_plan(members)["pairs"]) == 6
+    named = mesh_plan(members, [["east", "wets"]])["refusals"]
+    assert "names the network 'wets' (did you mean 'west'?), in which no cluster is" in named[0]
+
+
+def test_a_secret_across_groups_is_left_over() -> None:
+    members = [member("east", "west", network="east"), member("west", network="west")]
+    (row,) = mesh_plan(members, [["east"]])["left_over"]
+    assert (row["reader"], row["cluster"]) == ("east", "west")
+
+
+OPENED: dict[str, tuple[Member, list[str]]] = {
+    "described": (inside("west", "two", gateways=["eastwest"]), []),
+    "given": (inside("west", "two", addresses=[{"address": "203.0.113.9", "port": 443}]), ["203.0.113.9:443"]),
+    "there": (inside("west", "two", door("two", "203.0.113.8")), ["203.0.113.8:15443"]),
+    "by nodes": (inside("west", "two", door("two", by_nodes=True)), []),
+}
+
+
+@pytest.mark.parametrize("case", OPENED)
+def test_a_network_that_can_be_entered(case: str) -> None:
+    other, addresses = OPENED[case]
+    plan = mesh_plan([inside("east", "one", gateways=["eastwest"]), other])
+    assert plan["refusals"] == []
+    assert [row["addresses"] for row in plan["networks"]] == [[], addresses]
+
+
+def test_a_network_that_nobody_can_enter_is_refused() -> None:
+    members = [inside("east", "one", gateways=["eastwest"]), inside("west", "two", door("three", "203.0.113.8"))]
+    (said,) = mesh_plan(members)["refusals"]
+    assert said.startswith("west: the network 'two' has no east-west gateway")
+    assert mesh_plan(members, [["one"]])["refusals"] == []
+
+
+def test_pods_of_one_network_have_addresses_of_their_own() -> None:
+    members = [
+        inside("east", "one", ranges=("10.1.0.0/16", "fd00::/64")),
+        inside("west", "one", ranges=("10.1.3.0/24",)),
+    ]
+    (said,) = mesh_plan(members)["refusals"]
+    assert said.startswith("east and west are in the network 'one' and both have Pods in 10.1.0.0/16")
+    assert mesh_plan(members, pod_ranges=False)["refusals"] == []
+
+
+def test_control_planes_are_told_of_given_addresses_alone() -> None:
+    hosts: list[dict[str, Any]] = [
+        {"inventory_hostname": "east", "mesh_network": "one"},
+        {"inventory_hostname": "west", "mesh_network": "two", "mesh_cluster_name": "west-1"},
+        {"inventory_hostname": "far", "mesh_network": "two"},
+    ]
+    assert mesh_networks(hosts) == {}
+    hosts[1]["mesh_clusters_gateway_addresses"] = [{"address": "203.0.113.9", "port": "443"}]
+    registries = [{"fromRegistry": "west-1"}, {"fromRegistry": "far"}]
+    told = {"two": {"endpoints": registries, "gateways": [{"address": "203.0.113.9", "port": 443}]}}
+    assert mesh_networks(hosts) == {"istiod": {"global": {"meshNetworks": told}}}

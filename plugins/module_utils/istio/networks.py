@@ -1,0 +1,139 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The networks of a mesh: which of them see each other, and by which door each is entered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any, Protocol
+
+from ..kube.client import Object
+from ..kube.text import did_you_mean
+
+# Where an east-west gateway takes what other networks send; a label of its Service may say another port.
+CROSS_NETWORK_PORT = 15443
+
+
+class InNetwork(Protocol):
+    """A cluster, as far as its network goes."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def network(self) -> str: ...
+    @property
+    def gateways(self) -> Sequence[str]: ...
+    @property
+    def addresses(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def clusters(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Door:
+    """How the Pods of a network are reached from others: gateways of the inventory, and addresses that lead there."""
+
+    network: str
+    hosts: tuple[str, ...]
+    gateways: tuple[str, ...]
+    addresses: tuple[str, ...]
+    by_nodes: bool
+
+    @property
+    def opens(self) -> bool:
+        """Whether there is a way in, or will be one."""
+        return bool(self.gateways or self.is_open)
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.addresses or self.by_nodes)
+
+    def told(self) -> dict[str, Any]:
+        """For a result."""
+        told = {"network": self.network, "hosts": list(self.hosts), "gateways": list(self.gateways)}
+        return {**told, "addresses": list(self.addresses), "open": self.is_open}
+
+
+def doors_of(members: Sequence[InNetwork]) -> list[Door]:
+    """One for each network."""
+    return [_door(network, [one for one in members if one.network == network]) for network in _networks(members)]
+
+
+def _networks(members: Iterable[InNetwork]) -> list[str]:
+    return list(dict.fromkeys(one.network for one in members))
+
+
+def _door(network: str, members: Sequence[InNetwork]) -> Door:
+    found = [row for one in members for row in one.clusters.get("gateways") or () if row["network"] == network]
+    given = [f"{row['address']}:{_port(row)}" for one in members for row in one.addresses]
+    told = [f"{address}:{row['port']}" for row in found for address in row["addresses"]]
+    return Door(
+        network,
+        tuple(one.host for one in members),
+        tuple(dict.fromkeys([*(name for one in members for name in one.gateways), *(row["name"] for row in found)])),
+        tuple(dict.fromkeys([*given, *told])),
+        any(row["by_nodes"] for row in found),
+    )
+
+
+def _port(given: Mapping[str, Any]) -> int:
+    return int(given.get("port") or CROSS_NETWORK_PORT)
+
+
+def addresses_of(service: Object | None) -> list[str]:
+    """Where a Service is reached from outside, as far as the cluster knows."""
+    if service is None:
+        return []
+    ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    told = [str(entry.get("ip") or entry.get("hostname")) for entry in ingress]
+    return [*told, *(service["spec"].get("externalIPs") or [])]
+
+
+def sees(one: str, other: str, groups: Sequence[Sequence[str]]) -> bool:
+    """Whether Pods of two networks know each other: all do, or those of one group."""
+    return not groups or one == other or any({one, other} <= {*group} for group in groups)
+
+
+def unknown_networks(networks: Sequence[str], groups: Sequence[Sequence[str]]) -> Iterator[str]:
+    for name in dict.fromkeys(name for group in groups for name in group):
+        if name not in networks:
+            near = did_you_mean(name, networks)
+            yield f"mesh_clusters_groups names the network '{name}'{near}, in which no cluster is"
+
+
+def overlapping(ours: Iterable[str], theirs: Iterable[str]) -> str:
+    """The first addresses that are in both; empty for none."""
+    others = [ip_network(text) for text in theirs]
+    both = (text for text in ours for other in others if _overlap(text, other))
+    return next(both, "")
+
+
+def _overlap(text: str, other: Any) -> bool:
+    one = ip_network(text)
+    return one.version == other.version and one.overlaps(other)
+
+
+def mesh_networks(hosts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Values of istiod for the networks that are entered by addresses which no Service tells; by variables of hosts.
+
+    Source: `meshNetworks` of MeshConfig, istio.io/docs/reference/config/istio.mesh.v1alpha1.
+    """
+    told: dict[str, Any] = {}
+    every = list(hosts)
+    for one in every:
+        for given in one.get("mesh_clusters_gateway_addresses") or ():
+            network = str(one.get("mesh_network") or "")
+            of_network = told.setdefault(network, {"endpoints": _registries(every, network), "gateways": []})
+            of_network["gateways"].append({"address": str(given["address"]), "port": _port(given)})
+    return {"istiod": {"global": {"meshNetworks": told}}} if told else {}
+
+
+def _registries(hosts: Iterable[Mapping[str, Any]], network: str) -> list[dict[str, str]]:
+    names = (
+        one.get("mesh_cluster_name") or one["inventory_hostname"] for one in hosts if one.get("mesh_network") == network
+    )
+    return [{"fromRegistry": str(name)} for name in names]
