@@ -59,7 +59,7 @@ _value:
   description: >-
     C(topology) in words; C(networks), each with C(network), C(hosts), C(gateways), C(addresses) and whether it is
     C(open); C(refusals), C(unseen) and C(left_over); and C(pairs), each with C(reader), C(primary),
-    C(host), C(cluster), C(state) (V(present), V(missing) or V(unseen)) and C(token_ends).
+    C(host), C(cluster), C(serves), C(state) (V(present), V(missing) or V(unseen)) and C(token_ends).
   type: dict
 """
 

@@ -71,6 +71,13 @@ options:
       - Renew the token in any case.
     type: bool
     default: false
+  serves:
+    description:
+      - >-
+        The control plane of the primary serves the remote cluster, which has none of its own (mode V(hosted)). Its
+        account may then also write what it has to: the root's certificate in every namespace, and its CA in webhooks.
+    type: bool
+    default: false
   unreachable:
     description:
       - >-

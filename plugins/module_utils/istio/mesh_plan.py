@@ -86,7 +86,10 @@ def mesh_plan(
             *(_same_addresses(members) if pod_ranges else ()),
         ],
         "unseen": [f"{one.host} could not be seen: {one.failure}" for one in members if one.failure],
-        "pairs": [_pair(reader, other) for reader, other in _reading(members, groups)],
+        "pairs": [
+            _pair(reader, other, serves=_serving(members, other) is reader)
+            for reader, other in _reading(members, groups)
+        ],
         "left_over": list(_left_over(members, groups)),
     }
 
@@ -108,7 +111,7 @@ def _topology(members: Sequence[Member]) -> str:
     return f"{shape}, {'one network' if len(networks) == 1 else f'{len(networks)} networks'}"
 
 
-def _pair(reader: Member, other: Member) -> dict[str, Any]:
+def _pair(reader: Member, other: Member, *, serves: bool) -> dict[str, Any]:
     secret = next((row for row in reader.secrets if row["cluster"] == other.cluster_name), None)
     state = "unseen" if reader.failure else "present" if secret else "missing"
     return {
@@ -116,6 +119,7 @@ def _pair(reader: Member, other: Member) -> dict[str, Any]:
         "primary": reader.cluster_name,
         "host": other.host,
         "cluster": other.cluster_name,
+        "serves": serves,
         "state": state,
         "token_ends": str(secret["token_ends"]) if secret else "",
     }
@@ -156,12 +160,11 @@ def _closed(doors: Sequence[Door], groups: Sequence[Sequence[str]]) -> Iterator[
 
 def _unserved(members: Sequence[Member], doors: Sequence[Door]) -> Iterator[str]:
     """Remote clusters that could not reach the control plane which is to serve them."""
-    primaries = {one.host: one for one in _primaries(members)}
     opened = {door.network for door in doors if door.opens}
     for one in members:
-        if one.role == PRIMARY or not primaries:
+        serving = _serving(members, one)
+        if one.role == PRIMARY or not _primaries(members):
             continue
-        serving = primaries.get(one.primary or next(iter(primaries)))
         if serving is None:
             yield f"{one.host} is to be served by {one.primary}, which is no primary: correct mesh_clusters_primary"
         elif serving.network not in opened:
@@ -170,6 +173,13 @@ def _unserved(members: Sequence[Member], doors: Sequence[Door]) -> Iterator[str]
                 f"could be reached: describe it in mesh_gateways_instances of {serving.host} (type: eastwest), or give "
                 "mesh_clusters_gateway_addresses"
             )
+
+
+def _serving(members: Sequence[Member], remote: Member) -> Member | None:
+    """Whose control plane a remote cluster has."""
+    if remote.role == PRIMARY:
+        return None
+    return next((one for one in _primaries(members) if remote.primary in ("", one.host)), None)
 
 
 def _same_addresses(members: Sequence[Member]) -> Iterator[str]:

@@ -4,6 +4,8 @@
 
 """Who reads a cluster for the istiod of another one: an account for each reader, with rights to read and nothing else.
 
+An istiod that serves the cluster also writes there: the root's certificate into every namespace, its CA into webhooks.
+
 A token is bound to a Secret of its own and ends with it, so that one can be revoked while the next one works already:
 two names take turns.
 Source of the rights: the chart istio-discovery of 1.29 to 1.31, reader-clusterrole.yaml, without what it may write.
@@ -41,14 +43,20 @@ _RULES: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
     (("authentication.k8s.io",), ("tokenreviews",), ("create",)),
     (("authorization.k8s.io",), ("subjectaccessreviews",), ("create",)),
 )
+_SERVE = (
+    (("",), ("configmaps",), ("create", "update")),
+    (("admissionregistration.k8s.io",), ("mutatingwebhookconfigurations",), (*_READ, "update", "patch")),
+    (("admissionregistration.k8s.io",), ("validatingwebhookconfigurations",), (*_READ, "update")),
+)
 
 
 @dataclass(frozen=True)
 class Reader:
-    """The account of one reading cluster, in a namespace of the cluster that is read."""
+    """The account of one reading cluster, in a namespace of the cluster that is read, which it may serve, too."""
 
     primary: str
     namespace: str
+    serves: bool = False
 
     @property
     def account(self) -> str:
@@ -89,12 +97,18 @@ class Reader:
         place = {"namespace": self.namespace} if namespaced else {}
         return {"name": name, **place, "labels": {LABEL: self.primary}}
 
+    @property
+    def _rules(self) -> tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...]:
+        return (*_RULES, *_SERVE) if self.serves else _RULES
+
     def _account(self) -> Object:
         metadata = self._metadata(self.account)
         return {**_head(SERVICE_ACCOUNT), "metadata": metadata, "automountServiceAccountToken": False}
 
     def _role(self) -> Object:
-        rules = [{"apiGroups": [*groups], "resources": [*what], "verbs": [*verbs]} for groups, what, verbs in _RULES]
+        rules = [
+            {"apiGroups": [*groups], "resources": [*what], "verbs": [*verbs]} for groups, what, verbs in self._rules
+        ]
         return {**_head(CLUSTER_ROLE), "metadata": self._metadata(self.role, namespaced=False), "rules": rules}
 
     def _binding(self) -> Object:

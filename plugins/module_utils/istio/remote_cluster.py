@@ -71,11 +71,12 @@ class Registration:
     lifetime: timedelta = timedelta(days=90)
     renew_below: float = 0.33
     rotate: bool = False
+    serves: bool = False
     take_ownership_from: tuple[str, ...] = ()
 
     @property
     def reader(self) -> Reader:
-        return Reader(self.primary, self.remote_namespace)
+        return Reader(self.primary, self.remote_namespace, self.serves)
 
     @property
     def owner(self) -> Owner:

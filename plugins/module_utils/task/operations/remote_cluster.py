@@ -43,6 +43,7 @@ def _remote_cluster(params: Params) -> Request:
         server_ca=params["server_ca"] or "",
         lifetime=timedelta(seconds=params["token_lifetime"]),
         rotate=params["rotate"],
+        serves=params["serves"],
         take_ownership_from=tuple(params["take_ownership_from"]),
     )
     remote = remote_options(params)
@@ -95,6 +96,7 @@ REMOTE_CLUSTER: Operation[Request] = Operation(
             "server_ca": {"type": "str"},
             "token_lifetime": {"type": "int", "default": 7776000, "no_log": False},
             "rotate": {"type": "bool", "default": False},
+            "serves": {"type": "bool", "default": False},
             "unreachable": {"type": "bool", "default": False},
         }
     )
