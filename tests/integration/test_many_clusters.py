@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,26 +19,28 @@ MOST_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Shape:
-    """How two clusters are one mesh: their networks, what the inventory says of both, and of each."""
+    """How clusters are one mesh: their networks, what the inventory says of all, of the first, and of the others."""
 
     network: str
     shared: Mapping[str, Any]
-    east: Mapping[str, Any] = field(default_factory=dict)
-    west: Mapping[str, Any] = field(default_factory=dict)
+    first: Mapping[str, Any] = field(default_factory=dict)
+    others: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def remotes(self) -> list[str]:
-        return ["west"] if self.west.get("mesh_cluster_role") == "remote" else []
+    def remotes(self, clusters: Iterable[str]) -> list[str]:
+        return list(clusters)[1:] if self.others.get("mesh_cluster_role") == "remote" else []
 
 
 NET, HOSTED, REMOTE = {"mesh_network": "net1"}, {"mesh_mode": "hosted"}, {"mesh_cluster_role": "remote"}
 NETS = {"mesh_network": CLUSTER, **east_west()}
 SHAPES = {
     "multi-primary": Shape("flat", NET),
-    "multi-primary, two networks": Shape("separate", NETS),
-    "primary and remote": Shape("flat", {**NET, **HOSTED}, east=east_west(), west=REMOTE),
-    "primary and remote, two networks": Shape("separate", {**NETS, **HOSTED}, west=REMOTE),
+    "multi-primary on networks": Shape("separate", NETS),
+    "primary and remotes": Shape("flat", {**NET, **HOSTED}, first=east_west(), others=REMOTE),
+    "primary and remotes on networks": Shape("separate", {**NETS, **HOSTED}, others=REMOTE),
 }
+# `make campaign NAME=clusters` tries all shapes with three.
+COUNT = int(os.environ.get("CLUSTERS", "2"))
+TRIED = list(SHAPES) if "CLUSTERS" in os.environ else ["multi-primary on networks", "primary and remotes"]
 
 
 @dataclass(frozen=True)
@@ -53,76 +56,83 @@ class Run:
 class Joined:
     """A mesh, and how it came to be."""
 
-    mesh: Meshes
+    meshes: Meshes
     shape: Shape
+    remotes: list[str]
     check: Run
     run: Run
     again: Run
 
 
-@pytest.fixture(scope="module", params=SHAPES)
-def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Joined]:
-    """Two empty clusters that one playbook has made a mesh of this shape."""
+@pytest.fixture(scope="module", params=TRIED)
+def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Joined]:
+    """Empty clusters that one playbook has made a mesh of this shape."""
     folder, shape = tmp_path_factory.mktemp("clusters"), SHAPES[request.param]
-    with bed.own_clusters(folder, 2, "--network", shape.network) as several, cloud(several.clusters):
-        mesh = Meshes(several, Runner(folder, within=("nsenter", f"--net={several.switch}")))
-        mesh.describe({**shared(folder, several), **shape.shared}, {"east": shape.east, "west": shape.west})
-        yield joined(mesh, shape)
+    with bed.own_clusters(folder, COUNT, "--network", shape.network) as several, cloud(several.clusters):
+        meshes = Meshes(several, Runner(folder, within=("nsenter", f"--net={several.switch}")))
+        first, *others = several.clusters
+        meshes.describe(
+            {**shared(folder, several), **shape.shared}, {first: shape.first, **dict.fromkeys(others, shape.others)}
+        )
+        yield joined(meshes, shape)
 
 
-def joined(mesh: Meshes, shape: Shape) -> Joined:
-    changes = Changes(mesh.clusters)
-    made = Joined(mesh, shape, *(_timed(mesh, changes, *arguments) for arguments in (("--check",), (), ())))
-    for name in shape.remotes:
-        mesh.deploy(name)
-    for name, cluster in mesh.clusters.items():
+def joined(meshes: Meshes, shape: Shape) -> Joined:
+    changes, remotes = Changes(meshes.clusters), shape.remotes(meshes.clusters)
+    check, run, again = (_timed(meshes, changes, *arguments) for arguments in (("--check",), (), ()))
+    assert run.played.rc == 0, run.played.output
+    for name in remotes:
+        meshes.deploy(name)
+    for cluster in meshes.clusters.values():
         cluster.kubectl("wait", "--for=condition=Available", "--timeout=60s", "deployment", "--all", "-n", "shop")
-        assert len(mesh.endpoints(name)) > 0
-    return made
+    return Joined(meshes, shape, remotes, check, run, again)
 
 
-def _timed(mesh: Meshes, changes: Changes, *arguments: str) -> Run:
+def _timed(meshes: Meshes, changes: Changes, *arguments: str) -> Run:
     begin = time.monotonic()
-    played = mesh.play("mesh", *arguments)
+    played = meshes.play("mesh", *arguments)
     return Run(played, time.monotonic() - begin, changes.since())
 
 
-def test_one_playbook_makes_them_one_mesh(both: Joined) -> None:
-    assert (both.check.played.rc, both.check.persisted) == (0, []), both.check.played.output
-    assert both.run.played.rc == 0, both.run.played.output
-    assert len(both.run.persisted) > 50
-    assert both.run.seconds < MOST_SECONDS
+def test_one_playbook_makes_them_one_mesh(mesh: Joined) -> None:
+    assert (mesh.check.played.rc, mesh.check.persisted) == (0, []), mesh.check.played.output
+    assert len(mesh.run.persisted) > 50
+    assert mesh.run.seconds < MOST_SECONDS
 
 
-def test_the_second_run_persists_nothing(both: Joined) -> None:
-    assert (both.again.played.rc, both.again.persisted) == (0, []), both.again.played.output
+def test_the_second_run_persists_nothing(mesh: Joined) -> None:
+    assert (mesh.again.played.rc, mesh.again.persisted) == (0, []), mesh.again.played.output
 
 
-def test_every_cluster_reaches_the_pods_of_the_others(both: Joined) -> None:
-    everybody = set(both.mesh.clusters)
+def test_every_cluster_reaches_the_pods_of_the_others(mesh: Joined) -> None:
+    everybody = set(mesh.meshes.clusters)
     for name in everybody:
-        assert both.mesh.answered_by(name, everybody).keys() == everybody
-        if name not in both.shape.remotes:
-            assert both.mesh.read_by(name) == dict.fromkeys(everybody, "synced")
-        others = {one.gateway for other, one in both.mesh.clusters.items() if other != name}
-        doors = {f"{address}:15443" for address in others} if both.shape.network == "separate" else set()
-        found = both.mesh.endpoints(name)
+        assert mesh.meshes.answered_by(name, everybody).keys() == everybody
+        if name not in mesh.remotes:
+            assert mesh.meshes.read_by(name) == dict.fromkeys(everybody, "synced")
+        others = {one.gateway for other, one in mesh.meshes.clusters.items() if other != name}
+        doors = {f"{address}:15443" for address in others} if mesh.shape.network == "separate" else set()
+        found = mesh.meshes.endpoints(name)
         assert (len(found), found & doors) == (len(everybody), doors)
 
 
-def test_new_tokens_fail_no_request(both: Joined) -> None:
-    with both.mesh.under_traffic() as seen:
-        done = both.mesh.play("rotate_remote_secrets")
+def test_new_tokens_fail_no_request(mesh: Joined) -> None:
+    with mesh.meshes.under_traffic() as seen:
+        done = mesh.meshes.play("rotate_remote_secrets")
     assert done.rc == 0, done.output
-    assert {name: one.failed for name, one in seen.items()} == {name: {} for name in both.mesh.clusters}
+    assert {name: one.failed for name, one in seen.items()} == {name: {} for name in mesh.meshes.clusters}
     assert all(one.statuses["200"] > 100 for one in seen.values())
-    test_every_cluster_reaches_the_pods_of_the_others(both)
+    test_every_cluster_reaches_the_pods_of_the_others(mesh)
 
 
-def test_who_leaves_answers_nobody_any_more(both: Joined) -> None:
-    with both.mesh.under_traffic() as seen:
-        left = both.mesh.play("unregister", "-e", '{"mesh_clusters_leaving": ["host1"]}')
+def test_who_leaves_answers_nobody_any_more(mesh: Joined) -> None:
+    with mesh.meshes.under_traffic() as seen:
+        left = mesh.meshes.play("unregister", "-e", '{"mesh_clusters_leaving": ["host1"]}')
         assert left.rc == 0, left.output
-        for name in set(both.mesh.clusters) - set(both.shape.remotes):
-            assert both.mesh.answered_by(name, {name}).keys() == {name}
-    assert {name: one.failed for name, one in seen.items()} == {name: {} for name in both.mesh.clusters}
+        leaving = list(mesh.meshes.clusters)[1]
+        stay = set(mesh.meshes.clusters) - {leaving}
+        for name in stay:
+            assert mesh.meshes.answered_by(name, stay).keys() == stay
+        if leaving not in mesh.remotes:
+            assert mesh.meshes.answered_by(leaving, {leaving}).keys() == {leaving}
+    assert {name: one.failed for name, one in seen.items()} == {name: {} for name in mesh.meshes.clusters}

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.resources import CONFIG_MAP, DAEMON_SET, DEPLOYMENT, NAMESPACE, POD, SERVICE, Resource
+from ..kube.resources import CONFIG_MAP, DAEMON_SET, DEPLOYMENT, NAMESPACE, NODE, POD, SERVICE, Resource
 from . import behaviour_checks as checks
 from . import kinds
-from .behaviour_checks import NODE, RUNNERS, TCP_ROUTES, TLS_ROUTES, ChangeFacts
+from .behaviour_checks import RUNNERS, TCP_ROUTES, TLS_ROUTES, ChangeFacts
 from .releases import Minor, Version, shown
 from .snapshot import Ask
 

@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.resources import CONFIG_MAP, CRD, DEPLOYMENT, LIMIT_RANGE, NAMESPACE, SECRET
+from ..kube.resources import CONFIG_MAP, CRD, DEPLOYMENT, LIMIT_RANGE, NAMESPACE, NODE, SECRET
 from .certificates import NotACertificate, certificates
 from .facts import INJECTION_LABEL, REVISION_LABEL
 from .injector_config import chart_globals
@@ -26,7 +26,6 @@ from .pods import is_gateway, living
 from .precheck_facts import (
     BUDGET,
     CLUSTER_ROLE,
-    NODE,
     OPERATOR_CRD,
     Facts,
     istio_webhooks,

@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..kube.resources import CRD
+from ..kube.resources import CRD, NODE
 from .components import version_of
 from .kinds import ENVOY_FILTER
 from .pods import injected_by, living, proxy_of, proxy_version
-from .precheck_facts import NODE, UPGRADE, Facts, served_by
+from .precheck_facts import UPGRADE, Facts, served_by
 from .releases import (
     DEAD_HOSTS,
     DEAD_SINCE,

@@ -122,8 +122,8 @@ def cloud(clusters: Mapping[str, Cluster]) -> Iterator[None]:
 
 
 def _give_addresses(cluster: Cluster, over: threading.Event) -> None:
-    wanted, told = "?(@.spec.type=='LoadBalancer')", "{.metadata.name} {.status.loadBalancer.ingress}{'\\n'}"
-    path = f"jsonpath={{range .items[{wanted}]}}{{.metadata.namespace}} {told}{{end}}"
+    wanted, row = "?(@.spec.type=='LoadBalancer')", "{.metadata.name} {.status.loadBalancer.ingress}{'\\n'}"
+    path = f"jsonpath={{range .items[{wanted}]}}{{.metadata.namespace}} {row}{{end}}"
     while not over.wait(0.5):
         for line in cluster.kubectl("get", "services", "-A", "-o", path).splitlines():
             namespace, name, *told = line.split()

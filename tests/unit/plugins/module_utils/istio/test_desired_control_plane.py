@@ -126,3 +126,34 @@ def test_a_control_plane_is_kept_by_its_mesh_unless_something_else_is_said(
     options: dict[str, Any], inventory: str
 ) -> None:
     assert wanted(**options).inventory == inventory
+
+
+SERVED = {"remote": {"primary": "east", "address": "203.0.113.7"}, "mode": "hosted", "cluster_name": "west"}
+
+
+def test_a_remote_cluster_is_led_to_its_control_plane() -> None:
+    values = chart_values(wanted(**SERVED, network="net2"), "istiod")
+    assert (values["profile"], values["global"]["remotePilotAddress"]) == ("remote", "203.0.113.7")
+    assert values["istiodRemote"] == {"injectionPath": "/inject/cluster/west/net/net2"}
+    assert "externalIstiod" not in values["global"]
+    assert chart_values(wanted(**SERVED), "istiod")["istiodRemote"] == {"injectionPath": "/inject/cluster/west"}
+
+
+def test_a_primary_of_a_hosted_mesh_serves_others() -> None:
+    assert chart_values(wanted(mode="hosted", cluster_name="east"), "istiod")["global"]["externalIstiod"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "subject"),
+    [
+        ({"mode": "dedicated"}, "remote"),
+        ({"cluster_name": None}, "cluster_name"),
+        ({"sizing": "S50P200"}, "remote"),
+        ({"profile": "ambient"}, "remote"),
+        ({"high_availability": True}, "remote"),
+    ],
+)
+def test_what_a_remote_cluster_cannot_be_told(options: dict[str, Any], subject: str) -> None:
+    with pytest.raises(ConflictingOptions) as refused:
+        wanted(**{**SERVED, **options})
+    assert refused.value.subject == subject

@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.gateway_injection import MADE_FOR
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.gateway_readiness import (
-    addresses_of,
-    leads_to,
-    not_injected,
-)
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.gateway_readiness import leads_to, not_injected
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.networks import addresses_of
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import Verdict
 from unit.support.clusters import Made, made
 from unit.support.gateways import workload

@@ -181,3 +181,20 @@ def test_control_planes_are_told_of_given_addresses_alone() -> None:
     registries = [{"fromRegistry": "west-1"}, {"fromRegistry": "far"}]
     told = {"two": {"endpoints": registries, "gateways": [{"address": "203.0.113.9", "port": 443}]}}
     assert mesh_networks(hosts) == {"istiod": {"global": {"meshNetworks": told}}}
+
+
+def test_a_remote_cluster_is_served_by_its_primary_and_read_by_the_others() -> None:
+    members = [member(name, gateways=["eastwest"]) for name in ("east", "west")]
+    plan = mesh_plan([*members, member("far", role="remote", primary="west"), member("near", role="remote")])
+    assert plan["refusals"] == []
+    assert [(pair["reader"], pair["host"]) for pair in plan["pairs"] if pair["serves"]] == [
+        ("east", "near"),
+        ("west", "far"),
+    ]
+
+
+def test_a_remote_cluster_has_to_reach_its_control_plane() -> None:
+    (said,) = refusals(member("east"), member("west", role="remote"))
+    assert said.startswith("west is served by east, which has no east-west gateway")
+    (said,) = refusals(member("east", gateways=["eastwest"]), member("west", role="remote", primary="north"))
+    assert said.startswith("west is to be served by north, which is no primary")
