@@ -6,7 +6,7 @@
 
 Rendering is `helm template`: it needs no cluster, and what it prints goes
 through our own engine. It depends on nothing but the chart, the values, the
-version of Kubernetes and whether it is an upgrade, so it is done once for these.
+version of Kubernetes, so it is done once for these.
 """
 
 from __future__ import annotations
@@ -158,25 +158,29 @@ class Charts:
         return next(target.glob("*.tgz"))
 
     def render(
-        self, chart: str, release: str, namespace: str, values: Mapping[str, Any], kubernetes: str, upgrade: bool
+        self, chart: str, release: str, namespace: str, values: Mapping[str, Any], kubernetes: str
     ) -> list[Object]:
-        """The objects of a release of a chart. Raises UnknownValue or WrongValue for values that it cannot mean."""
-        asked = [_FORMAT, _digest_of_folder(self.path(chart)), release, namespace, values, kubernetes, upgrade]
+        """The objects of a release of a chart, as if it were new. Raises UnknownValue or WrongValue for wrong values.
+
+        Told that it is an upgrade, a chart leaves out what the live object shall keep (from Istio 1.31 on, that a
+        validator fails open until istiod answers); then an object that is missing would come without it. What is there
+        keeps such fields as co-owned ones.
+        """
+        asked = [_FORMAT, _digest_of_folder(self.path(chart)), release, namespace, values, kubernetes]
         name = f"{_digest_of(asked)}.json"
         kept = _parsed(self.cache.read(name))
         if kept is not None:
             return kept  # its values were judged when it was rendered
         refuse_wrong(chart, self.path(chart), values, lambda: self._others(chart))
-        objects = self._rendered(chart, release, namespace, values, kubernetes, upgrade)
+        objects = self._rendered(chart, release, namespace, values, kubernetes)
         self.cache.write(name, json.dumps(objects).encode())
         return objects
 
     def _rendered(
-        self, chart: str, release: str, namespace: str, values: Mapping[str, Any], kubernetes: str, upgrade: bool
+        self, chart: str, release: str, namespace: str, values: Mapping[str, Any], kubernetes: str
     ) -> list[Object]:
         where = ["--namespace", namespace, "--kube-version", kubernetes, "--values", "-"]
-        arguments = ["template", release, str(self.path(chart)), *where, *(["--is-upgrade"] if upgrade else [])]
-        text = self.helm.run(arguments, yaml.safe_dump(dict(values)))
+        text = self.helm.run(["template", release, str(self.path(chart)), *where], yaml.safe_dump(dict(values)))
         return [_placed(document, namespace) for document in yaml.load_all(text, Loader=_Loader) if document]
 
     def _others(self, chart: str) -> Iterator[tuple[str, Tree]]:

@@ -132,7 +132,6 @@ def _rendered(
                 wanted.namespace,
                 _values(wanted, component, found),
                 kubernetes,
-                found.has(component, wanted.revision),
             ),
             component,
             wanted,

@@ -93,7 +93,7 @@ def _rendered(run: Run, there: There) -> tuple[list[Object], list[str]]:
     wanted = there.wanted
     with charts_of(wanted.charts, wanted.version, wanted.helm) as charts:
         kubernetes = str(run.client.version()["gitVersion"])
-        rendered = charts.render(CHART, wanted.name, wanted.namespace, chart_values(wanted), kubernetes, False)
+        rendered = charts.render(CHART, wanted.name, wanted.namespace, chart_values(wanted), kubernetes)
         return [labelled(content, wanted) for content in rendered], charts.warnings
 
 

@@ -77,9 +77,6 @@ class Installed:
         record = (istiod.record if istiod else None) if component == ISTIOD else self.shared.get(component)
         return record.release if record else ""
 
-    def has(self, component: str, revision: str) -> bool:
-        return revision in self.istiods if component == ISTIOD else component in self.shared
-
 
 def installed(client: Client, wanted: ControlPlane) -> Installed:
     """What is there. Raises ForeignIstio when anything of it is not ours."""

@@ -37,7 +37,7 @@ class Revisions:
         images = {} if chart == "base" else {"hub": "docker.io/istio", "tag": self.version}
         common = {"global": {"istioNamespace": self.namespace, **images}}
         with charts_of(ChartSource(directory=str(self.charts)), self.version, self.helm) as charts:
-            return charts.render(chart, f"istio-{chart}", self.namespace, {**common, **values}, "1.34.4", False)
+            return charts.render(chart, f"istio-{chart}", self.namespace, {**common, **values}, "1.34.4")
 
     def install(self, revision: str = "", manager: str = OURS, ready: bool = True, **values: Any) -> None:
         """What a tag needs of a revision; istiod's own part, the CA, is played by a manager of its name."""

@@ -210,7 +210,7 @@ def test_what_a_chart_renders_is_in_the_releases_namespace_unless_it_says_anothe
     program = helm(tmp_path, f"printf '%s' '{document}'")
     source = ChartSource(directory=str(make_chart(tmp_path / "charts" / "base", "base").parent))
     with charts_of(source, "1.29.1", program) as charts:
-        (rendered,) = charts.render("base", "base", "istio-system", {}, "v1.34.4", upgrade=False)
+        (rendered,) = charts.render("base", "base", "istio-system", {}, "v1.34.4")
     assert rendered["metadata"].get("namespace") == namespace
 
 
@@ -228,7 +228,7 @@ def counting(tmp_path: Path) -> str:
 
 def rendered(program: str, source: ChartSource, kubernetes: str = "v1.34.4", **values: int) -> str:
     with charts_of(source, "1.29.1", program) as charts:
-        (only,) = charts.render(*RENDER, values, kubernetes, upgrade=False)
+        (only,) = charts.render(*RENDER, values, kubernetes)
     return str(only["metadata"]["name"])
 
 
