@@ -29,21 +29,23 @@ ALL = ["base", "istiod", "cni", "ztunnel"]
 
 @dataclass(frozen=True)
 class Shape:
-    """How a control plane is installed, and the tags that point to it. `istiod` goes over the bed's values for it."""
+    """How a control plane is installed, and the tags that point to it. `values` go over the bed's, by chart."""
 
     options: Mapping[str, Any]
     tags: Sequence[str] = ()
-    istiod: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
+# The bed has no other images; the profile asks for those without a shell.
+PLAIN = {"global": {"variant": ""}}
 # What changes the node's own network comes last.
 SHAPES: Mapping[str, Shape] = {
     "default": Shape({}),
     "revisioned": Shape({"revision": REVISION}),
     "two tags": Shape({"revision": REVISION}, ("stable", "canary")),
-    "replicated": Shape({"high_availability": True}, istiod={"autoscaleEnabled": True}),
+    "replicated": Shape({"high_availability": True}, values={"istiod": {"autoscaleEnabled": True}}),
     "cni": Shape({"components": ["base", "istiod", "cni"]}),
-    "ambient": Shape({"components": ALL, "profile": "ambient"}),
+    "ambient": Shape({"components": ALL, "profile": "ambient"}, values={"istiod": PLAIN, "cni": PLAIN}),
 }
 
 
@@ -59,7 +61,7 @@ class Site:
         part = f"charts-{self.version}"
         components = shape.options.get("components", [])
         values = {name: value for name, value in self._values().items() if name in {"istiod", *components}}
-        values["istiod"] |= shape.istiod
+        values = {name: {**content, **shape.values.get(name, {})} for name, content in values.items()}
         source = {"charts": {"directory": str(bed.parts(part)[part])}, "helm_binary": str(self.cluster.bin / "helm")}
         return {"version": self.version, **source, "values": values, **shape.options}
 
