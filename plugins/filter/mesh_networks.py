@@ -42,7 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Values as O(service_mesh.istio.control_plane#module:values) takes them; empty when no address is given.
+  description: Values as M(service_mesh.istio.control_plane) takes them; empty when no address is given.
   type: dict
 """
 

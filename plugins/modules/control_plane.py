@@ -156,7 +156,7 @@ options:
   remote:
     description:
       - >-
-        This cluster has no istiod of its own: the control plane of another cluster serves it, in O(mode=hosted). What
+        This cluster has no istiod of its own: the control plane of another cluster serves it (mode V(hosted)). What
         is installed are the CRDs, a Service that leads there, and the webhooks. It is complete when the primary reads
         this cluster (M(service_mesh.istio.remote_cluster)): it is who gives the webhooks their CA.
     type: dict

@@ -1,7 +1,7 @@
 """A second run of a control plane writes nothing, says the audit log: every version of the bed in every shape.
 
-Each version has a cluster of its own with a node, on which the shapes come and go. ztunnel is the one part without an
-image here, so its DaemonSet selects no node.
+Each version has a cluster of its own with a node, on which the shapes come and go. The agents of ambient mode select no
+node: there is no image of ztunnel here, and no network that the other one could change.
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ class Shape:
     values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-# The bed has no other images; the profile asks for those without a shell.
+# The bed has no images without a shell, and no node whose network the agent of ambient mode could change.
 PLAIN = {"global": {"variant": ""}}
+NO_NODE = {"nodeSelectorTerms": [{"matchExpressions": [{"key": next(iter(NOWHERE)), "operator": "Exists"}]}]}
+AGENT = {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": NO_NODE}}}
 # What changes the node's own network comes last.
 SHAPES: Mapping[str, Shape] = {
     "default": Shape({}),
@@ -45,7 +47,7 @@ SHAPES: Mapping[str, Shape] = {
     "two tags": Shape({"revision": REVISION}, ("stable", "canary")),
     "replicated": Shape({"high_availability": True}, values={"istiod": {"autoscaleEnabled": True}}),
     "cni": Shape({"components": ["base", "istiod", "cni"]}),
-    "ambient": Shape({"components": ALL, "profile": "ambient"}, values={"istiod": PLAIN, "cni": PLAIN}),
+    "ambient": Shape({"components": ALL, "profile": "ambient"}, values={"istiod": PLAIN, "cni": AGENT}),
 }
 
 

@@ -22,15 +22,24 @@ class InNetwork(Protocol):
     """A cluster, as far as its network goes."""
 
     @property
-    def host(self) -> str: ...
+    def host(self) -> str:
+        """Its name in the inventory."""
+
     @property
-    def network(self) -> str: ...
+    def network(self) -> str:
+        """The network of its Pods."""
+
     @property
-    def gateways(self) -> Sequence[str]: ...
+    def gateways(self) -> Sequence[str]:
+        """Names of its east-west gateways in the inventory."""
+
     @property
-    def addresses(self) -> Sequence[Mapping[str, Any]]: ...
+    def addresses(self) -> Sequence[Mapping[str, Any]]:
+        """Where its network is entered, as the inventory says."""
+
     @property
-    def clusters(self) -> Mapping[str, Any]: ...
+    def clusters(self) -> Mapping[str, Any]:
+        """What it says of itself."""
 
 
 @dataclass(frozen=True)
