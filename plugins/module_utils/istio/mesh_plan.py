@@ -161,10 +161,8 @@ def _closed(doors: Sequence[Door], groups: Sequence[Sequence[str]]) -> Iterator[
 def _unserved(members: Sequence[Member], doors: Sequence[Door]) -> Iterator[str]:
     """Remote clusters that could not reach the control plane which is to serve them."""
     opened = {door.network for door in doors if door.opens}
-    for one in members:
+    for one in (one for one in members if one.role != PRIMARY and _primaries(members)):
         serving = _serving(members, one)
-        if one.role == PRIMARY or not _primaries(members):
-            continue
         if serving is None:
             yield f"{one.host} is to be served by {one.primary}, which is no primary: correct mesh_clusters_primary"
         elif serving.network not in opened:

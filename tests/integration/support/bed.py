@@ -31,8 +31,7 @@ class Cluster:
     client_key_file: str = ""
     token_file: str = ""
     audit_log: str = ""
-    # What other clusters of a lane reach: the API server by the node's address, and an address for a gateway.
-    node_server: str = ""
+    # What other clusters of a lane reach: an address for a gateway, and the API server by the node's.
     gateway: str = ""
     kubeconfig_node: str = ""
     program: Path = BED

@@ -7,8 +7,8 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ CLUSTER = "{{ mesh_cluster_name }}"
 
 @dataclass(frozen=True)
 class Meshes:
-    """Clusters that become a mesh. Every cluster is an inventory host of its name."""
+    """Clusters that become a mesh: the inventory hosts host0, host1 and so on, by their order."""
 
     several: Several
     runner: Runner
@@ -69,41 +69,31 @@ class Meshes:
 
     def read_by(self, name: str) -> dict[str, str]:
         """Which clusters the istiod of a cluster reads, and how that goes, by Istio's own tool."""
-        cluster = self.clusters[name]
-        argv = [str(cluster.bin / "istioctl"), "--kubeconfig", cluster.kubeconfig, "remote-clusters"]
-        printed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-        _head, *rows = printed.splitlines()
         # NAME, SECRET (none for its own cluster), STATUS, ISTIOD
-        return {row.split()[0]: row.split()[-2] for row in rows}
+        return {row.split()[0]: row.split()[-2] for row in self._istioctl(name, "remote-clusters")}
 
     def endpoints(self, name: str) -> set[str]:
         """Where the client of a cluster sends its requests, by Istio's own tool."""
-        cluster = self.clusters[name]
         asked = ("proxy-config", "endpoint", "deployment/client", "-n", "shop", "--cluster", f"outbound|80||{HOST}")
-        argv = [str(cluster.bin / "istioctl"), "--kubeconfig", cluster.kubeconfig, *asked]
-        printed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-        return {row.split()[0] for row in printed.splitlines()[1:]}
+        return {row.split()[0] for row in self._istioctl(name, *asked)}
+
+    def _istioctl(self, name: str, *arguments: str) -> list[str]:
+        """The rows of the table that it prints, without the head."""
+        cluster = self.clusters[name]
+        argv = [str(cluster.bin / "istioctl"), "--kubeconfig", cluster.kubeconfig, *arguments]
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()[1:]
 
     @contextmanager
     def under_traffic(self) -> Iterator[Mapping[str, Seen]]:
         """Every client asks, all the time."""
-        with _each_under_traffic(list(self.clusters.items())) as seen:
-            yield seen
+        with ExitStack() as stack:
+            clients = {"shop": (SHOP,)}
+            yield {name: stack.enter_context(under_traffic(one, clients)) for name, one in self.clusters.items()}
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         path = self.runner.folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(yaml.safe_dump(dict(content)), encoding="utf-8")
-
-
-@contextmanager
-def _each_under_traffic(clusters: Sequence[tuple[str, Cluster]]) -> Iterator[dict[str, Seen]]:
-    if not clusters:
-        yield {}
-        return
-    (name, cluster), *others = clusters
-    with under_traffic(cluster, {"shop": (SHOP,)}) as seen, _each_under_traffic(others) as more:
-        yield {name: seen, **more}
 
 
 @contextmanager
