@@ -22,12 +22,13 @@ from steps import REPORTS, ROOT, STEPS, Check
 POLL_SECONDS = 0.1
 # Long enough for a scenario to take its objects down, short enough for a person who pressed Ctrl-C.
 GRACE_SECONDS = 20
+CASE_CHARACTERS = 300
 interrupted = Event()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one check came to; `note` says why it failed where its own output may not."""
+    """What one check came to; `note` says why it failed where its own output may not, `cases` which tests did."""
 
     step: str
     check: str
@@ -35,6 +36,7 @@ class Outcome:
     passed: int
     failed: int
     note: str = ""
+    cases: tuple[str, ...] = ()
 
 
 def say(text: str) -> None:
@@ -109,6 +111,18 @@ def count(check: Check, note: str) -> tuple[int, int]:
     return tests - failed, max(failed, 1 if note or not tests else 0)
 
 
+def failed_cases(check: Check) -> tuple[str, ...]:
+    """Each failed test in one short line: a server that keeps only the end of the output must still show which it was."""
+    if check.junit is None or not check.junit.exists():
+        return ()
+    cases = ElementTree.parse(check.junit).getroot().iter("testcase")
+    ends = ((case, end) for case in cases for kind in ("failure", "error", "skipped") for end in case.findall(kind))
+    return tuple(
+        f"{case.get('classname')}::{case.get('name')}: {' '.join(end.get('message', '').split())}"[:CASE_CHARACTERS]
+        for case, end in ends
+    )
+
+
 def run_check(step: str, check: Check) -> Outcome:
     """Run, measure and count one check."""
     if interrupted.is_set():
@@ -118,7 +132,8 @@ def run_check(step: str, check: Check) -> Outcome:
     say(f"{check.name} | $ {' '.join(check.argv)}")
     start = time.monotonic()
     note = execute(check)
-    outcome = Outcome(step, check.name, time.monotonic() - start, *count(check, note), note)
+    seconds = time.monotonic() - start
+    outcome = Outcome(step, check.name, seconds, *count(check, note), note, failed_cases(check))
     say(f"{check.name} | {'FAILED: ' + (note or 'see above') if outcome.failed else 'ok'} in {outcome.seconds:.1f} s")
     return outcome
 
@@ -158,6 +173,8 @@ def main(names: list[str]) -> int:
     say(f"\n{table(outcomes)}\n")
     say(f"{time.monotonic() - start:.0f} seconds in all; every check's output is in {REPORTS.relative_to(ROOT)}/")
     say(f"{sum(outcome.passed for outcome in outcomes)} passed, {failed} failed")
+    for case in (case for outcome in outcomes for case in outcome.cases):
+        say(f"FAILED {case}")
     return 1 if failed else 0
 
 
