@@ -112,7 +112,7 @@ def count(check: Check, note: str) -> tuple[int, int]:
 
 
 def failed_cases(check: Check) -> tuple[str, ...]:
-    """Each failed test in one short line: a server that keeps only the end of the output must still show which it was."""
+    """Each failed test in one short line: a server may keep only the end of the output."""
     if check.junit is None or not check.junit.exists():
         return ()
     cases = ElementTree.parse(check.junit).getroot().iter("testcase")
