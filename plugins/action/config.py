@@ -32,6 +32,7 @@ from ..module_utils.kube import connection as _connection  # noqa: F401
 from ..module_utils.kube.errors import Failure
 from ..module_utils.reconcile.planned import FACT, Planned
 from ..module_utils.task.operation import PLANNED_VARIABLE, Operation, Surroundings
+from ..module_utils.task.untemplated import NeedsTemplating, untemplated
 from ..module_utils.task.worker import Arguments, failed, plain, run_in_worker, validated
 
 _MODULES = "ansible_collections.service_mesh.istio.plugins.modules"
@@ -44,6 +45,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
 
     _supports_check_mode = True
     _supports_async = True
+
+    @classmethod
+    def finalize_task_arg(cls, *arguments: Any, **more: Any) -> Any:
+        """What an option comes to. ansible-core calls this from 2.19 on, and may change what it gives.
+
+        Then the quick way is no longer taken, and nothing else is different.
+        """
+        try:
+            return untemplated(arguments[1], arguments[2].available_variables)
+        except (NeedsTemplating, IndexError, AttributeError):
+            return super().finalize_task_arg(*arguments, **more)
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Run the task's module and return its result."""

@@ -39,6 +39,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "upgrade": {"phase": "rollback"},
 }
 KUBECONFIG = {"contexts": [{"name": "east", "context": {}}, {"name": "west", "context": {}}]}
+TEMPLATED = {"contexts": [{"name": "{{ 'ea' ~ 'st' }}", "context": {}}]}
 UNNAMED = "No cluster is named: none of 'host', 'kubeconfig' and 'context' is given"
 
 
@@ -53,6 +54,8 @@ def playbook(answers: Path) -> list[dict[str, Any]]:
         task("by_environment", "mesh_info", {}, environment={"K8S_AUTH_HOST": "{{ 'not' ~ '-a-url' }}"}),
         task("misspelt", "gateway", {"name": "a", "namespace": "web", "serverz": []}),
         task("templated", "mesh_info", {"kubeconfig": KUBECONFIG, "context": "{{ 'nor' ~ 'th' }}"}),
+        task("known", "mesh_info", {"kubeconfig": "{{ clusters }}", "context": "north"}, vars={"clusters": KUBECONFIG}),
+        task("within", "mesh_info", {"kubeconfig": "{{ clusters }}", "context": "north"}, vars={"clusters": TEMPLATED}),
         task("again", "gateway", {"name": "a", "serverz": []}, retries=1, delay=0, until="again.failed is undefined"),
         task("as_module", "mesh_info", {}, vars={PYTHON: sys.executable}, **{"async": 60, "poll": 1}),
     ]
@@ -122,6 +125,11 @@ def test_a_task_that_is_tried_again_has_its_arguments_still(answers: dict[str, A
 
 def test_arguments_are_templated(answers: dict[str, Any]) -> None:
     assert "has no context 'north': it has the contexts east, west" in answers["templated"]["msg"]
+
+
+def test_a_variable_is_taken_as_it_is_and_templated_where_it_has_templates(answers: dict[str, Any]) -> None:
+    assert "has no context 'north': it has the contexts east, west" in answers["known"]["msg"]
+    assert "has no context 'north': it has the contexts east" in answers["within"]["msg"]
 
 
 def test_a_module_of_its_own_says_the_same(answers: dict[str, Any]) -> None:
