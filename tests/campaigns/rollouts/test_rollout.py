@@ -106,7 +106,7 @@ def test_a_mesh_moves_in_waves(whole: Whole, tmp_path: Path) -> None:
     whole.play(runner, "upgrade_start", OLDER, **to)
     with under_traffic(whole.cluster, clients) as seen, budgets_watched(whole) as violated:
         moved = whole.play(runner, "upgrade_shift", OLDER, mesh_upgrade_percentage=100, **to)
-    assert (seen.failed, violated) == ({}, [])
+    assert (seen.failed, violated) == ({}, []), seen.lines
     assert whole.proxies() == {NEWER}
     assert sum(wave["count"] for wave in moved.last.data["rollout"]["waves"]) == NAMESPACES * WORKLOADS
     again = whole.play(runner, "upgrade_shift", OLDER, mesh_upgrade_percentage=100, **to)
