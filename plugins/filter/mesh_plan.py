@@ -28,7 +28,8 @@ options:
     description:
       - >-
         The clusters, each with C(host), C(cluster_name), C(mesh_id), C(network), C(role), C(primary) (the host
-        that serves a remote one), C(trust_domain),
+        that serves a remote one), C(config) (whether a remote one has the configuration of an external control plane),
+        C(trust_domain),
         C(namespace), C(gateways) (names of its east-west gateways), C(addresses) (given ones that lead to its network,
         each with C(address) and C(port)), C(found) (the C(mesh) of M(service_mesh.istio.mesh_info) with
         C(gather=[trust, clusters])) and C(failure), why there is no C(found).
@@ -59,7 +60,7 @@ _value:
   description: >-
     C(topology) in words; C(networks), each with C(network), C(hosts), C(gateways), C(addresses) and whether it is
     C(open); C(refusals), C(unseen) and C(left_over); and C(pairs), each with C(reader), C(primary),
-    C(host), C(cluster), C(serves), C(state) (V(present), V(missing) or V(unseen)) and C(token_ends).
+    C(host), C(cluster), C(serves), C(config), C(state) (V(present), V(missing) or V(unseen)) and C(token_ends).
   type: dict
 """
 

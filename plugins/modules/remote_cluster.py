@@ -78,6 +78,14 @@ options:
         account may then also write what it has to: the root's certificate in every namespace, and its CA in webhooks.
     type: bool
     default: false
+  config_account:
+    description:
+      - >-
+        The primary's control plane is external and has its configuration from the remote cluster. This is the name of
+        the ServiceAccount there with which it works, the one of Istio's charts (C(istiod), or C(istiod-REVISION)),
+        whose rights stay as they are. The Secret in the primary is then C(istio-kubeconfig), which istiod mounts; a
+        token that is renewed comes to it within 150 seconds, for which the task waits before the old one is revoked.
+    type: str
   unreachable:
     description:
       - >-
@@ -110,6 +118,15 @@ EXAMPLES = r"""
       context: west
     server: https://203.0.113.7:6443
     rotate: true
+
+- name: The external control plane in east has its configuration in west
+  service_mesh.istio.remote_cluster:
+    context: east
+    primary: east
+    cluster_name: west
+    remote:
+      context: west
+    config_account: istiod
 
 - name: East does not read west any more
   service_mesh.istio.remote_cluster:

@@ -32,9 +32,9 @@ def mesh(cluster: Cluster, west: Cluster, new_namespace: str, tmp_path: Path) ->
     return Runner(tmp_path)
 
 
-def _host(folder: Path, host: str, name: str, cluster: Cluster) -> None:
+def _host(folder: Path, host: str, name: str, cluster: Cluster, **more: Any) -> None:
     facts = {"mesh_cluster_name": name, "mesh_kubeconfig": cluster.kubeconfig, "mesh_clusters_server": cluster.server}
-    _write(folder / "host_vars" / f"{host}.yml", facts)
+    _write(folder / "host_vars" / f"{host}.yml", {**facts, **more})
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
@@ -84,3 +84,38 @@ def test_a_cluster_that_is_down_is_said(mesh: Runner, changes_in_both: Callable[
     played = mesh.run(role(), hosts=2)
     assert (played.rc, changes_in_both()) == (2, [])
     assert "host1 could not be seen" in played.output
+
+
+EXTERNAL: dict[str, Any] = {"mesh_cluster_role": "external", "mesh_clusters_address_timeout": 1}
+CONFIG: dict[str, Any] = {"mesh_cluster_role": "remote", "mesh_cluster_config": True}
+
+
+def test_an_external_control_plane_is_planned_and_has_a_door(
+    mesh: Runner, cluster: Cluster, west: Cluster, changes_in_both: Callable[[], list[str]]
+) -> None:
+    _host(mesh.folder, "host0", "east", cluster, **EXTERNAL)
+    _host(mesh.folder, "host1", "west", west, **CONFIG)
+    tasks = [role(name, mesh_mode="hosted") for name in ("trust", "plan", "door", "register")]
+    for one in tasks[2:]:
+        one["when"] = "mesh_cluster_role == 'external'"
+    check = mesh.run(*tasks, arguments=["--check"], hosts=2)
+    assert (check.rc, changes_in_both()) == (0, []), check.output
+    assert "shop: 1 external control plane, 1 remote, one network" in check.output
+    assert {"create Service", "create Secret"} <= {*plans(check), *_planned(check)}
+    done = mesh.run(*tasks, hosts=2)
+    assert (done.rc, len(changes_in_both())) == (2, 3), "namespace, certificates and the Service"
+    assert "The control plane of host0 has no address after 1 seconds: its Service" in done.output
+
+
+def _planned(played: Played) -> set[str]:
+    return {f"{row['action']} {row['kind']}" for result in played.results for row in result.data.get("plan") or []}
+
+
+def test_two_config_clusters_are_refused_before_the_first_write(
+    mesh: Runner, cluster: Cluster, west: Cluster, changes_in_both: Callable[[], list[str]]
+) -> None:
+    _host(mesh.folder, "host0", "east", cluster, **CONFIG)
+    _host(mesh.folder, "host1", "west", west, **CONFIG)
+    played = mesh.run(role(), hosts=2)
+    assert (played.rc, changes_in_both()) == (2, [])
+    assert "host0 and host1 are both to have the configuration of the mesh" in played.output

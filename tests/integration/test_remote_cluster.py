@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,11 +130,17 @@ def test_a_token_is_renewed_and_the_old_one_refused(pair: Pair, changes: Changes
 
 def _refused_soon(client: Client) -> bool:
     for _ in range(60):
-        try:
-            list(client.list_objects(POD))
-        except Unauthorized:
+        if _is_refused(client):
             return True
         time.sleep(0.25)
+    return False
+
+
+def _is_refused(client: Client) -> bool:
+    try:
+        list(client.list_objects(POD))
+    except Unauthorized:
+        return True
     return False
 
 
@@ -190,6 +196,60 @@ def test_a_remote_that_is_gone(pair: Pair, changes: Changes) -> None:
     assert f"ServiceAccount {pair.namespace}/{ACCOUNT}" in done["left"]
     assert "was not asked" in done["warnings"][0]
     assert pair.run(state="absent")["changed"] is True, "what it left is found when the remote is back"
+
+
+@pytest.fixture
+def istiod_in_west(pair: Pair) -> Iterator[Callable[[], None]]:
+    """Makes the account that charts bring, with what of its rights is needed here."""
+    bound = ("--clusterrole=view", f"--serviceaccount={pair.namespace}:istiod")
+
+    def make() -> None:
+        pair.west.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": pair.namespace}})
+        pair.west.kubectl("create", "serviceaccount", "istiod", "-n", pair.namespace)
+        pair.west.kubectl("create", "clusterrolebinding", pair.namespace, *bound)
+
+    yield make
+    pair.west.kubectl("delete", "clusterrolebinding", pair.namespace, "--ignore-not-found")
+
+
+def test_an_external_control_plane_has_a_file_with_its_token(
+    pair: Pair, changes: Changes, istiod_in_west: Callable[[], None]
+) -> None:
+    config: dict[str, Any] = {"config_account": "istiod"}
+    assert [row["kind"] for row in pair.run(check=True, **config)["plan"]] == ["Namespace", "Secret", "Secret"]
+    with pytest.raises(RemoteClusterError, match="west has no ServiceAccount"):
+        pair.run(**config)
+    assert changes() == []
+    istiod_in_west()
+    done = pair.run(**config)
+    again = pair.run(**config)
+    assert (again["changed"], again["token_ends"]) == (False, done["token_ends"])
+    old = _mounted(pair)
+    assert pair.run(rotate=True, **config)["renewed"] == "a new token was asked for"
+    new = _mounted(pair)
+    assert (_refused_soon(_client(old)), _is_refused(_client(new))) == (True, False)
+    told = pair.operations.run("mesh_info", {"gather": ["clusters"], "namespace": pair.namespace})["mesh"]
+    rows = [(row["name"], row["cluster"], row["ours"]) for row in told["clusters"]["remote_secrets"]]
+    assert rows == [("istio-kubeconfig", "west", True)]
+    assert {row["name"] for row in pair.run(state="absent", **config)["plan"]} == {
+        "istio-kubeconfig",
+        "istio-config-east-b",
+    }
+    assert (pair.there(), pair.east.names("secrets", pair.namespace)) == (set(), set())
+
+
+def _mounted(pair: Pair) -> dict[str, str]:
+    """The files that an external istiod has."""
+    data = pair.east.get("secret", "istio-kubeconfig", pair.namespace)["data"]
+    return {name: base64.b64decode(text).decode() for name, text in data.items()}
+
+
+def _client(mounted: dict[str, str]) -> Client:
+    content = yaml.safe_load(mounted["config"])
+    user = content["users"][0]["user"]
+    assert user.pop("tokenFile") == "/var/run/secrets/remote/token"
+    user["token"] = mounted["token"]
+    return Client(connect(ConnectionOptions(kubeconfig=content)))
 
 
 BAD: dict[str, tuple[dict[str, Any], type[Failure], str]] = {

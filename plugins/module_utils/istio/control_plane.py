@@ -34,7 +34,7 @@ from .images import images_of
 from .installed import Installed, Record, installed, recorded
 from .kinds import RANKS
 from .readiness import await_control_plane
-from .refusals import refuse_changes
+from .refusals import refuse_changes, refuse_without_access
 from .releases import version_of_tag
 from .revisions import named, shown
 from .tag_objects import injector_name
@@ -52,6 +52,8 @@ def run_control_plane(run: Run, wanted: ControlPlane) -> Outcome:
     modes.require_allowed(modes.INSTALL, wanted.mode)
     found = installed(run.client, wanted)
     goes_back = _goes_back(run.client, found, wanted)
+    if not run.check_mode:
+        refuse_without_access(run.client, wanted)
     refuse_changes(run.client.name, found, wanted, goes_back=goes_back)
     left = {
         name: record

@@ -34,6 +34,8 @@ _SAID_BY_OPTION: Mapping[tuple[str, ...], str] = {
     ("istioNamespace",): "namespace",
     ("global", "istioNamespace"): "namespace",
 }
+# ConfigMaps of the chart, and where istiod looks first. Source: pilot/pkg/bootstrap, mesh.go and sidecarinjector.go.
+_MOUNTED = (("istio", "/etc/istio/config"), ("istio-sidecar-injector", "/var/lib/istio/inject"))
 _REPLICAS = {"least": 2, "most": 5}
 
 
@@ -55,6 +57,7 @@ class Remote:
 class ControlPlane:
     """A control plane as it shall be, or with `remote` what a cluster needs of one that is elsewhere.
 
+    `config_cluster` is the name of the cluster in which an external one has its configuration.
     The default revision's name is empty.
     """
 
@@ -73,6 +76,7 @@ class ControlPlane:
     cluster_name: str | None = None
     network: str | None = None
     remote: Remote | None = None
+    config_cluster: str = ""
     inventory: str = ""
     take_over_from: str = ""
     protected: bool = False
@@ -101,6 +105,8 @@ def judged(wanted: ControlPlane) -> ControlPlane:
     """The same, if it can be right. Raises ConflictingOptions."""
     if wanted.remote:
         _judge_remote(wanted)
+    if wanted.config_cluster:
+        _judge_external(wanted)
     for component in COMPONENTS:
         own = wanted.values.get(component)
         if own is not None and component not in wanted.components:
@@ -146,6 +152,24 @@ def _judge_remote(wanted: ControlPlane) -> None:
         )
 
 
+def _judge_external(wanted: ControlPlane) -> None:
+    """A control plane that serves other clusters alone has nothing to do with the objects of its own."""
+    if wanted.mode != modes.HOSTED or wanted.remote:
+        raise ConflictingOptions(
+            "An external control plane belongs to a hosted mesh, and is served by none itself",
+            subject="config_cluster",
+            reason=f"'remote' names {wanted.remote.primary}" if wanted.remote else f"'mode' is {wanted.mode}",
+            hint="Set 'mode: hosted' (mesh_mode) and take 'remote' away, or take 'config_cluster' away",
+        )
+    if wanted.components != (ISTIOD,):
+        raise ConflictingOptions(
+            f"An external control plane is its istiod alone, and 'components' are {', '.join(wanted.components)}",
+            subject="components",
+            reason=f"CRDs and validation are in {wanted.config_cluster}, and no Pods of this cluster are in the mesh",
+            hint="Say 'components: [istiod]'",
+        )
+
+
 def chart_values(wanted: ControlPlane, component: str) -> Tree:
     """The values of one chart: what the options say, and over it what the user says."""
     told = _identity(wanted, component)
@@ -165,10 +189,30 @@ def _identity(wanted: ControlPlane, component: str) -> Tree:
         told["imagePullSecrets"] = list(wanted.pull_secrets)
     if component == ISTIOD:
         told |= _given(meshID=wanted.mesh_id, network=wanted.network)
-        told |= {"multiCluster": {"clusterName": wanted.cluster_name}} if wanted.cluster_name else {}
+        cluster = wanted.config_cluster or wanted.cluster_name
+        told |= {"multiCluster": {"clusterName": cluster}} if cluster else {}
         told |= {"externalIstiod": True} if wanted.mode == modes.HOSTED and not wanted.remote else {}
-        return merged({"global": told, **_given(revision=wanted.revision)}, _served_from_elsewhere(wanted))
+        more = merged(_served_from_elsewhere(wanted), _serving_elsewhere(wanted))
+        return merged({"global": told, **_given(revision=wanted.revision)}, more)
     return {"global": told}
+
+
+def _serving_elsewhere(wanted: ControlPlane) -> Tree:
+    """What an istiod is told that has its configuration elsewhere (istio.io, external control plane).
+
+    Webhooks are in the clusters that it serves; the Secrets by which it reads them are where it runs. So are MeshConfig
+    and templates of proxies, which have to be mounted: otherwise it would look for them where its configuration is.
+    """
+    if not wanted.config_cluster:
+        return {}
+    webhooks = {"operatorManageWebhooks": True, "configValidation": False}
+    maps = {named(name, wanted.revision): path for name, path in _MOUNTED}
+    return {
+        "global": webhooks,
+        "env": {"LOCAL_CLUSTER_SECRET_WATCHER": "true"},
+        "volumes": [{"name": name, "configMap": {"name": name}} for name in maps],
+        "volumeMounts": [{"name": name, "mountPath": path, "readOnly": True} for name, path in maps.items()],
+    }
 
 
 def _served_from_elsewhere(wanted: ControlPlane) -> Tree:

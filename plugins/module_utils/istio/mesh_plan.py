@@ -11,7 +11,7 @@ seen is said, and nothing is concluded from it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -19,7 +19,7 @@ from .networks import Door, doors_of, overlapping, sees, unknown_networks
 from .trust import disagreements
 from .world import mapping
 
-PRIMARY, REMOTE = "primary", "remote"
+PRIMARY, REMOTE, EXTERNAL = "primary", "remote", "external"
 # What has to be the same in all clusters of a mesh, and in words.
 _SHARED = (("mesh_id", "mesh"), ("trust_domain", "trust domain"))
 # What the inventory says of a cluster, and what its charts were told, which only a reinstallation changes.
@@ -30,7 +30,8 @@ _INSTALLED = (("mesh_id", "mesh"), ("cluster_name", "cluster name"), ("network",
 class Member:
     """One cluster of a mesh: as the inventory has it, and as it was found. `failure` says why nothing was found.
 
-    `primary` is the host whose control plane serves a remote one, the first primary if it is not said.
+    `primary` is the host whose control plane serves a remote one, the first primary if it is not said. `config` is
+    whether a remote one has the configuration of an external control plane.
     `gateways` are the names of its east-west gateways in the inventory, `addresses` those that lead to its network as
     the inventory says, each with `address` and `port`.
     """
@@ -41,6 +42,7 @@ class Member:
     network: str = ""
     role: str = PRIMARY
     primary: str = ""
+    config: bool = False
     trust_domain: str = ""
     namespace: str = "istio-system"
     gateways: Sequence[str] = ()
@@ -75,15 +77,19 @@ def mesh_plan(
     `groups` are networks that see each other; without any, all do. `pod_ranges` is whether Pods get the addresses that
     Kubernetes has given to their nodes, so that clusters of one network cannot have the same.
     """
-    doors = doors_of(members)
+    members = [_settled(one, members) for one in members]
+    inside = [one for one in members if one.role != EXTERNAL]  # where the mesh has Pods
+    doors = doors_of(inside)
     return {
         "topology": _topology(members),
         "networks": [door.told() for door in doors],
         "refusals": [
             *_refusals(members),
+            *_misplaced(members),
+            *_beside_external(members),
             *_closed(doors, groups),
             *_unserved(members, doors),
-            *(_same_addresses(members) if pod_ranges else ()),
+            *(_same_addresses(inside) if pod_ranges else ()),
         ],
         "unseen": [f"{one.host} could not be seen: {one.failure}" for one in members if one.failure],
         "pairs": [
@@ -94,20 +100,31 @@ def mesh_plan(
     }
 
 
-def _primaries(members: Iterable[Member]) -> list[Member]:
-    return [one for one in members if one.role == PRIMARY]
+def _control_planes(members: Iterable[Member]) -> list[Member]:
+    return [one for one in members if one.role != REMOTE]
+
+
+def _externals(members: Iterable[Member]) -> list[Member]:
+    return [one for one in members if one.role == EXTERNAL]
+
+
+def _settled(one: Member, members: Sequence[Member]) -> Member:
+    """An external control plane is of the network in which it has its configuration, wherever it runs."""
+    config = next((other for other in members if other.config), one)
+    return replace(one, network=config.network) if one.role == EXTERNAL else one
 
 
 def _reading(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[tuple[Member, Member]]:
-    for reader in _primaries(members):
+    for reader in _control_planes(members):
         yield from ((reader, one) for one in members if one is not reader and sees(reader.network, one.network, groups))
 
 
 def _topology(members: Sequence[Member]) -> str:
-    primaries, networks = len(_primaries(members)), {one.network for one in members}
+    primaries, networks = len(_control_planes(members)), {one.network for one in members}
     if len(members) == 1:
         return "one cluster"
-    shape = "multi-primary" if primaries == len(members) else f"{primaries} primary, {len(members) - primaries} remote"
+    word = "external control plane" if _externals(members) else "primary"
+    shape = "multi-primary" if primaries == len(members) else f"{primaries} {word}, {len(members) - primaries} remote"
     return f"{shape}, {'one network' if len(networks) == 1 else f'{len(networks)} networks'}"
 
 
@@ -120,6 +137,7 @@ def _pair(reader: Member, other: Member, *, serves: bool) -> dict[str, Any]:
         "host": other.host,
         "cluster": other.cluster_name,
         "serves": serves,
+        "config": reader.role == EXTERNAL and other.config,
         "state": state,
         "token_ends": str(secret["token_ends"]) if secret else "",
     }
@@ -135,15 +153,58 @@ def _left_over(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> It
 
 
 def _refusals(members: Sequence[Member]) -> Iterator[str]:
-    if not _primaries(members):
+    if not _control_planes(members):
         yield "no cluster of the mesh is a primary, so no control plane would serve it: set mesh_cluster_role"
     yield from _twice(members, "cluster_name", "the cluster name {value}: set mesh_cluster_name")
     yield from _twice(members, "uid", "one cluster (its kube-system has the uid {value}): check the connections")
     for name, word in _SHARED:
         yield from _differing(members, name, word)
     for one in members:
-        yield from _installed_otherwise(one)
+        yield from _installed_otherwise(one, _told_name(one, members))
     yield from _distrust(members)
+
+
+def _misplaced(members: Sequence[Member]) -> Iterator[str]:
+    """Configuration in two clusters, in none, or where nobody would read it."""
+    external, configs = _externals(members), [one for one in members if one.config]
+    if len(configs) > 1:
+        yield f"{_and(configs)} are both to have the configuration of the mesh: keep one mesh_cluster_config"
+    for one in configs:
+        if one.role != REMOTE or not external:
+            yield (
+                f"{one.host} has mesh_cluster_config, which is for a remote cluster of an external control plane: take "
+                "it away, or correct mesh_cluster_role of the group"
+            )
+    if external and not configs:
+        yield (
+            f"the control plane of {external[0].host} is external, and no cluster has its configuration: set "
+            "mesh_cluster_config: true for one of the remote clusters"
+        )
+
+
+def _beside_external(members: Sequence[Member]) -> Iterator[str]:
+    """What cannot be in one mesh with an external control plane."""
+    external = next(iter(_externals(members)), None)
+    if external is None:
+        return
+    if len(_control_planes(members)) > 1:
+        yield f"{_and(_control_planes(members))} have control planes, and beside an external one there is no other"
+    for one in members:
+        if one.namespace != external.namespace:
+            yield (
+                f"{external.host} has its control plane in the namespace {external.namespace}, and {one.host} has "
+                f"mesh_root_namespace {one.namespace}: they have to be the same, as the certificate names it"
+            )
+
+
+def _and(members: Iterable[Member]) -> str:
+    return " and ".join(one.host for one in members)
+
+
+def _told_name(one: Member, members: Sequence[Member]) -> str:
+    """The cluster name that a control plane is told: an external one that of the cluster with its configuration."""
+    config = next((other for other in members if other.config), one)
+    return (config if one.role == EXTERNAL else one).cluster_name
 
 
 def _closed(doors: Sequence[Door], groups: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -161,11 +222,11 @@ def _closed(doors: Sequence[Door], groups: Sequence[Sequence[str]]) -> Iterator[
 def _unserved(members: Sequence[Member], doors: Sequence[Door]) -> Iterator[str]:
     """Remote clusters that could not reach the control plane which is to serve them."""
     opened = {door.network for door in doors if door.opens}
-    for one in (one for one in members if one.role != PRIMARY and _primaries(members)):
+    for one in (one for one in members if one.role == REMOTE and _control_planes(members)):
         serving = _serving(members, one)
         if serving is None:
             yield f"{one.host} is to be served by {one.primary}, which is no primary: correct mesh_clusters_primary"
-        elif serving.network not in opened:
+        elif serving.role != EXTERNAL and serving.network not in opened:
             yield (
                 f"{one.host} is served by {serving.host}, which has no east-west gateway by which its control plane "
                 f"could be reached: describe it in mesh_gateways_instances of {serving.host} (type: eastwest), or give "
@@ -175,9 +236,9 @@ def _unserved(members: Sequence[Member], doors: Sequence[Door]) -> Iterator[str]
 
 def _serving(members: Sequence[Member], remote: Member) -> Member | None:
     """Whose control plane a remote cluster has."""
-    if remote.role == PRIMARY:
+    if remote.role != REMOTE:
         return None
-    return next((one for one in _primaries(members) if remote.primary in ("", one.host)), None)
+    return next((one for one in _control_planes(members) if remote.primary in ("", one.host)), None)
 
 
 def _same_addresses(members: Sequence[Member]) -> Iterator[str]:
@@ -209,11 +270,12 @@ def _differing(members: Sequence[Member], name: str, word: str) -> Iterator[str]
             yield f"{first.host} has the {word} '{ours}' and {one.host} '{theirs}': they have to be the same"
 
 
-def _installed_otherwise(one: Member) -> Iterator[str]:
+def _installed_otherwise(one: Member, cluster_name: str) -> Iterator[str]:
     if not one.found.get("control_planes"):
         return
     for name, word in _INSTALLED:
-        there, wanted = str(one.found.get(name) or ""), getattr(one, name)
+        there = str(one.found.get(name) or "")
+        wanted = getattr(replace(one, cluster_name=cluster_name), name)
         if there != wanted:
             yield (
                 f"{one.host} is installed with the {word} '{there}', and the inventory says '{wanted}': install it "
@@ -223,7 +285,7 @@ def _installed_otherwise(one: Member) -> Iterator[str]:
 
 def _distrust(members: Sequence[Member]) -> Iterator[str]:
     """Only a primary signs; the proxies of a remote get their certificates from theirs."""
-    told = {one.host: one.trust for one in _primaries(members) if one.trust}
+    told = {one.host: one.trust for one in _control_planes(members) if one.trust}
     if len(members) < 2:
         return
     for host, trust in told.items():

@@ -5,6 +5,7 @@
 """Who reads a cluster for the istiod of another one: an account for each reader, with rights to read and nothing else.
 
 An istiod that serves the cluster also writes there: the root's certificate into every namespace, its CA into webhooks.
+One that has its configuration from there works with the account that the charts have made for it (`given`).
 
 A token is bound to a Secret of its own and ends with it, so that one can be revoked while the next one works already:
 two names take turns.
@@ -57,18 +58,23 @@ class Reader:
     primary: str
     namespace: str
     serves: bool = False
+    given: str = ""
+
+    @property
+    def _name(self) -> str:
+        return f"istio-{'config' if self.given else 'reader'}-{self.primary}"
 
     @property
     def account(self) -> str:
-        return f"istio-reader-{self.primary}"
+        return self.given or self._name
 
     @property
     def role(self) -> str:
         """Roles and bindings of the cluster have no namespace; two meshes may share a cluster."""
-        return f"{self.account}-{self.namespace}"
+        return f"{self._name}-{self.namespace}"
 
     def slot(self, name: str) -> Key:
-        return Key(SECRET.api_version, SECRET.kind, self.namespace, f"{self.account}-{name}")
+        return Key(SECRET.api_version, SECRET.kind, self.namespace, f"{self._name}-{name}")
 
     def objects(self, slot: str) -> list[Object]:
         """The account with its rights, and what its token is bound to."""
@@ -77,12 +83,15 @@ class Reader:
             "kind": SECRET.kind,
             "metadata": self._metadata(self.slot(slot).name),
         }
-        return [self._account(), self._role(), self._binding(), bound]
+        return [bound] if self.given else [self._account(), self._role(), self._binding(), bound]
 
     def keys(self) -> list[Key]:
         """All that there may be of it."""
+        slots = [self.slot(name) for name in SLOTS]
+        if self.given:
+            return slots
         return [
-            *(self.slot(name) for name in SLOTS),
+            *slots,
             _key(CLUSTER_ROLE_BINDING, "", self.role),
             _key(CLUSTER_ROLE, "", self.role),
             _key(SERVICE_ACCOUNT, self.namespace, self.account),

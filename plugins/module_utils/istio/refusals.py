@@ -15,10 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ..kube.client import Client
 from ..kube.errors import Failure
+from ..kube.resources import SECRET
 from .desired_control_plane import ISTIOD, ControlPlane, chart_values
 from .installed import Installed, Istiod, Record
 from .releases import Version, version_of_tag
+from .remote_secret import CONFIG_SECRET
 from .revisions import shown
 from .upgrade_path import STRIDE, distance, is_downgrade, path
 from .values import at
@@ -59,6 +62,23 @@ class UpgradePath(Failure):
     """There is no supported way from one version to the other."""
 
     code = "upgrade_path"
+
+
+class NoAccess(Failure):
+    """An external control plane could not reach its configuration."""
+
+    code = "no_access"
+
+
+def refuse_without_access(client: Client, wanted: ControlPlane) -> None:
+    """Raise NoAccess when an external istiod would take the cluster that it runs in for the one of its mesh."""
+    if wanted.config_cluster and not client.get(SECRET, CONFIG_SECRET, wanted.namespace):
+        raise NoAccess(
+            f"Nothing gives the control plane on {client.name} access to {wanted.config_cluster}",
+            subject=f"Secret {wanted.namespace}/{CONFIG_SECRET}",
+            reason="it does not exist, and an istiod without it serves the cluster that it runs in",
+            hint="Register that cluster first (remote_cluster with 'config_account'; the playbook mesh does it)",
+        )
 
 
 def refuse_changes(cluster: str, found: Installed, wanted: ControlPlane, *, goes_back: bool = False) -> None:

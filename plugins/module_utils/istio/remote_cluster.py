@@ -11,6 +11,7 @@ killed anywhere is finished by the next one.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -34,12 +35,13 @@ from .facts import KEYED_LISTS, MANAGER_PREFIX, ROOT_NAMESPACE
 from .reader import SLOTS, Reader, minted
 from .remote_defects import defect_of
 from .remote_secret import (
+    CONFIG_SECRET,
     SELECTOR,
     Address,
     Token,
     access_in,
     clusters_in,
-    key_of,
+    config_secret,
     kubeconfig,
     name_of,
     remote_secret,
@@ -48,6 +50,9 @@ from .remote_secret import (
 FAMILY = f"{MANAGER_PREFIX}remote_cluster"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _ISTIOD = "app=istiod"
+# The kubelet looks every 60 to 90 seconds whether a mounted Secret has changed, and client-go reads a file with a token
+# anew every minute (k8s.io/client-go/transport/token_source.go).
+_MOUNTED_WITHIN = timedelta(seconds=150)
 # In a plan, before there is a token: never written.
 _PLACEHOLDER = "planned"
 
@@ -72,11 +77,18 @@ class Registration:
     renew_below: float = 0.33
     rotate: bool = False
     serves: bool = False
+    config_account: str = ""
     take_ownership_from: tuple[str, ...] = ()
 
     @property
     def reader(self) -> Reader:
-        return Reader(self.primary, self.remote_namespace, self.serves)
+        return Reader(self.primary, self.remote_namespace, self.serves, self.config_account)
+
+    @property
+    def key(self) -> Key:
+        """The Secret in the primary."""
+        name = CONFIG_SECRET if self.config_account else name_of(self.cluster)
+        return Key(SECRET.api_version, SECRET.kind, self.namespace, name)
 
     @property
     def owner(self) -> Owner:
@@ -112,7 +124,9 @@ def run_register(
     _refuse_same(primary.client, remote.client, wanted)
     address = _address(remote.client, wanted)
     _refuse_second(primary.client, wanted)
-    live = primary.client.get(SECRET, name_of(wanted.cluster), wanted.namespace)
+    if not primary.check_mode:
+        _refuse_without_account(remote.client, wanted)
+    live = primary.client.get(SECRET, wanted.key.name, wanted.namespace)
     token = access_in(live, wanted.cluster)[1] if live else None
     why = _why_new(remote.client, wanted, token, now)
     return _Registering(primary, remote, wanted, address, live, token, why, now).run()
@@ -160,16 +174,16 @@ class _Registering:
         return [Desired(content) for content in (*missing, *self.wanted.reader.objects(slot))]
 
     def _secret(self, token: str) -> Desired:
-        content = remote_secret(self.wanted.cluster, self.wanted.namespace, self.address, token)
+        made = config_secret if self.wanted.config_account else remote_secret
+        content = made(self.wanted.cluster, self.wanted.namespace, self.address, token)
         return Desired(content, f"cluster {self.wanted.cluster}")
 
     def _recreated(self, planned: Outcome) -> str:
         """Why the Secret is deleted and created instead of changed; empty where it need not be."""
         data = any(field.startswith("data") for action in planned.actions for field in action.fields)
-        if not self.live or not data:
+        if not self.live or not data or self.wanted.config_account:
             return ""
-        found = self.primary.client.list_objects(DEPLOYMENT, self.wanted.namespace, labels=_ISTIOD)
-        return defect_of(version_of(item) for item in found)
+        return defect_of(version_of(item) for item in self._istiods())
 
     def _explained(self, action: Action, recreated: str) -> Action:
         why = "; ".join(part for part in (self.why, recreated and f"deleted and created: {recreated}") if part)
@@ -190,7 +204,7 @@ class _Registering:
 
     def _client(self, token: str) -> Client:
         """The cluster as istiod will reach it."""
-        content = kubeconfig(self.wanted.cluster, self.address, token)
+        content = kubeconfig(self.wanted.cluster, self.address, {"token": token})
         return Client(connect(ConnectionOptions(kubeconfig=content, request_timeout=5.0)))
 
     def _write(self, slot: str, readers: Sequence[Desired], old: Sequence[Key], recreated: str) -> None:
@@ -207,9 +221,25 @@ class _Registering:
         with _hidden(token.text):
             self._require_same(token.text)
             if recreated:
-                reconcile(self.primary, owner, [], [key_of(self.wanted.cluster, self.wanted.namespace)])
+                reconcile(self.primary, owner, [], [self.wanted.key])
             reconcile(self.primary, owner, [self._secret(token.text)])
+        self._await_taken_up(old)
         reconcile(self.remote, owner, [], old)
+
+    def _await_taken_up(self, old: Sequence[Key]) -> None:
+        """A mounted Secret comes to its Pods in time; until then the old token is what istiod has."""
+        wanted, token = self.wanted, self.token or Token("")
+        used = any(self.remote.client.get(SECRET, key.name, key.namespace) for key in old)
+        if not wanted.config_account or not used or not self._istiods():
+            return
+        until = token.begins + _MOUNTED_WITHIN
+        self.primary.progress(f"the istiod on {wanted.primary} takes up its new token by {until:%H:%M:%S} UTC")
+        while _now() < until:
+            self.primary.before_write()
+            time.sleep(1)
+
+    def _istiods(self) -> list[Object]:
+        return list(self.primary.client.list_objects(DEPLOYMENT, self.wanted.namespace, labels=_ISTIOD))
 
     def _require_same(self, token: str) -> None:
         """The token leads, by the address that istiod will take, to the cluster that was meant."""
@@ -244,7 +274,7 @@ def run_unregister(primary: Run, remote: Run | None, wanted: Registration) -> Ou
 
     Source of the order: an istiod whose account is gone logs errors for ever and keeps stale endpoints.
     """
-    secret = key_of(wanted.cluster, wanted.namespace)
+    secret = wanted.key
     _refuse_strangers(primary.client, secret, wanted)
     left = wanted.reader.keys()
     in_primary = reconcile(_planning(primary), wanted.owner, [], [secret])
@@ -295,14 +325,26 @@ def _refuse_second(primary: Client, wanted: Registration) -> None:
     """istiod ignores a cluster that it knows from another Secret already."""
     for found in primary.list_objects(SECRET, wanted.namespace, labels=SELECTOR):
         name = found["metadata"]["name"]
-        if name != name_of(wanted.cluster) and wanted.cluster in clusters_in(found):
+        if name != wanted.key.name and wanted.cluster in clusters_in(found):
             raise RemoteClusterError(
                 f"{wanted.primary} reads {wanted.cluster} already",
                 subject=f"Secret {wanted.namespace}/{name}",
                 reason=f"the Secret {wanted.namespace}/{name} on {primary.name} gives access to it, and istiod would "
-                f"ignore {name_of(wanted.cluster)}",
+                f"ignore {wanted.key.name}",
                 hint="Delete that Secret first",
             )
+
+
+def _refuse_without_account(remote: Client, wanted: Registration) -> None:
+    """The account with which an external istiod works is the charts'."""
+    account, place = wanted.config_account, wanted.remote_namespace
+    if account and not remote.get(SERVICE_ACCOUNT, account, place):
+        raise RemoteClusterError(
+            f"{wanted.cluster} has no ServiceAccount {place}/{account} that its external control plane could work with",
+            subject=f"ServiceAccount {place}/{account}",
+            reason="it comes with what control_plane installs in a remote cluster",
+            hint="Install that there first (control_plane with 'remote'; the playbook mesh does it)",
+        )
 
 
 def _refuse_strangers(primary: Client, key: Key, wanted: Registration) -> None:

@@ -4,8 +4,12 @@
 
 """The Secret by which an istiod reads another cluster: a kubeconfig with one token.
 
-Source: istioctl/pkg/multicluster/remote_secret.go for its name, label and content, pkg/kube/multicluster for what
-istiod takes of it. Claims of a token: Kubernetes, "Managing Service Accounts", bound service account tokens.
+An external istiod has one more, `istio-kubeconfig`: the cluster in which the mesh's configuration is. It is mounted, so
+its token is a file of its own, which is read anew while istiod runs.
+
+Source: istioctl/pkg/multicluster/remote_secret.go for their names, label and content, pkg/kube/multicluster for what
+istiod takes of it; the chart istiod, deployment.yaml, for where the other one is mounted. Claims of a token:
+Kubernetes, "Managing Service Accounts", bound service account tokens.
 """
 
 from __future__ import annotations
@@ -24,13 +28,15 @@ except ImportError:  # connect() says which library is missing
 
 from ..kube.client import Object
 from ..kube.resources import SECRET
-from ..reconcile.objects import Key
 from .world import mapping
 
 LABEL, VALUE = "istio/multiCluster", "true"
 SELECTOR = f"{LABEL}={VALUE}"
 CLUSTER_ANNOTATION = "networking.istio.io/cluster"
 _PREFIX = "istio-remote-secret-"
+CONFIG_SECRET = "istio-kubeconfig"
+_CONFIG, _TOKEN = "config", "token"
+_MOUNTED_TOKEN = f"/var/run/secrets/remote/{_TOKEN}"
 
 
 @dataclass(frozen=True)
@@ -82,23 +88,28 @@ def name_of(cluster: str) -> str:
     return f"{_PREFIX}{cluster}"
 
 
-def key_of(cluster: str, namespace: str) -> Key:
-    return Key(SECRET.api_version, SECRET.kind, namespace, name_of(cluster))
-
-
 def remote_secret(cluster: str, namespace: str, address: Address, token: str) -> Object:
-    text = yaml.safe_dump(kubeconfig(cluster, address, token), sort_keys=False)
-    metadata = {
-        "name": name_of(cluster),
-        "namespace": namespace,
-        "labels": {LABEL: VALUE},
-        "annotations": {CLUSTER_ANNOTATION: cluster},
-    }
-    data = {cluster: base64.b64encode(text.encode()).decode()}
-    return {"apiVersion": SECRET.api_version, "kind": SECRET.kind, "metadata": metadata, "data": data}
+    content = kubeconfig(cluster, address, {"token": token})
+    return _secret(name_of(cluster), namespace, cluster, {cluster: _text(content)}, labels={LABEL: VALUE})
 
 
-def kubeconfig(cluster: str, address: Address, token: str) -> dict[str, Any]:
+def config_secret(cluster: str, namespace: str, address: Address, token: str) -> Object:
+    """What an external istiod has its configuration from."""
+    content = kubeconfig(cluster, address, {"tokenFile": _MOUNTED_TOKEN})
+    return _secret(CONFIG_SECRET, namespace, cluster, {_CONFIG: _text(content), _TOKEN: token})
+
+
+def _secret(name: str, namespace: str, cluster: str, data: Mapping[str, str], **more: Any) -> Object:
+    metadata = {"name": name, "namespace": namespace, **more, "annotations": {CLUSTER_ANNOTATION: cluster}}
+    coded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
+    return {"apiVersion": SECRET.api_version, "kind": SECRET.kind, "metadata": metadata, "data": coded}
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    return str(yaml.safe_dump(dict(content), sort_keys=False))
+
+
+def kubeconfig(cluster: str, address: Address, user: Mapping[str, str]) -> dict[str, Any]:
     """One cluster, one context, one user, all of the same name."""
     authority = base64.b64encode(address.authority.encode()).decode()
     server = {"server": address.server, "certificate-authority-data": authority}
@@ -109,20 +120,29 @@ def kubeconfig(cluster: str, address: Address, token: str) -> dict[str, Any]:
         "clusters": [{"name": cluster, "cluster": {**server, **named}}],
         "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": cluster}}],
         "current-context": cluster,
-        "users": [{"name": cluster, "user": {"token": token}}],
+        "users": [{"name": cluster, "user": dict(user)}],
     }
 
 
 def clusters_in(secret: Object) -> list[str]:
     """The names of the clusters that a Secret gives access to."""
+    if secret["metadata"]["name"] == CONFIG_SECRET:
+        named = mapping(secret["metadata"].get("annotations")).get(CLUSTER_ANNOTATION)
+        return [str(named)] if named else []
     return sorted(secret.get("data") or {})
 
 
 def access_in(secret: Object, cluster: str) -> tuple[str, Token | None]:
     """The address and the token that a Secret holds for a cluster; empty where they cannot be read."""
+    is_config = secret["metadata"]["name"] == CONFIG_SECRET
     try:
-        content = mapping(yaml.safe_load(base64.b64decode(mapping(secret.get("data")).get(cluster) or "")))
+        content = mapping(yaml.safe_load(_decoded(secret, _CONFIG if is_config else cluster)))
         server = str(content["clusters"][0]["cluster"].get("server") or "")
-        return server, Token.of(str(content["users"][0]["user"].get("token") or ""))
+        token = _decoded(secret, _TOKEN) if is_config else content["users"][0]["user"].get("token")
+        return server, Token.of(str(token or ""))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, yaml.YAMLError):
         return "", None
+
+
+def _decoded(secret: Object, name: str) -> str:
+    return base64.b64decode(mapping(secret.get("data")).get(name) or "").decode()

@@ -18,7 +18,7 @@ from ..kube.resources import NAMESPACE, NODE, SECRET, SERVICE
 from .facts import NETWORK_LABEL
 from .networks import CROSS_NETWORK_PORT, addresses_of
 from .remote_cluster import FAMILY
-from .remote_secret import LABEL, SELECTOR, VALUE, access_in, clusters_in
+from .remote_secret import CONFIG_SECRET, LABEL, SELECTOR, VALUE, access_in, clusters_in
 from .snapshot import Ask, Snapshot
 from .webhooks import annotations_of, labels_of
 
@@ -31,7 +31,8 @@ _NODES_ANNOTATION = "traffic.istio.io/nodeSelector"
 def clusters_asks(places: Sequence[str]) -> list[Ask]:
     """What has to be read, for the namespaces of control planes."""
     whole = (Ask(NAMESPACE, name=_KUBE_SYSTEM), Ask(SERVICE, labels=NETWORK_LABEL), Ask(NODE))
-    return [*whole, *(Ask(SECRET, place, labels=SELECTOR) for place in places)]
+    configs = (Ask(SECRET, place, name=CONFIG_SECRET) for place in places)
+    return [*whole, *configs, *(Ask(SECRET, place, labels=SELECTOR) for place in places)]
 
 
 def clusters_told(snapshot: Snapshot, places: Sequence[str]) -> dict[str, Any]:
@@ -42,8 +43,12 @@ def clusters_told(snapshot: Snapshot, places: Sequence[str]) -> dict[str, Any]:
         "uid": str(own["metadata"]["uid"]) if own else "",
         "pod_ranges": sorted({text for node in snapshot.of(NODE) for text in node["spec"].get("podCIDRs") or []}),
         "gateways": [_gateway(found) for found in snapshot.of(SERVICE) if labels_of(found).get(NETWORK_LABEL)],
-        "remote_secrets": [row for found in secrets if labels_of(found).get(LABEL) == VALUE for row in _rows(found)],
+        "remote_secrets": [row for found in secrets if _gives_access(found) for row in _rows(found)],
     }
+
+
+def _gives_access(secret: Object) -> bool:
+    return labels_of(secret).get(LABEL) == VALUE or secret["metadata"]["name"] == CONFIG_SECRET
 
 
 def _gateway(service: Object) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,11 +84,11 @@ class Meshes:
         return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()[1:]
 
     @contextmanager
-    def under_traffic(self) -> Iterator[Mapping[str, Seen]]:
-        """Every client asks, all the time."""
+    def under_traffic(self, names: Iterable[str]) -> Iterator[Mapping[str, Seen]]:
+        """The clients of these clusters ask, all the time."""
         with ExitStack() as stack:
             clients = {"shop": (SHOP,)}
-            yield {name: stack.enter_context(under_traffic(one, clients)) for name, one in self.clusters.items()}
+            yield {name: stack.enter_context(under_traffic(self.clusters[name], clients)) for name in names}
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         path = self.runner.folder / name
@@ -163,6 +163,11 @@ def east_west() -> dict[str, Any]:
     service = {"type": "LoadBalancer", "allocateLoadBalancerNodePorts": False}
     instance = {"name": "eastwest", "namespace": "istio-eastwest", "type": "eastwest"}
     return {"mesh_gateways_instances": [instance], "mesh_gateways_values": {**values, "service": service}}
+
+
+def external_door() -> dict[str, Any]:
+    """The same of an external control plane."""
+    return {"mesh_clusters_istiod_service": {"spec": {"allocateLoadBalancerNodePorts": False}}}
 
 
 def _workloads() -> Iterator[dict[str, Any]]:

@@ -44,6 +44,7 @@ def _remote_cluster(params: Params) -> Request:
         lifetime=timedelta(seconds=params["token_lifetime"]),
         rotate=params["rotate"],
         serves=params["serves"],
+        config_account=params["config_account"] or "",
         take_ownership_from=tuple(params["take_ownership_from"]),
     )
     remote = remote_options(params)
@@ -97,6 +98,7 @@ REMOTE_CLUSTER: Operation[Request] = Operation(
             "token_lifetime": {"type": "int", "default": 7776000, "no_log": False},
             "rotate": {"type": "bool", "default": False},
             "serves": {"type": "bool", "default": False},
+            "config_account": {"type": "str"},
             "unreachable": {"type": "bool", "default": False},
         }
     )

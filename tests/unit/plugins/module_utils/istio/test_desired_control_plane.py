@@ -157,3 +157,29 @@ def test_what_a_remote_cluster_cannot_be_told(options: dict[str, Any], subject: 
     with pytest.raises(ConflictingOptions) as refused:
         wanted(**{**SERVED, **options})
     assert refused.value.subject == subject
+
+
+EXTERNAL = {"config_cluster": "east", "mode": "hosted", "cluster_name": "ops", "components": ["istiod"]}
+
+
+def test_an_external_control_plane_bears_the_name_of_the_cluster_with_its_configuration() -> None:
+    values = chart_values(wanted(**EXTERNAL, values={"istiod": {"env": {"A": "b"}}}), "istiod")
+    assert values["global"]["multiCluster"] == {"clusterName": "east"}
+    told = {name: values["global"][name] for name in ("externalIstiod", "operatorManageWebhooks", "configValidation")}
+    assert told == {"externalIstiod": True, "operatorManageWebhooks": True, "configValidation": False}
+    assert values["env"] == {"LOCAL_CLUSTER_SECRET_WATCHER": "true", "A": "b"}
+    assert [found["configMap"]["name"] for found in values["volumes"]] == ["istio", "istio-sidecar-injector"]
+
+
+@pytest.mark.parametrize(
+    ("options", "subject"),
+    [
+        ({"mode": "dedicated"}, "config_cluster"),
+        ({"remote": SERVED["remote"]}, "config_cluster"),
+        ({"components": ["base", "istiod"]}, "components"),
+    ],
+)
+def test_what_an_external_control_plane_cannot_be(options: dict[str, Any], subject: str) -> None:
+    with pytest.raises(ConflictingOptions) as refused:
+        wanted(**{**EXTERNAL, **options})
+    assert refused.value.subject == subject

@@ -198,3 +198,42 @@ def test_a_remote_cluster_has_to_reach_its_control_plane() -> None:
     assert said.startswith("west is served by east, which has no east-west gateway")
     (said,) = refusals(member("east", gateways=["eastwest"]), member("west", role="remote", primary="north"))
     assert said.startswith("west is to be served by north, which is no primary")
+
+
+def external(**more: Any) -> Member:
+    return member("ops", role="external", network="elsewhere", **more)
+
+
+CONFIG: dict[str, Any] = {"role": "remote", "config": True, "above": ROOT}
+
+
+def test_an_external_control_plane_reads_all_and_has_its_configuration_from_one() -> None:
+    plan = mesh_plan([external(), member("east", **CONFIG), member("west", role="remote")])
+    assert (plan["topology"], plan["refusals"]) == ("1 external control plane, 2 remote, one network", [])
+    told = [(pair["reader"], pair["cluster"], pair["serves"], pair["config"]) for pair in plan["pairs"]]
+    assert told == [("ops", "east", True, True), ("ops", "west", True, False)]
+    assert [door["hosts"] for door in plan["networks"]] == [["east", "west"]], "no Pod of its own is in the mesh"
+
+
+def test_an_external_control_plane_bears_the_name_of_its_configurations_cluster() -> None:
+    found = {"control_planes": [{}], "mesh_id": "shop", "cluster_name": "east", "network": "one", "trust": trust(ROOT)}
+    assert refusals(external(found=found), member("east", **CONFIG)) == []
+    other = {**found, "cluster_name": "west"}
+    refused = refusals(external(found=other), member("east", **CONFIG))
+    assert ["ops is installed with the cluster name 'west', and the inventory says 'east'" in refused[0]] == [True]
+
+
+MISPLACED: dict[str, tuple[list[Member], str]] = {
+    "two": ([external(), member("east", **CONFIG), member("west", **CONFIG)], "east and west are both to have"),
+    "none": ([external(), member("east", role="remote")], "no cluster has its configuration: set mesh_cluster_config"),
+    "a primary": ([member("east", config=True), member("west")], "east has mesh_cluster_config, which is for a remote"),
+    "nobody's": ([member("east", gateways=["door"]), member("west", **CONFIG)], "west has mesh_cluster_config, which"),
+    "beside": ([external(), member("east", **CONFIG), member("west")], "ops and west have control planes"),
+    "places": ([external(namespace="mesh"), member("east", **CONFIG)], "the namespace mesh, and east has"),
+}
+
+
+@pytest.mark.parametrize("case", MISPLACED)
+def test_what_an_external_control_plane_cannot_be_beside(case: str) -> None:
+    members, message = MISPLACED[case]
+    assert [message in line for line in refusals(*members)] == [True]

@@ -20,6 +20,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_se
     Token,
     access_in,
     clusters_in,
+    config_secret,
     remote_secret,
 )
 
@@ -43,6 +44,17 @@ def test_what_is_written_can_be_read() -> None:
     assert (token.ends - token.begins).total_seconds() == 1000
 
 
+def test_an_external_control_plane_reads_its_token_from_a_file() -> None:
+    secret = config_secret("west", "istio-system", Address("https://192.0.2.1:6443", "CA"), jwt(CLAIMS))
+    server, token = access_in(secret, "west")
+    assert (server, clusters_in(secret)) == ("https://192.0.2.1:6443", ["west"])
+    assert token == Token.of(jwt(CLAIMS))
+    assert (set(secret["data"]), "labels" in secret["metadata"]) == ({"config", "token"}, False)
+    reader = Reader("east", "istio-system", given="istiod")
+    assert (reader.account, [found["kind"] for found in reader.objects("a")]) == ("istiod", ["Secret"])
+    assert {key.name for key in reader.keys()} == {"istio-config-east-a", "istio-config-east-b"}
+
+
 def test_a_token_of_an_old_tool_never_ends() -> None:
     token = Token.of(jwt({"iss": "kubernetes/serviceaccount"}))
     assert token is not None
@@ -58,7 +70,7 @@ def test_what_is_no_token(text: str) -> None:
 @pytest.mark.parametrize("content", ["", "x", "[]", "clusters: []", "clusters: [{}]", "a: ["])
 def test_what_is_no_kubeconfig(content: str) -> None:
     data = {"west": base64.b64encode(content.encode()).decode()}
-    assert access_in({"data": data}, "west") == ("", None)
+    assert access_in({"metadata": {"name": "x"}, "data": data}, "west") == ("", None)
 
 
 def test_a_token_does_not_show_itself() -> None:
