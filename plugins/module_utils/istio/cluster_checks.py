@@ -19,7 +19,7 @@ from typing import Any
 from ..kube.client import Object
 from ..kube.resources import CONFIG_MAP, CRD, DEPLOYMENT, LIMIT_RANGE, NAMESPACE, NODE, SECRET
 from .certificates import NotACertificate, certificates
-from .facts import INJECTION_LABEL, REVISION_LABEL
+from .facts import INJECTION_LABEL, REVISION_LABEL, SERVED_BY
 from .injector_config import chart_globals
 from .kinds import ENVOY_FILTER, KINDS
 from .pods import is_gateway, living
@@ -150,12 +150,18 @@ def disruption_budgets(facts: Facts) -> Trouble:
             yield named(found), f"it allows no disruption now ({healthy}, {status.get('desiredHealthy', 0)} must be)"
 
 
+def _is_served_from_elsewhere(facts: Facts) -> bool:
+    """Whether the istiods of other clusters serve this one."""
+    place = facts.cluster.named(NAMESPACE, facts.target.namespace)
+    return SERVED_BY in annotations_of(place or {"metadata": {}})
+
+
 def leftovers(facts: Facts) -> Trouble:
     """Parts of an Istio that is gone, which would act on the new one's objects or be taken for it."""
     there = revisions(facts.cluster)
     for found in [*istio_webhooks(facts.cluster), *facts.cluster.of(CLUSTER_ROLE)]:
         revision = labels_of(found).get(REVISION_LABEL)
-        if revision and revision not in there:
+        if revision and revision not in there and not _is_served_from_elsewhere(facts):
             yield named(found), f"it belongs to revision {revision}, which has no istiod: delete it"
     for found in facts.cluster.of(CRD):
         if found["metadata"]["name"] == OPERATOR_CRD:

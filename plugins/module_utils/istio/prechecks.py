@@ -252,7 +252,7 @@ _ALL = (
         ARRIVING,
         cluster.leftovers,
         "parts of an Istio that is gone are still there",
-        needs=(DEPLOYMENT, *_WEBHOOKS),
+        needs=(DEPLOYMENT, NAMESPACE, *_WEBHOOKS),
     ),
     Check(
         "capacity",

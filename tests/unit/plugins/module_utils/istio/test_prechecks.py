@@ -244,6 +244,9 @@ FOUND: list[tuple[str, list[Made], Made, str]] = [
     ("deprecated", [written_in("networking.istio.io/v1beta1")], {}, "it is written in networking.istio.io/v1beta1"),
 ]
 
+SERVED_FROM_ELSEWHERE = made(
+    "Namespace", "istio-system", metadata={"annotations": {"topology.istio.io/controlPlaneClusters": "east"}}
+)
 # Where the same check has nothing to say.
 NOTHING: list[tuple[str, list[Made], Made]] = [
     ("kubernetes_version", [node()], {}),
@@ -290,6 +293,7 @@ NOTHING: list[tuple[str, list[Made], Made]] = [
     ("end_of_life", [], {}),
     ("security_patch_missing", [], {}),
     ("leftovers", [istiod("1.29.1"), injector(), validator()], {}),
+    ("leftovers", [SERVED_FROM_ELSEWHERE, injector(), validator()], {}),
     ("capacity", [node()], {}),
     ("capacity", [], {}),
     ("disruption_budget", [budget(1), namespace("b"), budget(0, "b")], {}),

@@ -52,7 +52,8 @@ def test_an_external_control_plane_reads_its_token_from_a_file() -> None:
     assert (set(secret["data"]), "labels" in secret["metadata"]) == ({"config", "token"}, False)
     reader = Reader("east", "istio-system", given="istiod")
     assert (reader.account, [found["kind"] for found in reader.objects("a")]) == ("istiod", ["Secret"])
-    assert {key.name for key in reader.keys()} == {"istio-config-east-a", "istio-config-east-b"}
+    left = reader.keys()
+    assert {key.name for key in left} == {"istio-config-east-a", "istio-config-east-b"}
 
 
 def test_a_token_of_an_old_tool_never_ends() -> None:
