@@ -33,7 +33,8 @@ ON_DELETE = "OnDelete"
 class Restart:
     """A workload whose Pods are to be renewed, why, and how that is done.
 
-    `by_hand` are Pods that nobody makes again, and those of Jobs, which do not restart.
+    `by_hand` are Pods that nobody makes again, those of Jobs, which do not restart, and those of kinds which only their
+    own tools restart.
     """
 
     kind: str
