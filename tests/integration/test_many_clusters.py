@@ -14,7 +14,6 @@ from integration.support.meshes import CLUSTER, Changes, Meshes, cloud, east_wes
 from integration.support.playbook import Played, Runner
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
-MOST_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,10 @@ SHAPES = {
 }
 # `make campaign NAME=clusters` tries all shapes with three.
 COUNT = int(os.environ.get("CLUSTERS", "2"))
-TRIED = list(SHAPES) if "CLUSTERS" in os.environ else ["multi-primary on networks", "primary and remotes"]
+CAMPAIGN = "CLUSTERS" in os.environ
+TRIED = list(SHAPES) if CAMPAIGN else ["multi-primary on networks", "primary and remotes"]
+# A bar where nothing else runs, as in a campaign; in the gate other tests run beside it.
+MOST_SECONDS = 120.0 if CAMPAIGN else 300.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,9 @@ def _timed(meshes: Meshes, changes: Changes, *arguments: str) -> Run:
     return Run(played, time.monotonic() - begin, changes.since())
 
 
-def test_one_playbook_makes_them_one_mesh(mesh: Joined) -> None:
+def test_one_playbook_makes_them_one_mesh(mesh: Joined, capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        print(f" {mesh.run.seconds:.1f} s for {COUNT} clusters, {mesh.again.seconds:.1f} s again", end=" ")
     assert (mesh.check.played.rc, mesh.check.persisted) == (0, []), mesh.check.played.output
     assert len(mesh.run.persisted) > 50
     assert mesh.run.seconds < MOST_SECONDS

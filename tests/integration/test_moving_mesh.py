@@ -32,7 +32,7 @@ def test_nobody_is_turned_away_while_a_mesh_moves_in_waves(mesh: Moving, tmp_pat
     runner = Runner(tmp_path)
     with mesh.observed() as (seen, violated):
         rolled = mesh.whole.play(runner, "restart", NEWER, **options).last.data["rollout"]
-    assert (seen.failed, violated) == ({}, [])
+    assert (seen.failed, violated) == ({}, []), seen.lines
     assert seen.statuses["200"] > 100
     assert (rolled["state"], rolled["left"]["count"]) == ("done", 0)
     assert sum(wave["count"] for wave in rolled["waves"]) == mesh.workloads

@@ -43,7 +43,7 @@ def test_a_mesh_moves_in_waves(mesh: Moving, tmp_path: Path) -> None:
     mesh.whole.play(runner, "upgrade_start", OLDER, **to)
     with mesh.observed() as (seen, violated):
         moved = mesh.whole.play(runner, "upgrade_shift", OLDER, mesh_upgrade_percentage=100, **to)
-    assert (seen.failed, violated) == ({}, [])
+    assert (seen.failed, violated) == ({}, []), seen.lines
     assert mesh.whole.proxies() == {NEWER}
     assert sum(wave["count"] for wave in moved.last.data["rollout"]["waves"]) == mesh.workloads
     again = mesh.whole.play(runner, "upgrade_shift", OLDER, mesh_upgrade_percentage=100, **to)

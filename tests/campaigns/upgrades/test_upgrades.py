@@ -72,7 +72,7 @@ def install(made: Whole) -> None:
 
 
 def require_served(seen: Seen, watcher: Watcher) -> None:
-    assert seen.failed == {}
+    assert seen.failed == {}, seen.lines
     assert seen.statuses["200"] > 100
     assert watcher.dangling == {}
 

@@ -42,7 +42,6 @@ def play(life: Upgrading, user: Bound, phase: Phase) -> Played:
     return life.play(replace(phase, more={**phase.more, "mesh_impersonate_user": user.user}))
 
 
-@pytest.mark.timeout(300)
 def test_every_phase_goes_through_or_names_what_is_missing(life: Upgrading, user: Bound) -> None:
     for phase, (verb, resource) in PHASES:
         user.grant((verb, resource))

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from .bed import Cluster
@@ -16,10 +17,11 @@ from .bed import Cluster
 
 @dataclass
 class Seen:
-    """Answers by status, and every error."""
+    """Answers by status, and every error; of twenty requests with a failure a line with time and last answer."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
+    lines: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> dict[str, int]:
@@ -45,6 +47,9 @@ def under_traffic(cluster: Cluster, clients: Mapping[str, Sequence[str]]) -> Ite
         answer = _answers(cluster, namespace, clients[namespace])
         seen.statuses.update(answer["statuses"])
         seen.errors.update({f"{namespace}: {error}": count for error, count in answer["errors"].items()})
+        if answer["errors"] or answer["statuses"].keys() - {"200"}:
+            told = f"{answer['statuses']} {answer['errors'] or answer['body'][:200]}"
+            seen.lines.append(f"{datetime.now():%H:%M:%S} {namespace}: {told}")
 
     def ask_on(namespace: str) -> None:
         while not over.is_set():

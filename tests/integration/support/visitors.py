@@ -19,7 +19,7 @@ def main(file: Path) -> None:
     with under_traffic(cluster("cluster"), CLIENTS) as seen:
         while not file.exists():
             time.sleep(0.1)
-    print(json.dumps({"answered": seen.statuses["200"], "failed": seen.failed}))
+    print(json.dumps({"answered": seen.statuses["200"], "failed": seen.failed, "lines": seen.lines}))
 
 
 if __name__ == "__main__":
