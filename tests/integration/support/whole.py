@@ -82,7 +82,7 @@ def workload(name: str, namespace: str, replicas: int, *arguments: str) -> dict[
         "image": IMAGE,
         "args": list(arguments),
         "ports": [{"name": "http", "containerPort": 8080}],
-        "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
+        "lifecycle": {"preStop": {"sleep": {"seconds": 10}}},
         **({"readinessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1}} if replicas > 1 else {}),
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
     }
