@@ -29,6 +29,7 @@ _SENTENCES: Mapping[str, str] = {
     "unknown_check": "mesh_clusters_ignore_checks names what is no check",
     "cluster_unseen": "a cluster could not be seen, so nothing is known of what is in it",
     "has_control_plane": "the inventory says that it is a remote cluster, and it runs a control plane of its own",
+    "foreign_secret": "somebody else has made a Secret by which a cluster would still be read: delete it",
     "serves_others": "clusters that stay are served by its control plane",
     "last_door": "it has the only gateway by which Pods of a cluster that stays are reached from other networks",
 }
@@ -143,6 +144,7 @@ def _refusals(leaving: Leaving) -> Iterator[dict[str, Any]]:
         if one.role == REMOTE and one.found.get("control_planes"):
             planes = [row for row in one.found["control_planes"] if row["namespace"] == one.namespace]
             yield from [_finding("has_control_plane", one.host, *(row["name"] for row in planes))] if planes else []
+    yield from _foreign(leaving)
     yield from _serving(leaving)
     yield from _last_doors(leaving)
 
@@ -155,6 +157,17 @@ def _unseen(leaving: Leaving) -> Iterator[dict[str, Any]]:
         failure = one.failure or str(leaving.prechecks.get(one.host, {}).get("failure") or "")
         if failure and one.host not in leaving.gone:
             yield _finding("cluster_unseen", one.host, failure, override=_GONE)
+
+
+def _foreign(leaving: Leaving) -> Iterator[dict[str, Any]]:
+    """Secrets that are not ours to delete."""
+    names = [{one.cluster_name for one in members} for members in (leaving.leave, leaving.everybody)]
+    for reader in primaries(leaving.everybody):
+        ending = names[0] if reader in leaving.stay else names[1]
+        rows = [row for row in reader.secrets if row["cluster"] in ending and not row["ours"]]
+        if rows:
+            told = (f"Secret {row['namespace']}/{row['name']} (cluster {row['cluster']})" for row in rows)
+            yield _finding("foreign_secret", reader.host, *told)
 
 
 def _serving(leaving: Leaving) -> Iterator[dict[str, Any]]:

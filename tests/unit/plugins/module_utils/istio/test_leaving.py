@@ -22,6 +22,12 @@ def remote(host: str, network: str = "one", **more: Any) -> Member:
     return member(host, network, "remote", **{"gateways": [], **more})
 
 
+def by_hand(host: str, cluster: str) -> Member:
+    made = member(host, "one", "primary", cluster)
+    made.secrets[0]["ours"] = False  # type: ignore[index]
+    return made
+
+
 def left(members: list[Member], *hosts: str, **more: Any) -> dict[str, Any]:
     return mesh_leaving(Leaving(members, hosts, **more))
 
@@ -92,6 +98,13 @@ REFUSED: dict[str, tuple[list[Member], tuple[str, ...], dict[str, Any], str]] = 
         {},
         "west: the inventory says that it is a remote cluster",
     ),
+    "foreign_secret": (
+        [by_hand("east", "west"), WEST],
+        ("west",),
+        {},
+        "east: somebody else has made a Secret by which a cluster would still be read: delete it [foreign_secret, 1]: "
+        "Secret istio-system/s-west (cluster west)",
+    ),
     "serves_others": ([EAST, remote("west"), remote("far")], ("east", "far"), {}, "[serves_others, 1]: west"),
     "last_door": (
         [EAST, member("west", "two"), member("far", "two", gateways=[])],
@@ -108,6 +121,12 @@ def test_it_is_refused(code: str) -> None:
     told = left(members, *hosts, **more)
     assert codes(told) == [code]
     assert said in told["blockers"][0]["text"]
+
+
+def test_who_leaves_reads_the_others_no_more_whoever_made_the_secret() -> None:
+    assert codes(left([by_hand("east", "west"), WEST, SOUTH], "east")) == ["foreign_secret"]
+    assert codes(left([by_hand("east", "west"), WEST, SOUTH], "south")) == []
+    assert codes(left([by_hand("east", "other"), WEST], "east")) == []
 
 
 def test_who_stays_and_is_not_seen_has_no_way_out() -> None:
