@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from integration.support.bed import ISTIO, ROOT, Cluster
 from integration.support.operations import Operations
 from integration.support.playbook import Played, Runner
 from integration.support.presence import presence
+from unit.support.certificates import cacerts, root
 
 pytestmark = pytest.mark.usefixtures("crds")
 ROLE = "service_mesh.istio.mesh_clusters"
@@ -89,6 +91,36 @@ def test_a_cluster_that_is_down_is_said(mesh: Runner, changes_in_both: Callable[
     played = mesh.run(role(), hosts=2)
     assert (played.rc, changes_in_both()) == (2, [])
     assert "host1 could not be seen" in played.output
+    assert "https://127.0.0.1:1" in played.output
+    left = mesh.run(role("leave", mesh_clusters_leaving=["host1"]), hosts=2)
+    assert (left.rc, changes_in_both()) == (2, []), "nor is anything taken out that could not be seen"
+    assert "unreachable: true" in left.output
+
+
+def test_clocks_and_addresses_that_cannot_be_right_are_refused(
+    mesh: Runner, cluster: Cluster, west: Cluster, new_namespace: str, changes_in_both: Callable[[], list[str]]
+) -> None:
+    """Certificates of tomorrow, and one network whose clusters have the same addresses for Pods."""
+    cluster.apply(*_certificates_of_tomorrow(new_namespace))
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "same-addresses"}}
+    for one in (cluster, west):
+        one.apply({**node, "spec": {"podCIDR": "10.99.0.0/24", "podCIDRs": ["10.99.0.0/24"]}})
+    try:
+        played = mesh.run(role(), hosts=2)
+    finally:
+        for one in (cluster, west):
+            one.kubectl("delete", "node", "same-addresses")
+    assert (played.rc, changes_in_both()) == (2, [])
+    for told in ("host0: the certificate", "compare the clocks", "host0 and host1 are in the network", "10.99.0.0/24"):
+        assert told in played.output
+
+
+def _certificates_of_tomorrow(namespace: str) -> list[dict[str, Any]]:
+    tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
+    above = root("mesh root", tomorrow + timedelta(days=3650), tomorrow - timedelta(days=9))
+    secret = cacerts(above.issues("east", tomorrow + timedelta(days=99), tomorrow), above)
+    secret["metadata"]["namespace"] = namespace
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, secret]
 
 
 @dataclass(frozen=True)
