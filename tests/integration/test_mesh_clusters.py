@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
 from integration.support.bed import ISTIO, ROOT, Cluster
 from integration.support.operations import Operations
 from integration.support.playbook import Played, Runner
@@ -163,6 +164,12 @@ def served(hosted: Hosted, charts: Path) -> Hosted:
     charted = {"helm_binary": str(hosted.east.bin / "helm"), "charts": {"directory": str(charts)}, "version": ISTIO}
     named = {"mode": "hosted", "mesh_id": "shop", "cluster_name": "west", "network": "net1"}
     west.run("control_plane", {**charted, **named, "remote": {"primary": "east", "address": "192.0.2.7"}})
+    door = {"name": "eastwest", "namespace": hosted.namespace, "type": "eastwest"}
+    with pytest.raises(NotReady):
+        west.run("gateway_deployment", {**charted, **door, "mode": "hosted", "network": "net1", "wait_timeout": 0.0})
+    charts_too = {f"mesh_control_plane_{name}": value for name, value in charted.items()}
+    own = {"mesh_cluster_role": "remote", "mesh_gateways_instances": [door], **charts_too}
+    _host(hosted.runner.folder, "host1", "west", hosted.west, **own)
     return hosted
 
 
@@ -191,7 +198,7 @@ def test_a_remote_cluster_leaves_nothing_anywhere(served: Hosted, changes_in_bot
     assert left.rc == 0, left.output
     written = [line.split()[1] for line in changes_in_both()]
     assert served.found() == served.before
-    assert written.index("mutatingwebhookconfigurations") < written.index("services")
+    assert written.index("mutatingwebhookconfigurations") < written.index("endpointslices")
     again = served.leave()
     assert (again.rc, changes_in_both()) == (0, []), again.output
     assert "host1 has left shop: nothing of it is left in host0" in again.output
