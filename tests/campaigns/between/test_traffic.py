@@ -1,0 +1,86 @@
+"""Traffic between the clusters of a mesh: it stays at home, moves when home is gone and comes back, is shared out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import yaml
+from integration.support import bed
+from integration.support.bed import ROOT
+from integration.support.meshes import CLUSTER, Meshes, cloud, east_west, shared
+from integration.support.playbook import Runner
+
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+
+
+def documented(number: int) -> dict[str, Any]:
+    """The variables of an example in the section of docs/multicluster.md, for the regions and service of this test."""
+    text = (ROOT / "docs" / "multicluster.md").read_text(encoding="utf-8").partition("## Traffic between clusters")[2]
+    found: dict[str, Any] = yaml.safe_load(text.split("```yaml\n")[number].partition("```")[0])
+    return found
+
+
+@pytest.fixture(scope="module")
+def meshes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meshes]:
+    """Two clusters on two networks, each a region of its own, with what is documented first."""
+    folder = tmp_path_factory.mktemp("between")
+    with bed.own_clusters(folder, 2, "--network", "separate") as several, cloud(several.clusters):
+        for cluster, region in zip(several.clusters.values(), ("europe", "america"), strict=True):
+            cluster.kubectl("label", "nodes", "--all", "--overwrite", f"topology.kubernetes.io/region={region}")
+        meshes = Meshes(several, Runner(folder, within=("nsenter", f"--net={several.switch}")))
+        meshes.describe(
+            {**shared(folder, several), "mesh_network": CLUSTER, **east_west(), **documented(1)},
+            {},
+        )
+        applied(meshes)
+        yield meshes
+
+
+def applied(meshes: Meshes, *arguments: str, **variables: Any) -> None:
+    played = meshes.play("mesh", *arguments, "-e", json.dumps(variables))
+    assert played.rc == 0, played.output
+
+
+@contextmanager
+def without_pods(meshes: Meshes, name: str) -> Iterator[None]:
+    cluster = meshes.clusters[name]
+    cluster.kubectl("scale", "deployment/shop", "-n", "shop", "--replicas=0")
+    try:
+        yield
+    finally:
+        cluster.kubectl("scale", "deployment/shop", "-n", "shop", "--replicas=1")
+        cluster.kubectl("rollout", "status", "deployment/shop", "-n", "shop", "--timeout=60s")
+
+
+def test_traffic_moves_when_the_local_pods_go_and_comes_back(meshes: Meshes) -> None:
+    here, there = meshes.clusters
+    for name in (here, there):
+        assert meshes.answered_by(name, {name}).keys() == {name}, "every request stays in its region"
+    with without_pods(meshes, here):
+        assert meshes.answered_by(here, {there}).keys() == {there}
+        assert meshes.answered_by(there, {there}).keys() == {there}
+    assert meshes.answered_by(here, {here}).keys() == {here}
+
+
+def test_traffic_is_shared_out(meshes: Meshes) -> None:
+    here, there = meshes.clusters
+    applied(meshes, "--tags", "config", **documented(2))
+    assert meshes.answered_by(here, {here, there}).keys() == {here, there}
+    found = meshes.answers(here, 400)
+    assert 0.7 < found[here] / found.total() < 0.9, found
+    assert meshes.answered_by(there, {there}).keys() == {there}
+    applied(meshes, "--tags", "config")
+
+
+def test_what_is_local_to_its_cluster_never_leaves_it(meshes: Meshes) -> None:
+    here, there = meshes.clusters
+    applied(meshes, "--tags", "control_plane", **documented(3))
+    for name in (here, there):
+        assert meshes.answered_by(name, {name}).keys() == {name}
+        assert len(meshes.endpoints(name)) == 1
+    with without_pods(meshes, here):
+        assert meshes.answered_by(here, {"503"}).keys().isdisjoint({here, there})
