@@ -194,6 +194,17 @@ def test_a_remote_that_is_gone(pair: Pair, changes: Changes) -> None:
     assert pair.run(state="absent")["changed"] is True, "what it left is found when the remote is back"
 
 
+def test_a_primary_that_is_gone(pair: Pair, changes: Changes) -> None:
+    pair.run()
+    gone: dict[str, Any] = {"state": "absent", "primary_unreachable": True}
+    changes()
+    check, done = pair.run(check=True, **gone), pair.run(**gone)
+    assert (check["plan"], len(changes()), pair.there()) == (done["plan"], 4, set())
+    assert done["left"] == [f"Secret {pair.namespace}/{REMOTE}"]
+    assert "east was not asked" in done["warnings"][0]
+    assert (pair.run(**gone)["changed"], changes()) == (False, [])
+
+
 BAD: dict[str, tuple[dict[str, Any], type[Failure], str]] = {
     "loopback": ({"server": None}, RemoteClusterError, "east cannot reach west at https://127.*Give 'server'"),
     "itself": ({"cluster_name": "east"}, RemoteClusterError, "cannot be remote to itself"),
@@ -201,6 +212,12 @@ BAD: dict[str, tuple[dict[str, Any], type[Failure], str]] = {
     "unnamed": ({"remote": None}, RemoteClusterError, "not named"),
     "short": ({"token_lifetime": 60}, RemoteClusterError, "less than 600 s"),
     "unreachable": ({"unreachable": True}, RemoteClusterError, "cannot be registered"),
+    "primary": ({"primary_unreachable": True}, RemoteClusterError, "cannot be registered"),
+    "both": (
+        {"state": "absent", "unreachable": True, "primary_unreachable": True},
+        RemoteClusterError,
+        "nothing to take out",
+    ),
     "not https": ({"server": "http://192.0.2.1"}, RemoteClusterError, "Nothing would verify"),
 }
 

@@ -165,8 +165,8 @@ def _unreached(way: Way) -> tuple[str, str, str]:
     return (
         ADDRESS,
         f"nothing answers {way.asker} at the gateway of the network '{way.network}' of {way.asked}, {said}",
-        "See that the Pods of the gateway run, that its load balancer leads to them, and that firewalls let "
-        f"{way.asker} pass",
+        "See that the Pods of the gateway run and a Gateway tells them what to take (cross-network-eastwest), that its "
+        f"load balancer leads to them, and that firewalls let {way.asker} pass",
     )
 
 
