@@ -154,8 +154,8 @@ def assert_no_probe_is_left(mesh: Joined) -> None:
         assert cluster.kubectl(*asked) == ""
 
 
-def test_a_gateway_that_does_not_know_the_service_is_named(mesh: Joined) -> None:
-    """Where the clusters of this shape are entered by gateways."""
+def test_a_network_that_exposes_nothing_is_named(mesh: Joined) -> None:
+    """Where the clusters of this shape are entered by gateways; such a gateway does not even listen."""
     if mesh.shape.network != "separate" or mesh.remotes:
         return
     closed = list(mesh.meshes.clusters)[1]
@@ -163,7 +163,7 @@ def test_a_gateway_that_does_not_know_the_service_is_named(mesh: Joined) -> None
     found = ways(mesh, "-e", "mesh_clusters_probe_timeout=15")
     expose(mesh, closed, "*.local")
     hops = {(way["from"], way["to"]): way["hop"] for way in found if not way["ok"]}
-    assert hops == {(name, closed): "gateway" for name in mesh.meshes.clusters if name != closed}, found
+    assert hops == {(name, closed): "address" for name in mesh.meshes.clusters if name != closed}, found
     assert_no_probe_is_left(mesh)
 
 

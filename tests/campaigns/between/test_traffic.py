@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from integration.support import bed
 from integration.support.bed import ROOT
-from integration.support.meshes import CLUSTER, Meshes, cloud, east_west, shared
-from integration.support.playbook import Runner
+from integration.support.meshes import Meshes
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
@@ -22,22 +20,6 @@ def documented(number: int) -> dict[str, Any]:
     text = (ROOT / "docs" / "multicluster.md").read_text(encoding="utf-8").partition("## Traffic between clusters")[2]
     found: dict[str, Any] = yaml.safe_load(text.split("```yaml\n")[number].partition("```")[0])
     return found
-
-
-@pytest.fixture(scope="module")
-def meshes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meshes]:
-    """Two clusters on two networks, each a region of its own, with what is documented first."""
-    folder = tmp_path_factory.mktemp("between")
-    with bed.own_clusters(folder, 2, "--network", "separate") as several, cloud(several.clusters):
-        for cluster, region in zip(several.clusters.values(), ("europe", "america"), strict=True):
-            cluster.kubectl("label", "nodes", "--all", "--overwrite", f"topology.kubernetes.io/region={region}")
-        meshes = Meshes(several, Runner(folder, within=("nsenter", f"--net={several.switch}")))
-        meshes.describe(
-            {**shared(folder, several), "mesh_network": CLUSTER, **east_west(), **documented(1)},
-            {},
-        )
-        applied(meshes)
-        yield meshes
 
 
 def applied(meshes: Meshes, *arguments: str, **variables: Any) -> None:
