@@ -90,7 +90,8 @@ def hop_of(way: Way, said: str) -> Hop:
     status, words = (int(found[1]), found[2]) if found else (0, said)
     answer = " ".join(f"{status or ''} {words}".split())[:300]
     name, why, hint = next(_judged(way, status), _at_pod(way))
-    return Hop(name, f"{why} ({answer})" if answer else why, hint)
+    # Without an endpoint whoever answers is somebody else, in this cluster or outside of the mesh.
+    return Hop(name, f"{why} ({answer})" if answer and way.endpoints else why, hint)
 
 
 def _knocked(text: str) -> str:
