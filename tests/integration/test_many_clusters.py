@@ -8,12 +8,13 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import pytest
 from integration.support import bed
 from integration.support.meshes import CLUSTER, Changes, Meshes, cloud, east_west, shared
-from integration.support.playbook import Played, Runner
+from integration.support.playbook import Played, Result, Runner
 from integration.support.presence import presence
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
@@ -124,6 +125,52 @@ def test_every_cluster_reaches_the_pods_of_the_others(mesh: Joined) -> None:
         doors = {f"{address}:15443" for address in others} if mesh.shape.network == "separate" else set()
         found = mesh.meshes.endpoints(name)
         assert (len(found), found & doors) == (len(everybody), doors)
+
+
+def test_a_playbook_says_that_they_reach_each_other(mesh: Joined) -> None:
+    found = ways(mesh)
+    assert {(way["from"], way["to"]) for way in found} == {*product(mesh.meshes.clusters, repeat=2)}
+    assert all(way["ok"] and way["answered"] == 3 and way["endpoints"] for way in found), found
+    assert_no_probe_is_left(mesh)
+
+
+def ways(mesh: Joined, *arguments: str) -> list[dict[str, Any]]:
+    """What the playbook says of each way; it fails where one of them is not open."""
+    played = mesh.meshes.play("connectivity", *arguments)
+    (told,) = (
+        result.data["ansible_facts"]["mesh_clusters_connectivity"] for result in played.results if _tells(result)
+    )
+    assert played.rc == (0 if all(way["ok"] for way in told) else 2), played.output
+    return list(told)
+
+
+def _tells(result: Result) -> bool:
+    return "mesh_clusters_connectivity" in (result.data.get("ansible_facts") or {})
+
+
+def assert_no_probe_is_left(mesh: Joined) -> None:
+    for cluster in mesh.meshes.clusters.values():
+        asked = ("get", "deployments,services,pods", "-A", "-l", "service-mesh-istio/probe", "-o", "name")
+        assert cluster.kubectl(*asked) == ""
+
+
+def test_a_network_that_exposes_nothing_is_named(mesh: Joined) -> None:
+    """Where the clusters of this shape are entered by gateways; such a gateway does not even listen."""
+    if mesh.shape.network != "separate" or mesh.remotes:
+        return
+    closed = list(mesh.meshes.clusters)[1]
+    expose(mesh, closed, "nothing.local")
+    found = ways(mesh, "-e", "mesh_clusters_probe_timeout=15")
+    expose(mesh, closed, "*.local")
+    hops = {(way["from"], way["to"]): way["hop"] for way in found if not way["ok"]}
+    assert hops == {(name, closed): "address" for name in mesh.meshes.clusters if name != closed}, found
+    assert_no_probe_is_left(mesh)
+
+
+def expose(mesh: Joined, name: str, hosts: str) -> None:
+    change = json.dumps([{"op": "replace", "path": "/spec/servers/0/hosts", "value": [hosts]}])
+    exposed = ("gateways.networking.istio.io", "cross-network-eastwest", "-n", "istio-system")
+    mesh.meshes.clusters[name].kubectl("patch", *exposed, "--type=json", "-p", change)
 
 
 def test_new_tokens_fail_no_request(mesh: Joined) -> None:

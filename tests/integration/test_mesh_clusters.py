@@ -98,6 +98,15 @@ def test_a_cluster_that_is_down_is_said(mesh: Runner, changes_in_both: Callable[
     assert "unreachable: true" in left.output
 
 
+def test_a_cluster_in_which_nobody_injects_reaches_nobody(
+    mesh: Runner, changes_in_both: Callable[[], list[str]]
+) -> None:
+    played = mesh.run(role("check", mesh_clusters_probe_namespace="default"), hosts=2)
+    assert (played.rc, changes_in_both()) == (2, []), played.output
+    for name in ("east", "west"):
+        assert f"{name} does not reach anybody (probe): No control plane would inject a probe" in played.output
+
+
 def test_clocks_and_addresses_that_cannot_be_right_are_refused(
     mesh: Runner, cluster: Cluster, west: Cluster, new_namespace: str, changes_in_both: Callable[[], list[str]]
 ) -> None:
