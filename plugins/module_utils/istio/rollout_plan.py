@@ -10,7 +10,7 @@ whose old Pods are on their way out already is waited for and not restarted agai
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ from .webhooks import labels_of
 FREEZE = "service-mesh-istio/freeze"
 State = Literal["waiting", "restarting", "restarted", "failed", "undone"]
 _SHOWN = 200
+_NAMED = "its Pods were named"
 
 
 @dataclass
@@ -128,14 +129,16 @@ class _Pending:
     reason: str = ""
 
 
-def plan_rollout(world: World, judge: Judge, claims: Claims, allow_downtime: bool = False) -> RolloutPlan:
-    """The plan."""
+def plan_rollout(
+    world: World, judge: Judge, claims: Claims, allow_downtime: bool = False, pods: Collection[str] = ()
+) -> RolloutPlan:
+    """The plan. `pods` are named by namespace and name, and their workloads restart whatever their proxies are."""
     numbers = range(len(claims.waves))
     spaces = sorted(world.namespaces)
     plan = RolloutPlan(
         claims, [PlannedWave(claims.waves[one], claims.namespaces_of(one, spaces)) for one in numbers], []
     )
-    for place, pending in sorted(_pending(world, judge).items()):
+    for place, pending in sorted(_pending(world, judge, frozenset(pods)).items()):
         workload = world.workloads.get(place)
         how, why = _obstacle(world, place, workload, allow_downtime)
         number = claims.wave_of(place)
@@ -150,7 +153,7 @@ def plan_rollout(world: World, judge: Judge, claims: Claims, allow_downtime: boo
     return plan
 
 
-def _pending(world: World, judge: Judge) -> Mapping[Place, _Pending]:
+def _pending(world: World, judge: Judge, named: Collection[str]) -> Mapping[Place, _Pending]:
     """Decided once for all Pods that are alike: they share their essence."""
     found: dict[Place, _Pending] = {}
     reasons: dict[int, str] = {}
@@ -158,8 +161,9 @@ def _pending(world: World, judge: Judge) -> Mapping[Place, _Pending]:
         known = id(pod.essence)
         if known not in reasons:
             reasons[known] = judge(pod.essence)
-        if reasons[known]:
-            pending = found.setdefault(pod.place, _Pending(reason=reasons[known]))
+        reason = reasons[known] or (_NAMED if f"{pod.place.namespace}/{pod.name}" in named else "")
+        if reason:
+            pending = found.setdefault(pod.place, _Pending(reason=reason))
             pending.differing.append(pod)
     return found
 

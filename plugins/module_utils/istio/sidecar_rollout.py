@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Restarts exactly the workloads whose proxy is not the one that they would get, in waves."""
+"""Restarts exactly the workloads whose proxy is not the one that they would get, or that are named, in waves."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class Rollout:
 
     scope: Scope = field(default_factory=Scope)
     how: How = field(default_factory=How)
+    pods: tuple[str, ...] = ()
 
 
 def run_sidecar_rollout(run: Run, wanted: Rollout) -> Outcome:
@@ -31,7 +32,7 @@ def run_sidecar_rollout(run: Run, wanted: Rollout) -> Outcome:
     world = read_world(run.client, wanted.scope)
     require_known(how.waves, world.namespaces, world.workloads, run.client.name)
     judge = Judge.of(world.snapshot, world.versions)
-    plan = plan_rollout(world, judge, claims_of(run.client, how.waves), how.allow_downtime)
+    plan = plan_rollout(world, judge, claims_of(run.client, how.waves), how.allow_downtime, wanted.pods)
     outcome = roll_out(run, plan, how, judge)
     outcome.extra["not_read"] = list(world.unread)
     outcome.warnings += [f"Namespace {name} may not be read, and nothing in it is restarted" for name in world.unread]
