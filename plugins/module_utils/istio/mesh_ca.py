@@ -43,7 +43,7 @@ from .trust import (
 )
 
 MANAGER = f"{MANAGER_PREFIX}mesh_ca"
-_ISTIOD = "app=istiod"
+ISTIOD = "app=istiod"
 
 
 class RootChange(Failure):
@@ -127,7 +127,7 @@ def wanted_root(wanted: MeshCa, now: datetime) -> tuple[Root, bool]:
 def _refuse_change(client: Client, wanted: MeshCa, there: Trust, root: Root) -> None:
     if not there.roots or {*there.roots} == {*root.certificates}:
         return
-    if there.source == SELF_SIGNED and not any(client.list_objects(DEPLOYMENT, wanted.namespace, labels=_ISTIOD)):
+    if there.source == SELF_SIGNED and not any(client.list_objects(DEPLOYMENT, wanted.namespace, labels=ISTIOD)):
         return  # what an istiod that is gone has left behind is nobody's root any more
     place = f"Secret {wanted.namespace}/{there.source}"
     under_way = not {*there.roots}.isdisjoint(root.certificates)

@@ -13,7 +13,7 @@ from datetime import datetime
 from ..kube.client import Client, Object
 from ..kube.errors import Failure
 from ..kube.resources import DAEMON_SET, DEPLOYMENT
-from .mesh_ca import MeshCa, named
+from .mesh_ca import ISTIOD, MeshCa, named
 from .presented import Shown
 from .root_phases import PHASES, SIGN, TRUST, Aim, lags_of, next_phase, secret_is_there, summary
 from .trust import PLUGGED_IN, TLS, Trust, problems, shape_of
@@ -110,7 +110,7 @@ def _unheard(there: Trust) -> Iterator[str]:
 
 def _refuse_istiods(client: Client, cluster: Rotating) -> None:
     """Without this an istiod never takes up another root, and does not say so."""
-    for found in client.list_objects(DEPLOYMENT, cluster.wanted.namespace, labels="app=istiod"):
+    for found in client.list_objects(DEPLOYMENT, cluster.wanted.namespace, labels=ISTIOD):
         if not _takes_up_roots(found):
             name = found["metadata"]["name"]
             raise _refused(

@@ -11,19 +11,21 @@ whose certificates come from an istiod elsewhere has no Secret to write: there t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from ..kube.client import Client, Object, remaining
 from ..kube.errors import Forbidden
+from ..kube.resources import DEPLOYMENT, SECRET
 from ..kube.wait import NotReady
 from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
 from .certificates import Certificate, certificates, root_of
 from .issuing import BadAuthority, Root
 from .mesh_ca import (
+    ISTIOD,
     MeshCa,
     found_in,
     named,
@@ -35,6 +37,7 @@ from .mesh_ca import (
     written,
 )
 from .presented import Looks, Shown
+from .restart_marker import moment
 from .root_file import keep
 from .root_phases import (
     DROP,
@@ -53,6 +56,8 @@ from .root_refusals import Rotating, refuse
 from .trust import ISTIO, PLUGGED_IN, texts_of, trust_of
 
 _PAUSE = 2.0
+# A kubelet looks once a minute, some seconds more or less, and what it remembers of a Secret may be as old.
+_MOST_QUIET = 120.0
 _SHOWN = 50
 
 
@@ -122,17 +127,33 @@ def _desired(cluster: Rotating, root: Root, now: datetime) -> Object | None:
 def _waited_for(run: Run, cluster: Rotating) -> list[Shown]:
     """What all show once they show the phase. Proxies cannot be watched, so they are asked again."""
     wanted, seen, said = cluster.wanted, Looks(run.client, cluster.wanted.namespace), ""
-    deadline = time.monotonic() + wanted.wait_timeout
+    deadline, quiet = time.monotonic() + wanted.wait_timeout, time.monotonic() + _quiet_seconds(run.client, wanted)
     while True:
         run.before_write()
         shown = seen.look()
-        lags = list(lags_of(wanted.rotate, shown, cluster.aim))
+        lags = [*lags_of(wanted.rotate, shown, cluster.aim), *_unheard(cluster, quiet)]
         if not lags and not seen.settled:
             return shown
         if lags:
             said = _say(run, wanted.rotate, lags, said)
             _pause(deadline, _not_ready(cluster, lags))
         seen.settle(shown, {lag.where for lag in lags})
+
+
+def _quiet_seconds(client: Client, wanted: MeshCa) -> float:
+    """How long one of several istiods may still have the Secret of before, which nobody sees while it serves nobody."""
+    planes = client.list_objects(DEPLOYMENT, wanted.namespace, labels=ISTIOD)
+    secret = client.get(SECRET, PLUGGED_IN, wanted.namespace) or {"metadata": {}}
+    written_at = [moment(str(one.get("time"))) for one in secret["metadata"].get("managedFields") or []]
+    changed = max((one for one in written_at if one), default=None)
+    if changed is None or sum(one["spec"].get("replicas", 1) for one in planes) < 2:
+        return 0.0
+    return min(_MOST_QUIET, _MOST_QUIET - (right_now() - changed).total_seconds())
+
+
+def _unheard(cluster: Rotating, quiet: float) -> Iterator[Lag]:
+    if cluster.wanted.rotate != DROP and remaining(quiet):
+        yield Lag(cluster.place, "one of several istiods may not have taken it up yet, and serves no proxy that tells")
 
 
 def _say(run: Run, phase: str, lags: Sequence[Lag], said: str) -> str:

@@ -45,12 +45,12 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meshes]:
         yield meshes
 
 
-def describe(meshes: Meshes, file: str) -> None:
-    """The inventory with this root."""
+def describe(meshes: Meshes, file: str, others: Mapping[str, str] = RENEWED) -> None:
+    """The inventory with this root, and how the proxies of the other cluster learn of it."""
     folder, first = meshes.runner.folder, next(iter(meshes.clusters))
     common = {**shared(folder, meshes.several), "mesh_network": "net1", "mesh_clusters_root_file": str(folder / file)}
     values = common.pop("mesh_control_plane_values")["istiod"]
-    hosts = {name: {**values_with(values, TOLD if name == first else RENEWED)} for name in meshes.clusters}
+    hosts = {name: {**values_with(values, TOLD if name == first else others)} for name in meshes.clusters}
     hosts[first] |= east_west()
     meshes.describe(common, hosts)
 
@@ -150,3 +150,23 @@ def test_a_second_run_says_that_it_is_done(mesh: Meshes) -> None:
         again = mesh.play(playbook)
         assert (again.rc, changes.since()) == (0, []), again.output
     assert "the root is rotated, in every cluster" in mesh.play("rotate_ca").output
+
+
+def test_who_lags_behind_restarts(mesh: Meshes) -> None:
+    """And asks istiod from then on, because its proxy has been told so meanwhile."""
+    second = list(mesh.clusters.values())[1]
+    describe(mesh, "root-third.pem", {})
+    assert mesh.play("mesh", "--tags", "control_plane").rc == 0
+    second.kubectl("rollout", "restart", "deployment", "-n", "shop")
+    for name in ("shop", "client"):
+        second.kubectl("rollout", "status", f"deployment/{name}", "-n", "shop", "--timeout=120s")
+    before = set(proxies(second))
+    describe(mesh, "root-third.pem", TOLD)
+    assert mesh.play("mesh", "--tags", "control_plane").rc == 0
+    restarts = {"mesh_clusters_rotate_restart": True, "mesh_clusters_rotate_timeout": 100}
+    done = mesh.play("rotate_ca", "-e", json.dumps(restarts))
+    assert done.rc == 0, done.output
+    assert before.isdisjoint(proxies(second))
+    third = serial_of(mesh.runner.folder / "root-third.pem")
+    for cluster in mesh.clusters.values():
+        assert set(map(str, seen_by_istioctl(cluster))) == {str(({third}, str(third)))}

@@ -204,6 +204,13 @@ def test_a_proxy_that_cannot_be_asked_is_waited_for(signed: str, cluster: Cluste
     assert error.value.extra["rotation"]["proxies"] == 1
 
 
+def test_one_of_several_istiods_may_be_late(signed: str, cluster: Cluster, operations: Operations) -> None:
+    plane = istiod(signed)
+    cluster.apply({**plane, "spec": {**plane["spec"], "replicas": 2}}, handed_out(signed, OLD, NEW))
+    with pytest.raises(NotReady, match="one of several istiods"):
+        operations.run("mesh_ca", given(signed, NEW, rotate="trust"))
+
+
 def test_the_root_comes_with_the_first_phase(
     signed: str, operations: Operations, changes: Changes, tmp_path: Path
 ) -> None:
@@ -247,7 +254,15 @@ def play(runner: Runner, tasks: str, file: str, *arguments: str, hosts: int = 2)
     return runner.run(task, arguments=arguments, hosts=hosts, play={"any_errors_fatal": True})
 
 
-def test_all_clusters_of_a_mesh_get_the_new_root(mesh: Runner, changes_in_both: Changes) -> None:
+def test_all_clusters_of_a_mesh_get_the_new_root(
+    mesh: Runner, west: Cluster, new_namespace: str, changes_in_both: Changes
+) -> None:
+    with_ztunnel(west, new_namespace)
+    stopped = play(mesh, "rotate_ca", "next.pem")
+    assert (stopped.rc, changes_in_both()) == (2, [])
+    assert "The root of west cannot be rotated" in stopped.output
+    assert not (mesh.folder / "next.pem").exists()
+    west.kubectl("delete", "daemonset", "ztunnel", "-n", new_namespace)
     check = play(mesh, "rotate_ca", "next.pem", "--check")
     assert (check.rc, changes_in_both()) == (0, []), check.output
     assert "the phase trust comes" in check.output
@@ -263,14 +278,3 @@ def test_all_clusters_of_a_mesh_get_the_new_root(mesh: Runner, changes_in_both: 
 
 def _key_of(text: str) -> list[str]:
     return [line for line in text[text.index("-----BEGIN PRIVATE") :].splitlines() if not line.startswith("-----")]
-
-
-def test_what_stands_in_the_way_of_one_cluster_stops_all(
-    mesh: Runner, west: Cluster, new_namespace: str, changes_in_both: Changes
-) -> None:
-    with_ztunnel(west, new_namespace)
-    stopped = play(mesh, "rotate_ca", "next.pem")
-    assert (stopped.rc, changes_in_both()) == (2, [])
-    assert "The root of west cannot be rotated" in stopped.output
-    assert not (mesh.folder / "next.pem").exists()
-    west.kubectl("delete", "daemonset", "ztunnel", "-n", new_namespace)

@@ -80,9 +80,10 @@ def left(plan: Made) -> list[tuple[str, str, str]]:
 
 
 def test_what_is_named_restarts_as_well() -> None:
-    same = (workload("shop", revision="r2"), pod("shop", revision="r2"))
-    assert names(planned(*same)) == [[]]
-    plan = planned(*same, pods=("web/shop-77f6-1", "web/gone"))
+    same = pod(revision="r2")
+    same["spec"]["containers"][0]["image"] = "proxyv2:1.31.0"
+    assert names(planned(space("web"), workload(), same)) == [[]]
+    plan = planned(space("web"), workload(), same, pods=("web/shop-77f6-1", "web/gone"))
     assert [row["reason"] for row in plan["waves"][0]["workloads"]] == ["its Pods were named"]
 
 
