@@ -10,7 +10,7 @@ whose old Pods are on their way out already is waited for and not restarted agai
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -30,7 +30,6 @@ from .webhooks import labels_of
 FREEZE = "service-mesh-istio/freeze"
 State = Literal["waiting", "restarting", "restarted", "failed", "undone"]
 _SHOWN = 200
-_NAMED = "its Pods were named"
 
 
 @dataclass
@@ -129,16 +128,14 @@ class _Pending:
     reason: str = ""
 
 
-def plan_rollout(
-    world: World, judge: Judge, claims: Claims, allow_downtime: bool = False, pods: Collection[str] = ()
-) -> RolloutPlan:
-    """The plan. `pods` are named by namespace and name, and their workloads restart whatever their proxies are."""
+def plan_rollout(world: World, judge: Judge, claims: Claims, allow_downtime: bool = False) -> RolloutPlan:
+    """The plan."""
     numbers = range(len(claims.waves))
     spaces = sorted(world.namespaces)
     plan = RolloutPlan(
         claims, [PlannedWave(claims.waves[one], claims.namespaces_of(one, spaces)) for one in numbers], []
     )
-    for place, pending in sorted(_pending(world, judge, frozenset(pods)).items()):
+    for place, pending in sorted(_pending(world, judge).items()):
         workload = world.workloads.get(place)
         how, why = _obstacle(world, place, workload, allow_downtime)
         number = claims.wave_of(place)
@@ -153,7 +150,7 @@ def plan_rollout(
     return plan
 
 
-def _pending(world: World, judge: Judge, named: Collection[str]) -> Mapping[Place, _Pending]:
+def _pending(world: World, judge: Judge) -> Mapping[Place, _Pending]:
     """Decided once for all Pods that are alike: they share their essence."""
     found: dict[Place, _Pending] = {}
     reasons: dict[int, str] = {}
@@ -161,7 +158,7 @@ def _pending(world: World, judge: Judge, named: Collection[str]) -> Mapping[Plac
         known = id(pod.essence)
         if known not in reasons:
             reasons[known] = judge(pod.essence)
-        reason = reasons[known] or (_NAMED if f"{pod.place.namespace}/{pod.name}" in named else "")
+        reason = reasons[known] or judge.why_named(pod)
         if reason:
             pending = found.setdefault(pod.place, _Pending(reason=reason))
             pending.differing.append(pod)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
@@ -31,8 +31,8 @@ def run_sidecar_rollout(run: Run, wanted: Rollout) -> Outcome:
     how = wanted.how
     world = read_world(run.client, wanted.scope)
     require_known(how.waves, world.namespaces, world.workloads, run.client.name)
-    judge = Judge.of(world.snapshot, world.versions)
-    plan = plan_rollout(world, judge, claims_of(run.client, how.waves), how.allow_downtime, wanted.pods)
+    judge = replace(Judge.of(world.snapshot, world.versions), named=frozenset(wanted.pods))
+    plan = plan_rollout(world, judge, claims_of(run.client, how.waves), how.allow_downtime)
     outcome = roll_out(run, plan, how, judge)
     outcome.extra["not_read"] = list(world.unread)
     outcome.warnings += [f"Namespace {name} may not be read, and nothing in it is restarted" for name in world.unread]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,8 +67,8 @@ def planned(
     for one in found:
         objects.setdefault(f"{one['kind']}{groups.get(one['kind'], '')}", []).append(one)
     snapshot = Snapshot("east", "v1.34.4", objects)
-    judge = Judge.of(snapshot, {"r2": "1.31.0"})
-    plan = plan_rollout(world_of(snapshot), judge, Claims(checked_waves(waves), {}), allow_downtime, pods)
+    judge = replace(Judge.of(snapshot, {"r2": "1.31.0"}), named=frozenset(pods))
+    plan = plan_rollout(world_of(snapshot), judge, Claims(checked_waves(waves), {}), allow_downtime)
     return plan.told("planned")
 
 
