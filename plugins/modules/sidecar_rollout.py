@@ -20,8 +20,9 @@ description:
     Waves restart one after the other, with gates between them. Nothing is remembered between runs but what the cluster
     shows: a run that was cut off, or has stopped, is simply repeated.
   - >-
-    What cannot restart, or not without downtime, is told with the reason and left alone: bare Pods, those of Jobs, what
-    has the strategy C(OnDelete), is paused, or has the label C(service-mesh-istio/freeze), itself or its namespace.
+    What cannot restart, or not without downtime, is told with the reason and left alone: bare Pods, those of Jobs and
+    of kinds that only their own tools restart, what has the strategy C(OnDelete), is paused, or has the label
+    C(service-mesh-istio/freeze), itself or its namespace.
 options:
   namespaces:
     description: Only Pods of these namespaces are looked at. An empty list means none, no list means all.

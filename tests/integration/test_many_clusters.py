@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +14,10 @@ import pytest
 from integration.support import bed
 from integration.support.meshes import CLUSTER, Changes, Meshes, cloud, east_west, shared
 from integration.support.playbook import Played, Runner
+from integration.support.presence import presence
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
+APPLICATION = {"Deployment shop/shop", "Deployment shop/client", "Service shop/shop"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Joined:
     meshes: Meshes
     shape: Shape
     remotes: list[str]
+    before: Mapping[str, set[str]]
     check: Run
     run: Run
     again: Run
@@ -81,13 +86,14 @@ def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def joined(meshes: Meshes, shape: Shape) -> Joined:
     changes, remotes = Changes(meshes.clusters), shape.remotes(meshes.clusters)
+    before = {name: presence(cluster) for name, cluster in meshes.clusters.items()}
     check, run, again = (_timed(meshes, changes, *arguments) for arguments in (("--check",), (), ()))
     assert run.played.rc == 0, run.played.output
     for name in remotes:
         meshes.deploy(name)
     for cluster in meshes.clusters.values():
         cluster.kubectl("wait", "--for=condition=Available", "--timeout=60s", "deployment", "--all", "-n", "shop")
-    return Joined(meshes, shape, remotes, check, run, again)
+    return Joined(meshes, shape, remotes, before, check, run, again)
 
 
 def _timed(meshes: Meshes, changes: Changes, *arguments: str) -> Run:
@@ -129,14 +135,51 @@ def test_new_tokens_fail_no_request(mesh: Joined) -> None:
     test_every_cluster_reaches_the_pods_of_the_others(mesh)
 
 
-def test_who_leaves_answers_nobody_any_more(mesh: Joined) -> None:
-    with mesh.meshes.under_traffic() as seen:
-        left = mesh.meshes.play("unregister", "-e", '{"mesh_clusters_leaving": ["host1"]}')
+def test_who_leaves_is_nowhere_any_more(mesh: Joined) -> None:
+    """The second as it is; the third, or the second in a mesh that all serve, when its API server is gone for good."""
+    names = list(mesh.meshes.clusters)
+    for number in range(1, COUNT):
+        gone = number == 2 or not (mesh.remotes or COUNT > 2)
+        stay = {*names[:1], *names[number + 1 :]}
+        if gone:
+            mesh.meshes.clusters[names[number]].stop_answering()
+        elif mesh.remotes:
+            refused(mesh, number)
+            mesh.meshes.switch_off(names[number])
+        with mesh.meshes.under_traffic(*stay) as seen:
+            left = unregistered(mesh, number)
+            for name in stay:
+                assert mesh.meshes.answered_by(name, stay).keys() == stay
         assert left.rc == 0, left.output
-        leaving = list(mesh.meshes.clusters)[1]
-        stay = set(mesh.meshes.clusters) - {leaving}
-        for name in stay:
-            assert mesh.meshes.answered_by(name, stay).keys() == stay
-        if leaving not in mesh.remotes:
-            assert mesh.meshes.answered_by(leaving, {leaving}).keys() == {leaving}
-    assert {name: one.failed for name, one in seen.items()} == {name: {} for name in mesh.meshes.clusters}
+        assert {name: one.failed for name, one in seen.items()} == {name: {} for name in stay}, [*seen.values()]
+        nowhere(mesh, names[number], stay)
+        said = "was not asked" if gone else "has left shop: nothing of it is left in "
+        assert f"host{number} {said}" in left.output
+
+
+def unregistered(mesh: Joined, last: int, *arguments: str) -> Played:
+    """Those up to this one leave; the ones that have left already leave again."""
+    leaving = {"mesh_clusters_leaving": [f"host{number}" for number in range(1, last + 1)]}
+    unreachable = {"mesh_clusters_unreachable": True}
+    return mesh.meshes.play("unregister", "-e", json.dumps({**leaving, **unreachable}), *arguments)
+
+
+def refused(mesh: Joined, last: int) -> None:
+    """While its Pods would lose their control plane."""
+    changes = Changes(mesh.meshes.clusters)
+    played = unregistered(mesh, last)
+    assert (played.rc, changes.since()) == (2, []), played.output
+    assert "Pods still have a proxy of this control plane [sidecars_left, 2]" in played.output
+
+
+def nowhere(mesh: Joined, leaving: str, stay: set[str]) -> None:
+    """In no cluster that stays, nor in its istiod; and a remote cluster has nothing of the mesh any more."""
+    for name in stay:
+        own = mesh.meshes.clusters[name]
+        assert {what for what in presence(own) if re.search(rf"\b{leaving}\b", what)} == set()
+        if name not in mesh.remotes:
+            assert mesh.meshes.read_by(name) == dict.fromkeys(stay, "synced")
+        assert len(mesh.meshes.endpoints(name)) == len(stay)
+    if leaving in mesh.remotes:
+        there = presence(mesh.meshes.clusters[leaving])
+        assert there - mesh.before[leaving] == APPLICATION

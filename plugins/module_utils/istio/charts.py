@@ -49,6 +49,7 @@ _LOCATIONS: Mapping[str, tuple[str, ...]] = {
 }
 CHARTS = tuple(_LOCATIONS)
 OCI = "oci://"
+_LOGIN = ", and that 'helm registry login' has been run for a registry that wants it"
 # Charts in Istio's source tree bear this version, until the release build replaces it.
 _UNRELEASED = "1.0.0"
 _RELEASE = re.compile(r"v?(\d+\.\d+\.\d+)")
@@ -152,7 +153,8 @@ class Charts:
                 f"The chart '{chart}' {self.version} cannot be had from {repository}",
                 subject=chart,
                 reason=error.reason,
-                hint="Check that this version exists, the repository's address and the way to it; "
+                hint="Check that this version exists, the repository's address and the way to it"
+                f"{_LOGIN if repository.startswith(OCI) else ''}; "
                 "'charts.directory' and 'charts.archives' work offline",
             ) from None
         return next(target.glob("*.tgz"))

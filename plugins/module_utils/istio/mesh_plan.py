@@ -87,27 +87,28 @@ def mesh_plan(
         ],
         "unseen": [f"{one.host} could not be seen: {one.failure}" for one in members if one.failure],
         "pairs": [
-            _pair(reader, other, serves=_serving(members, other) is reader)
+            _pair(reader, other, serves=serving_of(members, other) is reader)
             for reader, other in _reading(members, groups)
         ],
         "left_over": list(_left_over(members, groups)),
     }
 
 
-def _primaries(members: Iterable[Member]) -> list[Member]:
+def primaries(members: Iterable[Member]) -> list[Member]:
+    """Those that run a control plane."""
     return [one for one in members if one.role == PRIMARY]
 
 
 def _reading(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[tuple[Member, Member]]:
-    for reader in _primaries(members):
+    for reader in primaries(members):
         yield from ((reader, one) for one in members if one is not reader and sees(reader.network, one.network, groups))
 
 
 def _topology(members: Sequence[Member]) -> str:
-    primaries, networks = len(_primaries(members)), {one.network for one in members}
+    count, networks = len(primaries(members)), {one.network for one in members}
     if len(members) == 1:
         return "one cluster"
-    shape = "multi-primary" if primaries == len(members) else f"{primaries} primary, {len(members) - primaries} remote"
+    shape = "multi-primary" if count == len(members) else f"{count} primary, {len(members) - count} remote"
     return f"{shape}, {'one network' if len(networks) == 1 else f'{len(networks)} networks'}"
 
 
@@ -135,7 +136,7 @@ def _left_over(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> It
 
 
 def _refusals(members: Sequence[Member]) -> Iterator[str]:
-    if not _primaries(members):
+    if not primaries(members):
         yield "no cluster of the mesh is a primary, so no control plane would serve it: set mesh_cluster_role"
     yield from _twice(members, "cluster_name", "the cluster name {value}: set mesh_cluster_name")
     yield from _twice(members, "uid", "one cluster (its kube-system has the uid {value}): check the connections")
@@ -161,8 +162,8 @@ def _closed(doors: Sequence[Door], groups: Sequence[Sequence[str]]) -> Iterator[
 def _unserved(members: Sequence[Member], doors: Sequence[Door]) -> Iterator[str]:
     """Remote clusters that could not reach the control plane which is to serve them."""
     opened = {door.network for door in doors if door.opens}
-    for one in (one for one in members if one.role != PRIMARY and _primaries(members)):
-        serving = _serving(members, one)
+    for one in (one for one in members if one.role != PRIMARY and primaries(members)):
+        serving = serving_of(members, one)
         if serving is None:
             yield f"{one.host} is to be served by {one.primary}, which is no primary: correct mesh_clusters_primary"
         elif serving.network not in opened:
@@ -173,11 +174,11 @@ def _unserved(members: Sequence[Member], doors: Sequence[Door]) -> Iterator[str]
             )
 
 
-def _serving(members: Sequence[Member], remote: Member) -> Member | None:
+def serving_of(members: Sequence[Member], remote: Member) -> Member | None:
     """Whose control plane a remote cluster has."""
     if remote.role == PRIMARY:
         return None
-    return next((one for one in _primaries(members) if remote.primary in ("", one.host)), None)
+    return next((one for one in primaries(members) if remote.primary in ("", one.host)), None)
 
 
 def _same_addresses(members: Sequence[Member]) -> Iterator[str]:
@@ -223,7 +224,7 @@ def _installed_otherwise(one: Member) -> Iterator[str]:
 
 def _distrust(members: Sequence[Member]) -> Iterator[str]:
     """Only a primary signs; the proxies of a remote get their certificates from theirs."""
-    told = {one.host: one.trust for one in _primaries(members) if one.trust}
+    told = {one.host: one.trust for one in primaries(members) if one.trust}
     if len(members) < 2:
         return
     for host, trust in told.items():

@@ -19,6 +19,7 @@ from integration.support.bed import ISTIO, Cluster
 from integration.support.failing import Row
 from integration.support.planes import Planes
 from integration.support.playbook import Runner
+from integration.support.registry import registry
 from integration.support.servers import file_server
 
 VERSIONS = ("1.28.3", "1.29.1", "1.31.0")
@@ -157,6 +158,26 @@ def test_charts_come_from_a_repository_once(planes: Planes, tmp_path: Path) -> N
         refused = planes.refused(charts=source, version="1.29.99")
     assert f"The chart 'base' 1.29.99 cannot be had from {repository}" in str(refused)
     assert "Check that this version exists" in str(refused)
+    assert created(planes.plan(charts=source)) == by_directory
+
+
+def test_charts_come_from_an_oci_registry(
+    cluster: Cluster, planes: Planes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which one has to log in to. What was pulled once is not asked for again."""
+    by_directory = created(planes.plan())
+    with registry(cluster, tmp_path) as artifacts:
+        for name, value in artifacts.environment.items():
+            monkeypatch.setenv(name, value)
+        source = {"repository": artifacts.charts, "cache": str(tmp_path / "cache")}
+        artifacts.log_in()
+        artifacts.push(*(charts_of(ISTIO) / "archives" / f"{chart}-{ISTIO}.tgz" for chart in ("base", "istiod")))
+        artifacts.log_out()
+        assert "helm registry login" in str(planes.refused(charts=source))
+        artifacts.log_in()
+        assert created(planes.plan(charts=source)) == by_directory
+        missing = str(planes.refused(charts=source, version="1.29.99"))
+        assert f"The chart 'base' 1.29.99 cannot be had from {artifacts.charts}" in missing
     assert created(planes.plan(charts=source)) == by_directory
 
 

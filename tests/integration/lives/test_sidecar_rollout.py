@@ -150,10 +150,16 @@ def test_what_is_left_alone_is_told(mesh: Mesh) -> None:
         {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}},
     )
     mesh.rollers.say(first, "cart", ready=True)
+    as_of_argo = {"pod-template-hash": None, "rollouts-pod-template-hash": "77f6"}
+    rest.patch(f"/api/v1/namespaces/{third}/pods/shop-pod", {"metadata": {"labels": as_of_argo}})
     with mesh.rollers.rolling() as rollers:
         done = mesh.run()
-    left = {(row["namespace"], row["name"]): row["how"] for row in done["rollout"]["left"]["workloads"]}
-    assert left == {(first, "cart"): "downtime", (third, "cart"): "frozen", (third, "shop"): "frozen"}
+    left = {(row["kind"], row["namespace"], row["name"]): row["how"] for row in done["rollout"]["left"]["workloads"]}
+    deployments = {("Deployment", first, "cart"): "downtime", ("Deployment", third, "cart"): "frozen"}
+    assert left == {**deployments, ("Rollout", third, "shop"): "by_hand"}
+    assert any(
+        f"Rollout {third}/shop is not restarted, because only its own tools" in line for line in done["warnings"]
+    )
     assert any("its update takes down its only Pod at once" in line for line in done["warnings"])
     assert sorted(rollers.restarts) == [f"{first}/shop", f"{second}/cart", f"{second}/shop"]
     with mesh.rollers.rolling() as rollers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import threading
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 import urllib3
 
 from . import bed
+from .servers import free_port
 
 _CONFIG = """\
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
@@ -48,7 +48,7 @@ class Metrics:
 @contextmanager
 def prometheus(folder: Path) -> Iterator[Metrics]:
     """Scrapes the exporter every second: more often a busy machine would not answer in time, and lose data."""
-    port = _free_port()
+    port = free_port()
     metrics = Metrics(f"http://127.0.0.1:{port}")
     with _exporter(metrics) as exporter:
         config = folder / "prometheus.yml"
@@ -86,13 +86,6 @@ def _exporter(metrics: Metrics) -> Iterator[int]:
         finally:
             server.shutdown()
             thread.join()
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def _await(url: str) -> None:

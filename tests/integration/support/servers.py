@@ -103,6 +103,14 @@ def file_server(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
+def free_port() -> int:
+    """For a server that has to be told its port before it starts."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Nobody reads along."""

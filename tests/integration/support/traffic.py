@@ -17,7 +17,7 @@ from .bed import Cluster
 
 @dataclass
 class Seen:
-    """Answers by status, and every error; of what failed in twenty requests a line with the time and the last answer."""
+    """Answers by status, and every error; a line with time and last answer for each twenty in which some failed."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)

@@ -93,10 +93,12 @@ def istio_parts(version: str) -> list[Part]:
 
 def all_parts() -> list[Part]:
     here = GoBuild(("./...",))
+    registry = GoBuild(("github.com/distribution/distribution/v3/cmd/registry",))
     return [
         Part("httpapp", "go_module", "httpapp", (here,)),
         Part("kube", "kubernetes", "kube", (GoBuild(("./...",), ldflags=kubernetes_flags()),)),
         Part("helm", "go_module", "helm", (GoBuild(("helm.sh/helm/v3/cmd/helm",)),)),
+        Part("registry", "go_module", "registry", (registry,)),
         Part("coredns", "go_module", "coredns", (here,)),
         Part("envoy", "envoy", facts=(ENVOY,)),
         Part("prometheus", "debian_program", facts=("prometheus", "usr/bin/prometheus")),

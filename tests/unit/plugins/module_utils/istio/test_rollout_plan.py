@@ -106,6 +106,8 @@ def test_what_differs_restarts_and_nothing_else() -> None:
     [
         ([pod(owner="")], ("Pod", "shop-1", "by_hand")),
         ([pod(owner="Job")], ("Job", "shop", "by_hand")),
+        ([pod(owner="CloneSet")], ("CloneSet", "shop", "by_hand")),
+        ([pod()], ("Deployment", "shop", "by_hand")),
         ([workload(labels={FREEZE: "true"}), pod()], ("Deployment", "shop", "frozen")),
         ([workload(paused=True), pod()], ("Deployment", "shop", "paused")),
         (
@@ -126,6 +128,20 @@ def test_what_is_left_alone(found: list[Made], how: tuple[str, str, str]) -> Non
     named = [{**one, "metadata": {**one["metadata"], "name": "shop-1"}} if how[0] == "Pod" else one for one in found]
     plan = planned(space("web"), *named)
     assert (names(plan), left(plan)) == ([[]], [how])
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (pod(owner=""), "nobody makes its Pods again"),
+        (pod(owner="Job"), "a Job does not restart"),
+        (pod(owner="CloneSet"), "only its own tools restart a CloneSet"),
+        (pod(), "it is gone, and its Pods are still there"),
+    ],
+)
+def test_nobody_has_to_guess_why_we_do_not_restart_it(found: Made, why: str) -> None:
+    (row,) = planned(space("web"), found)["left"]["workloads"]
+    assert (row["how"], row["why"]) == ("by_hand", why)
 
 
 def test_namespaces_that_are_frozen_or_on_their_way_out() -> None:
