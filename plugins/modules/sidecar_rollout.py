@@ -35,6 +35,14 @@ options:
     description: Whether to go on with the rest where some namespaces may not be read. They are told.
     type: bool
     default: false
+  pods:
+    description:
+      - >-
+        Pods, as C(NAMESPACE/NAME), whose workloads restart whatever proxies they have; for example because they present
+        certificates of an old root. Pods that are gone count for nothing.
+    type: list
+    elements: str
+    default: []
   namespace:
     description: Root namespace of the mesh, in which approval is asked for.
     type: str

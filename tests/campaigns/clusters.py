@@ -1,4 +1,4 @@
-"""Three clusters that become one mesh, in every shape that we know, with traffic: for every commit too long."""
+"""Clusters that become one mesh, in every shape that we know, and get another root: for every commit too long."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-TESTS = (FOLDER.parent / "integration" / "test_many_clusters.py", FOLDER / "between")
+TESTS = (FOLDER.parent / "integration" / "test_many_clusters.py", FOLDER / "between", FOLDER / "roots")
 
 
 def campaign(clusters: int = 3) -> list[str]:

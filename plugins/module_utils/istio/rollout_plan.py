@@ -164,8 +164,9 @@ def _pending(world: World, judge: Judge) -> Mapping[Place, _Pending]:
         known = id(pod.essence)
         if known not in reasons:
             reasons[known] = judge(pod.essence)
-        if reasons[known]:
-            pending = found.setdefault(pod.place, _Pending(reason=reasons[known]))
+        reason = reasons[known] or judge.why_named(pod)
+        if reason:
+            pending = found.setdefault(pod.place, _Pending(reason=reason))
             pending.differing.append(pod)
     return found
 

@@ -77,6 +77,19 @@ def test_four_ways_in_waves(mesh: Mesh, changes: Changes) -> None:
     assert mesh.run()["changed"] is False
 
 
+def test_what_is_named_restarts_whatever_its_proxy_is(mesh: Mesh) -> None:
+    space = mesh.spaces[0]
+    with mesh.rollers.rolling() as rollers:
+        mesh.run()
+        pods = rollers.rest.items(f"/api/v1/namespaces/{space}/pods")
+        named = [f"{space}/{pod['metadata']['name']}" for pod in pods if pod["metadata"]["labels"]["app"] == "cart"]
+        done = mesh.run(pods=[*named, f"{space}/gone"])
+    assert [(row["namespace"], row["name"], row["reason"]) for row in done["plan"]] == [
+        (space, "cart", "its Pods were named")
+    ]
+    assert rollers.restarts[-1] == f"{space}/cart"
+
+
 def test_an_empty_selection_restarts_nothing(still: Mesh, changes: Changes) -> None:
     changes()
     nobody = [{"name": "a", "namespaces": []}]

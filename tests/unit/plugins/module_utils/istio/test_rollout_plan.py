@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,13 +59,15 @@ def pod(name: str = "shop", owner: str = "ReplicaSet", place: str = "web", revis
     return {"kind": "Pod", "metadata": {**metadata, **marks, **more}, "spec": {"containers": containers}}
 
 
-def planned(*found: Made, waves: tuple[Wave, ...] = (), allow_downtime: bool = False) -> Made:
+def planned(
+    *found: Made, waves: tuple[Wave, ...] = (), allow_downtime: bool = False, pods: tuple[str, ...] = ()
+) -> Made:
     objects: dict[str, list[Made]] = {"MutatingWebhookConfiguration.admissionregistration.k8s.io": [WEBHOOK]}
     groups = {"Deployment": ".apps", "StatefulSet": ".apps", "DaemonSet": ".apps", "PodDisruptionBudget": ".policy"}
     for one in found:
         objects.setdefault(f"{one['kind']}{groups.get(one['kind'], '')}", []).append(one)
     snapshot = Snapshot("east", "v1.34.4", objects)
-    judge = Judge.of(snapshot, {"r2": "1.31.0"})
+    judge = replace(Judge.of(snapshot, {"r2": "1.31.0"}), named=frozenset(pods))
     plan = plan_rollout(world_of(snapshot), judge, Claims(checked_waves(waves), {}), allow_downtime)
     return plan.told("planned")
 
@@ -75,6 +78,14 @@ def names(plan: Made) -> list[list[str]]:
 
 def left(plan: Made) -> list[tuple[str, str, str]]:
     return [(row["kind"], row["name"], row["how"]) for row in plan["left"]["workloads"]]
+
+
+def test_what_is_named_restarts_as_well() -> None:
+    same = pod(revision="r2")
+    same["spec"]["containers"][0]["image"] = "proxyv2:1.31.0"
+    assert names(planned(space("web"), workload(), same)) == [[]]
+    plan = planned(space("web"), workload(), same, pods=("web/shop-77f6-1", "web/gone"))
+    assert [row["reason"] for row in plan["waves"][0]["workloads"]] == ["its Pods were named"]
 
 
 def test_what_differs_restarts_and_nothing_else() -> None:
