@@ -13,8 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / ".venv" / "report"
 BED = "tests/testbed/bed"
-# What integration tests use of the bed beside the lane api: servers, istioctl and the charts of every version.
-TESTED_PARTS = ("prometheus", "registry", "istio-1.29.1", "charts-1.28.3", "charts-1.29.1", "charts-1.31.0")
+# What integration tests use of the bed beside the lane api: servers, programs of two versions and charts of all.
+TESTED_CHARTS = ("charts-1.28.3", "charts-1.29.1", "charts-1.31.0")
+TESTED_PARTS = ("prometheus", "registry", "istio-1.29.1", "istio-1.31.0", *TESTED_CHARTS)
 TOOLS = Path(sys.executable).parent
 OLDEST = ROOT / ".venv-2.16" / "bin"
 DOCS = ("lint-collection-docs", "--plugin-docs", "--validate-collection-refs=self", ".")

@@ -63,7 +63,7 @@ options:
         type: list
         elements: dict
         default: []
-        suboptions:
+        suboptions: &gate
           name:
             description: Name of the gate, for messages.
             type: str
@@ -130,25 +130,7 @@ options:
     type: list
     elements: dict
     default: []
-    suboptions:
-      name:
-        description: Name of the gate, for messages.
-        type: str
-      query:
-        description: PromQL; each of its values has to be within C(min) and C(max). No data is a failure.
-        type: str
-      min:
-        description: The least value.
-        type: float
-      max:
-        description: The greatest value.
-        type: float
-      url:
-        description: Address that has to answer with a status from 200 to 299.
-        type: str
-      approve_within:
-        description: Seconds to wait until a person approves the wave; how is told while it is waited for.
-        type: float
+    suboptions: *gate
   prometheus:
     description: Where queries are asked.
     type: dict

@@ -21,7 +21,9 @@ description:
     within C(renew_before_days). istiod takes it up by itself; proxies get certificates of it as theirs expire.
   - >-
     A root is never changed in place: the task refuses and names both roots, because proxies hold certificates of the
-    old one.
+    old one. With C(rotate) another root takes its place in three phases, each of which is done when the proxies show
+    it. With several clusters, all of them have to be through a phase before the next begins: the tasks C(rotate_ca) of
+    the role P(service_mesh.istio.mesh_clusters#role) see to that.
   - Keys stand in no result, difference, message or command line.
 options:
   cluster_name:
@@ -85,6 +87,25 @@ options:
       - How many days before its end an intermediate is made anew.
     type: int
     default: 60
+  rotate:
+    description:
+      - >-
+        The phase in which the root that is given here takes the place of the one that the cluster has. V(trust) lets
+        everybody hold both, V(sign) signs by the new one, V(drop) takes the old one away.
+      - >-
+        Each waits until all proxies, gateways and webhooks of the cluster show it, and is refused while the one before
+        is not done. A phase that is behind the cluster already writes nothing. With the root that the cluster had
+        before, the same phases lead back.
+      - >-
+        Every istiod has to run with C(ISTIO_MULTIROOT_MESH). A cluster without C(cacerts), whose proxies get their
+        certificates from an istiod elsewhere, is only looked at.
+    type: str
+    choices: [trust, sign, drop]
+  wait_timeout:
+    description:
+      - Seconds to wait in a phase until all show it. Then the task fails, and a later run goes on from there.
+    type: float
+    default: 300.0
 extends_documentation_fragment:
   - service_mesh.istio.attributes
   - service_mesh.istio.connection
@@ -115,6 +136,14 @@ EXAMPLES = r"""
     certificate: "{{ lookup('ansible.builtin.file', 'east.pem') }}"
     key: "{{ lookup('ansible.builtin.file', 'east-key.pem') }}"
     chain: "{{ lookup('ansible.builtin.file', 'company-intermediate.pem') }}"
+
+- name: Everybody in east holds the new root beside the old one
+  service_mesh.istio.mesh_ca:
+    context: east
+    mesh_id: shop
+    cluster_name: east
+    root_file: ~/.istio/shop-root-2027.pem
+    rotate: trust
 """
 
 RETURN = r"""
@@ -170,6 +199,35 @@ failure:
     hint:
       description: What to do next.
       type: str
+rotation:
+  description: How far the rotation of the root is in this cluster.
+  returned: with C(rotate), also when its proxies lag behind
+  type: dict
+  contains:
+    phase:
+      description: The phase that was asked for.
+      type: str
+    next:
+      description: The first phase that is not done; empty when the root has taken the other's place.
+      type: str
+    before:
+      description: The roots that will not be trusted any more, by subject and fingerprint.
+      type: list
+      elements: str
+    proxies:
+      description: Number of proxies that were asked.
+      type: int
+    lagging:
+      description: The first 50 of those that are not so far, each with C(where) and C(reason).
+      type: list
+      elements: dict
+    lagging_count:
+      description: How many there are.
+      type: int
+    lagging_pods:
+      description: All Pods among them, as M(service_mesh.istio.sidecar_rollout) takes them.
+      type: list
+      elements: str
 trust:
   description: >-
     What the cluster signs by and trusts, without anything secret. In check mode a root that does not exist yet is not

@@ -27,7 +27,10 @@ options:
         V(install) is for C(version) to be there, whatever is there now. V(upgrade) is the same where there is a
         control plane already. Where the revision is there, the path in place is judged, and otherwise the one by
         revision.
-      - V(uninstall) is for the revision to go, V(leave) for the cluster to leave its mesh with all that it has.
+      - >-
+        V(uninstall) is for the revision to go, V(leave) for the cluster to leave its mesh. One that is served from
+        elsewhere loses its control plane by that, so nothing may be left that needs it; one with a control plane of its
+        own goes on alone.
     type: str
     choices: [install, upgrade, uninstall, leave]
     required: true
@@ -73,8 +76,10 @@ options:
         what has to be done; V(mesh_protected), the control plane is protected from being removed;
         V(sidecars_left), Pods still have a proxy of this control plane; V(gateways_left),
         gateways still run by this control plane; V(revision_in_use), namespaces, workloads, tags, validators or
-        configuration still refer to the revision. V(mesh_protected) and V(revision_in_use) are for
-        V(uninstall) alone.
+        configuration still refer to the revision.
+      - >-
+        A warning of V(leave), where the cluster has a control plane of its own, is V(calls_end), Pods go on with the
+        control plane of this cluster, and reach nothing in the others any more.
       - >-
         Warnings of V(install) and V(upgrade) are V(unknown_release), the version is newer than what this
         collection knows; V(end_of_life), the version, or one that runs, is not supported any more;

@@ -92,6 +92,14 @@ options:
         With O(state=absent), take out a remote that cannot be asked any more. C(left) tells what may still be in it.
     type: bool
     default: false
+  primary_unreachable:
+    description:
+      - >-
+        With O(state=absent), the primary cannot be asked any more: its account is taken out of the remote, and with it
+        the token that it had. The connection options of the task itself are not used. C(left) tells what may still be
+        in it.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - service_mesh.istio.attributes
   - service_mesh.istio.connection
@@ -143,6 +151,16 @@ EXAMPLES = r"""
     primary: east
     cluster_name: west
     unreachable: true
+    state: absent
+
+- name: East, which read west, is gone for good
+  service_mesh.istio.remote_cluster:
+    context: west
+    primary: east
+    cluster_name: west
+    remote:
+      context: west
+    primary_unreachable: true
     state: absent
 """
 

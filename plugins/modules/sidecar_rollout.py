@@ -20,8 +20,9 @@ description:
     Waves restart one after the other, with gates between them. Nothing is remembered between runs but what the cluster
     shows: a run that was cut off, or has stopped, is simply repeated.
   - >-
-    What cannot restart, or not without downtime, is told with the reason and left alone: bare Pods, those of Jobs, what
-    has the strategy C(OnDelete), is paused, or has the label C(service-mesh-istio/freeze), itself or its namespace.
+    What cannot restart, or not without downtime, is told with the reason and left alone: bare Pods, those of Jobs and
+    of kinds that only their own tools restart, what has the strategy C(OnDelete), is paused, or has the label
+    C(service-mesh-istio/freeze), itself or its namespace.
 options:
   namespaces:
     description: Only Pods of these namespaces are looked at. An empty list means none, no list means all.
@@ -34,6 +35,14 @@ options:
     description: Whether to go on with the rest where some namespaces may not be read. They are told.
     type: bool
     default: false
+  pods:
+    description:
+      - >-
+        Pods, as C(NAMESPACE/NAME), whose workloads restart whatever proxies they have; for example because they present
+        certificates of an old root. Pods that are gone count for nothing.
+    type: list
+    elements: str
+    default: []
   namespace:
     description: Root namespace of the mesh, in which approval is asked for.
     type: str

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import pytest
 from integration.support import bed
 from integration.support.meshes import CLUSTER, Changes, Meshes, cloud, east_west, external_door, shared
-from integration.support.playbook import Played, Runner
+from integration.support.playbook import Played, Result, Runner
+from integration.support.presence import presence
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
+APPLICATION = {"Deployment shop/shop", "Deployment shop/client", "Service shop/shop"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,11 @@ class Shape:
     @property
     def is_external(self) -> bool:
         return self.first.get("mesh_cluster_role") == "external"
+
+    @property
+    def stays(self) -> int:
+        """How many of the first clusters cannot leave: without them there is no mesh."""
+        return 2 if self.is_external else 1
 
     def hosts(self, clusters: Iterable[str]) -> dict[str, Mapping[str, Any]]:
         first, second, *others = clusters
@@ -86,6 +96,7 @@ class Joined:
     meshes: Meshes
     shape: Shape
     remotes: list[str]
+    before: Mapping[str, set[str]]
     check: Run
     run: Run
     again: Run
@@ -107,6 +118,7 @@ def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def joined(meshes: Meshes, shape: Shape) -> Joined:
     changes, remotes = Changes(meshes.clusters), shape.remotes(meshes.clusters)
+    before = {name: presence(cluster) for name, cluster in meshes.clusters.items()}
     check, run, again = (_timed(meshes, changes, *arguments) for arguments in (("--check",), (), ()))
     assert run.played.rc == 0, run.played.output
     for name in shape.without_configuration(meshes.clusters):
@@ -115,7 +127,7 @@ def joined(meshes: Meshes, shape: Shape) -> Joined:
         meshes.clusters[name].kubectl(
             "wait", "--for=condition=Available", "--timeout=60s", "deployment", "--all", "-n", "shop"
         )
-    return Joined(meshes, shape, remotes, check, run, again)
+    return Joined(meshes, shape, remotes, before, check, run, again)
 
 
 def _timed(meshes: Meshes, changes: Changes, *arguments: str) -> Run:
@@ -148,8 +160,54 @@ def test_every_cluster_reaches_the_pods_of_the_others(mesh: Joined) -> None:
         assert (len(found), found & doors) == (len(everybody), doors)
 
 
+def test_a_playbook_says_that_they_reach_each_other(mesh: Joined) -> None:
+    found = ways(mesh)
+    assert {(way["from"], way["to"]) for way in found} == {*product(mesh.inside, repeat=2)}
+    assert all(way["ok"] and way["answered"] == 3 and way["endpoints"] for way in found), found
+    assert_no_probe_is_left(mesh)
+
+
+def ways(mesh: Joined, *arguments: str) -> list[dict[str, Any]]:
+    """What the playbook says of each way; it fails where one of them is not open."""
+    played = mesh.meshes.play("connectivity", *arguments)
+    (told,) = (
+        result.data["ansible_facts"]["mesh_clusters_connectivity"] for result in played.results if _tells(result)
+    )
+    assert played.rc == (0 if all(way["ok"] for way in told) else 2), played.output
+    return list(told)
+
+
+def _tells(result: Result) -> bool:
+    return "mesh_clusters_connectivity" in (result.data.get("ansible_facts") or {})
+
+
+def assert_no_probe_is_left(mesh: Joined) -> None:
+    for cluster in mesh.meshes.clusters.values():
+        asked = ("get", "deployments,services,pods", "-A", "-l", "service-mesh-istio/probe", "-o", "name")
+        assert cluster.kubectl(*asked) == ""
+
+
+def test_a_network_that_exposes_nothing_is_named(mesh: Joined) -> None:
+    """Where the clusters of this shape are entered by gateways; such a gateway does not even listen."""
+    if mesh.shape.network != "separate" or mesh.remotes:
+        return
+    closed = list(mesh.meshes.clusters)[1]
+    expose(mesh, closed, "nothing.local")
+    found = ways(mesh, "-e", "mesh_clusters_probe_timeout=15")
+    expose(mesh, closed, "*.local")
+    hops = {(way["from"], way["to"]): way["hop"] for way in found if not way["ok"]}
+    assert hops == {(name, closed): "address" for name in mesh.meshes.clusters if name != closed}, found
+    assert_no_probe_is_left(mesh)
+
+
+def expose(mesh: Joined, name: str, hosts: str) -> None:
+    change = json.dumps([{"op": "replace", "path": "/spec/servers/0/hosts", "value": [hosts]}])
+    exposed = ("gateways.networking.istio.io", "cross-network-eastwest", "-n", "istio-system")
+    mesh.meshes.clusters[name].kubectl("patch", *exposed, "--type=json", "-p", change)
+
+
 def test_new_tokens_fail_no_request(mesh: Joined) -> None:
-    with mesh.meshes.under_traffic(mesh.inside) as seen:
+    with mesh.meshes.under_traffic(*mesh.inside) as seen:
         done = mesh.meshes.play("rotate_remote_secrets")
     assert done.rc == 0, done.output
     assert {name: one.failed for name, one in seen.items()} == {name: {} for name in mesh.inside}
@@ -157,18 +215,53 @@ def test_new_tokens_fail_no_request(mesh: Joined) -> None:
     test_every_cluster_reaches_the_pods_of_the_others(mesh)
 
 
-def test_who_leaves_answers_nobody_any_more(mesh: Joined) -> None:
-    last = len(mesh.meshes.clusters) - 1
-    leaving = list(mesh.meshes.clusters)[last]
-    stay = set(mesh.inside) - {leaving}
-    with mesh.meshes.under_traffic(mesh.inside) as seen:
-        left = mesh.meshes.play("unregister", "-e", f'{{"mesh_clusters_leaving": ["host{last}"]}}')
-        if not stay:
-            assert (left.rc, "has the configuration of the mesh" in left.output) == (2, True), left.output
-            return
+def test_who_leaves_is_nowhere_any_more(mesh: Joined) -> None:
+    """The first as it is; the next, or the first in a mesh that all serve, when its API server is gone for good."""
+    names, first = list(mesh.meshes.clusters), mesh.shape.stays
+    for number in range(first, COUNT):
+        gone = number == first + 1 or not (mesh.remotes or COUNT > 2)
+        kept = {*names[:first], *names[number + 1 :]}
+        stay = kept.intersection(mesh.inside)
+        if gone:
+            mesh.meshes.clusters[names[number]].stop_answering()
+        elif mesh.remotes:
+            refused(mesh, number)
+            mesh.meshes.switch_off(names[number])
+        with mesh.meshes.under_traffic(*stay) as seen:
+            left = unregistered(mesh, number)
+            for name in stay:
+                assert mesh.meshes.answered_by(name, stay).keys() == stay
         assert left.rc == 0, left.output
-        for name in stay:
-            assert mesh.meshes.answered_by(name, stay).keys() == stay
-        if leaving not in mesh.remotes:
-            assert mesh.meshes.answered_by(leaving, {leaving}).keys() == {leaving}
-    assert {name: one.failed for name, one in seen.items()} == {name: {} for name in mesh.inside}
+        assert {name: one.failed for name, one in seen.items()} == {name: {} for name in stay}, [*seen.values()]
+        nowhere(mesh, names[number], kept)
+        said = "was not asked" if gone else "has left shop: nothing of it is left in "
+        assert f"host{number} {said}" in left.output
+
+
+def unregistered(mesh: Joined, last: int, *arguments: str) -> Played:
+    """Those up to this one leave; the ones that have left already leave again."""
+    leaving = {"mesh_clusters_leaving": [f"host{number}" for number in range(mesh.shape.stays, last + 1)]}
+    unreachable = {"mesh_clusters_unreachable": True}
+    return mesh.meshes.play("unregister", "-e", json.dumps({**leaving, **unreachable}), *arguments)
+
+
+def refused(mesh: Joined, last: int) -> None:
+    """While its Pods would lose their control plane."""
+    changes = Changes(mesh.meshes.clusters)
+    played = unregistered(mesh, last)
+    assert (played.rc, changes.since()) == (2, []), played.output
+    assert "Pods still have a proxy of this control plane [sidecars_left, 2]" in played.output
+
+
+def nowhere(mesh: Joined, leaving: str, kept: set[str]) -> None:
+    """In no cluster that stays, nor in its istiod; and a remote cluster has nothing of the mesh any more."""
+    stay = kept.intersection(mesh.inside)
+    for name in kept:
+        own = mesh.meshes.clusters[name]
+        assert {what for what in presence(own) if re.search(rf"\b{leaving}\b", what)} == set()
+        if name not in mesh.remotes:
+            assert mesh.meshes.read_by(name) == dict.fromkeys(stay, "synced")
+    assert {name: len(mesh.meshes.endpoints(name)) for name in stay} == dict.fromkeys(stay, len(stay))
+    if leaving in mesh.remotes:
+        there = presence(mesh.meshes.clusters[leaving])
+        assert there - mesh.before[leaving] == APPLICATION

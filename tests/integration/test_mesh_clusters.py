@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from integration.support.bed import Cluster
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
+from integration.support.bed import ISTIO, ROOT, Cluster
+from integration.support.operations import Operations
 from integration.support.playbook import Played, Runner
+from integration.support.presence import presence
+from unit.support.certificates import cacerts, root
 
+pytestmark = pytest.mark.usefixtures("crds")
 ROLE = "service_mesh.istio.mesh_clusters"
 
 
@@ -84,6 +92,160 @@ def test_a_cluster_that_is_down_is_said(mesh: Runner, changes_in_both: Callable[
     played = mesh.run(role(), hosts=2)
     assert (played.rc, changes_in_both()) == (2, [])
     assert "host1 could not be seen" in played.output
+    assert "https://127.0.0.1:1" in played.output
+    left = mesh.run(role("leave", mesh_clusters_leaving=["host1"]), hosts=2)
+    assert (left.rc, changes_in_both()) == (2, []), "nor is anything taken out that could not be seen"
+    assert "unreachable: true" in left.output
+
+
+def test_a_cluster_in_which_nobody_injects_reaches_nobody(
+    mesh: Runner, changes_in_both: Callable[[], list[str]]
+) -> None:
+    played = mesh.run(role("check", mesh_clusters_probe_namespace="default"), hosts=2)
+    assert (played.rc, changes_in_both()) == (2, []), played.output
+    for name in ("east", "west"):
+        assert f"{name} does not reach anybody (probe): No control plane would inject a probe" in played.output
+
+
+def test_clocks_and_addresses_that_cannot_be_right_are_refused(
+    mesh: Runner, cluster: Cluster, west: Cluster, new_namespace: str, changes_in_both: Callable[[], list[str]]
+) -> None:
+    """Certificates of tomorrow, and one network whose clusters have the same addresses for Pods."""
+    cluster.apply(*_certificates_of_tomorrow(new_namespace))
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "same-addresses"}}
+    for one in (cluster, west):
+        one.apply({**node, "spec": {"podCIDR": "10.99.0.0/24", "podCIDRs": ["10.99.0.0/24"]}})
+    try:
+        played = mesh.run(role(), hosts=2)
+    finally:
+        for one in (cluster, west):
+            one.kubectl("delete", "node", "same-addresses")
+    assert (played.rc, changes_in_both()) == (2, [])
+    for told in ("host0: the certificate", "compare the clocks", "host0 and host1 are in the network", "10.99.0.0/24"):
+        assert told in played.output
+
+
+def _certificates_of_tomorrow(namespace: str) -> list[dict[str, Any]]:
+    tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
+    above = root("mesh root", tomorrow + timedelta(days=3650), tomorrow - timedelta(days=9))
+    secret = cacerts(above.issues("east", tomorrow + timedelta(days=99), tomorrow), above)
+    secret["metadata"]["namespace"] = namespace
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, secret]
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """East, which serves west, and everything that there was before."""
+
+    runner: Runner
+    east: Cluster
+    west: Cluster
+    namespace: str
+    before: list[set[str]]
+
+    def leave(self, *arguments: str) -> Played:
+        return unregistered(self.runner, *arguments)
+
+    def found(self) -> list[set[str]]:
+        return [presence(one) for one in (self.east, self.west)]
+
+
+@pytest.fixture
+def hosted(mesh: Runner, cluster: Cluster, west: Cluster, namespace: str) -> Hosted:
+    """What `mesh` writes for that in east, where there are nodes; `test_many_clusters` proves that it does."""
+    cluster.apply(_door(namespace))
+    made = Hosted(mesh, cluster, west, namespace, [presence(cluster), presence(west)])
+    shared = yaml.safe_load((mesh.folder / "group_vars" / "all.yml").read_text("utf-8"))
+    _write(mesh.folder / "group_vars" / "all.yml", {**shared, "mesh_mode": "hosted", "mesh_network": "net1"})
+    _host(mesh.folder, "host1", "west", west, mesh_cluster_role="remote")
+    in_east = Operations({"kubeconfig": cluster.kubeconfig, "namespace": namespace})
+    read = {"remote": {"kubeconfig": west.kubeconfig}, "server": west.server, "serves": True}
+    in_east.run("remote_cluster", {"primary": "east", "cluster_name": "west", **read})
+    tls = {"port": {"number": 15012, "name": "tls", "protocol": "TLS"}, "tls": {"mode": "PASSTHROUGH"}, "hosts": ["*"]}
+    in_east.run("gateway", {"name": "istiod-eastwest", "selector": {"istio": "eastwest"}, "servers": [tls]})
+    return made
+
+
+@pytest.fixture
+def served(hosted: Hosted, charts: Path) -> Hosted:
+    """And what it writes in west."""
+    west = Operations({"kubeconfig": hosted.west.kubeconfig, "namespace": hosted.namespace})
+    charted = {"helm_binary": str(hosted.east.bin / "helm"), "charts": {"directory": str(charts)}, "version": ISTIO}
+    named = {"mode": "hosted", "mesh_id": "shop", "cluster_name": "west", "network": "net1"}
+    west.run("control_plane", {**charted, **named, "remote": {"primary": "east", "address": "192.0.2.7"}})
+    door = {"name": "eastwest", "namespace": hosted.namespace, "type": "eastwest"}
+    with pytest.raises(NotReady):
+        west.run("gateway_deployment", {**charted, **door, "mode": "hosted", "network": "net1", "wait_timeout": 0.0})
+    charts_too = {f"mesh_control_plane_{name}": value for name, value in charted.items()}
+    own = {"mesh_cluster_role": "remote", "mesh_gateways_instances": [door], **charts_too}
+    _host(hosted.runner.folder, "host1", "west", hosted.west, **own)
+    return hosted
+
+
+def unregistered(runner: Runner, *arguments: str) -> Played:
+    path = str(ROOT / "playbooks" / "unregister.yml")
+    return runner.run(arguments=(path, "-e", '{"mesh_clusters_leaving": ["host1"]}', *arguments), hosts=2)
+
+
+def _door(namespace: str) -> dict[str, Any]:
+    """A Service that leads to the network of east."""
+    labels = {"topology.istio.io/network": "net1"}
+    spec = {"ports": [{"port": 15443}], "externalIPs": ["192.0.2.7"]}
+    metadata = {"name": "eastwest", "namespace": namespace, "labels": labels}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+
+def test_a_remote_cluster_leaves_nothing_anywhere(served: Hosted, changes_in_both: Callable[[], list[str]]) -> None:
+    served.west.kubectl("label", "namespace", served.namespace, "istio-injection=enabled")
+    changes_in_both()
+    refused = served.leave("--check")
+    assert (refused.rc, changes_in_both()) == (2, []), refused.output
+    assert "still refer to the revision [revision_in_use, 1]: Namespace " in refused.output
+    assert "(if it is meant so: mesh_clusters_ignore_checks: [revision_in_use])" in refused.output
+    served.west.kubectl("label", "namespace", served.namespace, "istio-injection-")
+    left = served.leave()
+    assert left.rc == 0, left.output
+    written = [line.split()[1] for line in changes_in_both()]
+    assert served.found() == served.before
+    assert written.index("mutatingwebhookconfigurations") < written.index("endpointslices")
+    again = served.leave()
+    assert (again.rc, changes_in_both()) == (0, []), again.output
+    assert "host1 has left shop: nothing of it is left in host0" in again.output
+
+
+def test_what_cannot_be_cleaned_of_a_remote_cluster_is_told(
+    hosted: Hosted, changes_in_both: Callable[[], list[str]]
+) -> None:
+    down = {"mesh_cluster_name": "west", "mesh_host": "https://127.0.0.1:1", "mesh_api_key": "none"}
+    _write(hosted.runner.folder / "host_vars" / "host1.yml", {**down, "mesh_cluster_role": "remote"})
+    changes_in_both()
+    refused = hosted.leave()
+    assert (refused.rc, changes_in_both()) == (2, []), refused.output
+    assert "(if it is meant so: mesh_clusters_unreachable: true)" in refused.output
+    left = hosted.leave("-e", "mesh_clusters_unreachable=true")
+    assert left.rc == 0, left.output
+    assert hosted.found()[0] == hosted.before[0]
+    assert "host1 was not asked" in left.output
+    assert "that lead to the control plane of east" in left.output
+
+
+def test_control_planes_are_told_no_address_of_who_has_left(
+    mesh: Runner, cluster: Cluster, west: Cluster, charts: Path
+) -> None:
+    addresses = {"host0": "203.0.113.1", "host1": "203.0.113.2"}
+    for (host, address), own in zip(addresses.items(), (cluster, west), strict=True):
+        given = {"mesh_clusters_gateway_addresses": [{"address": address}]}
+        _host(mesh.folder, host, host, own, mesh_network=host, **given)
+    helm = {"mesh_control_plane_helm_binary": str(cluster.bin / "helm"), "mesh_control_plane_version": ISTIO}
+    directory = {"mesh_control_plane_charts": {"directory": str(charts)}, "mesh_control_plane_precheck": False}
+    istiod = {"mesh_control_plane_components": ["istiod"]}
+    told = {"mesh_clusters_join": True, **helm, **directory, **istiod}
+    played = unregistered(mesh, "--check", "--diff", "-e", json.dumps(told))
+    assert played.rc == 0, played.output
+    shown = {result.host: str(result.data["diff"]) for result in played.results if "runs Istio" in result.task}
+    assert {host: {one for one in addresses.values() if one in text} for host, text in shown.items()} == {
+        host: {address} for host, address in addresses.items()
+    }
 
 
 EXTERNAL: dict[str, Any] = {"mesh_cluster_role": "external", "mesh_clusters_address_timeout": 1}
@@ -105,6 +267,10 @@ def test_an_external_control_plane_is_planned_and_has_a_door(
     done = mesh.run(*tasks, hosts=2)
     assert (done.rc, len(changes_in_both())) == (2, 3), "namespace, certificates and the Service"
     assert "The control plane of host0 has no address after 1 seconds: its Service" in done.output
+    changes_in_both()
+    left = mesh.run(role("leave", mesh_clusters_leaving=["host1"]), hosts=2)
+    assert (left.rc, changes_in_both()) == (2, [])
+    assert "it has the configuration of the mesh (mesh_cluster_config)" in left.output
 
 
 def _planned(played: Played) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors imp
 )
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import POD, SECRET
+from integration.engine.bound import bound
 from integration.support.bed import Cluster
 from integration.support.operations import Operations
 from integration.support.playbook import Runner
@@ -250,6 +252,17 @@ def _client(mounted: dict[str, str]) -> Client:
     return Client(connect(ConnectionOptions(kubeconfig=content)))
 
 
+def test_a_primary_that_is_gone(pair: Pair, changes: Changes) -> None:
+    pair.run()
+    gone: dict[str, Any] = {"state": "absent", "primary_unreachable": True}
+    changes()
+    check, done = pair.run(check=True, **gone), pair.run(**gone)
+    assert (check["plan"], len(changes()), pair.there()) == (done["plan"], 4, set())
+    assert done["left"] == [f"Secret {pair.namespace}/{REMOTE}"]
+    assert "east was not asked" in done["warnings"][0]
+    assert (pair.run(**gone)["changed"], changes()) == (False, [])
+
+
 BAD: dict[str, tuple[dict[str, Any], type[Failure], str]] = {
     "loopback": ({"server": None}, RemoteClusterError, "east cannot reach west at https://127.*Give 'server'"),
     "itself": ({"cluster_name": "east"}, RemoteClusterError, "cannot be remote to itself"),
@@ -257,6 +270,12 @@ BAD: dict[str, tuple[dict[str, Any], type[Failure], str]] = {
     "unnamed": ({"remote": None}, RemoteClusterError, "not named"),
     "short": ({"token_lifetime": 60}, RemoteClusterError, "less than 600 s"),
     "unreachable": ({"unreachable": True}, RemoteClusterError, "cannot be registered"),
+    "primary": ({"primary_unreachable": True}, RemoteClusterError, "cannot be registered"),
+    "both": (
+        {"state": "absent", "unreachable": True, "primary_unreachable": True},
+        RemoteClusterError,
+        "nothing to take out",
+    ),
     "not https": ({"server": "http://192.0.2.1"}, RemoteClusterError, "Nothing would verify"),
 }
 
@@ -314,3 +333,25 @@ def test_nothing_shows_a_token(way: dict[str, Any], pair: Pair, runner: Runner) 
     token = pair.kubeconfig()["users"][0]["user"]["token"]
     texts = {"output": played.output, **contents(files(runner.folder))}
     assert traces([token, admin["client-key-data"]], texts) == []
+
+
+def test_a_remote_that_forbids_accounts(pair: Pair, changes: Changes) -> None:
+    """Nothing is written in the primary either."""
+    pair.west.kubectl("create", "namespace", pair.namespace)
+    with bound(pair.west, "clusters-remote") as user:
+        user.grant(missing=("create", "serviceaccounts"))
+        remote = {"kubeconfig": pair.west.kubeconfig, "impersonate_user": user.user}
+        _refused(pair, changes, Forbidden, "ServiceAccount .*cannot create resource.*examples/rbac", remote=remote)
+
+
+def test_credentials_of_a_plugin_stay_where_they_are(pair: Pair, tmp_path: Path) -> None:
+    """An istiod cannot run a plugin of ours, so it is given a token of its own."""
+    credential = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"}
+    answer = tmp_path / "credential.json"
+    answer.write_text(json.dumps({**credential, "status": {"token": pair.west.token}}), encoding="utf-8")
+    kubeconfig = yaml.safe_load(Path(pair.west.kubeconfig).read_text(encoding="utf-8"))
+    plugin = {"apiVersion": credential["apiVersion"], "command": "cat", "args": [str(answer)]}
+    kubeconfig["users"][0]["user"] = {"exec": {**plugin, "interactiveMode": "Never"}}
+    assert pair.run(remote={"kubeconfig": kubeconfig})["changed"] is True
+    assert set(pair.kubeconfig()["users"][0]["user"]) == {"token"}
+    assert list(pair.as_istiod().list_objects(POD)) == []

@@ -19,19 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.prechecks import PrecheckFailed
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.proxy_logs import LogLevelError
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import DeniedByWebhook
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
 from integration.support import bed
 from integration.support.audit import Audit
-from integration.support.bed import ISTIO, ROOT, Cluster
+from integration.support.bed import ISTIO, Cluster
 from integration.support.operations import Operations
 from integration.support.watcher import watched
+from integration.support.whole import values
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
-TESTBED = ROOT / "tests" / "testbed"
 
 
 @dataclass(frozen=True)
@@ -100,11 +99,6 @@ class Empty:
 def empty(charts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Empty]:
     with bed.own_cluster("cluster", tmp_path_factory.mktemp("whole")) as cluster:
         yield Empty(cluster, Operations({"kubeconfig": cluster.kubeconfig}), Audit(Path(cluster.audit_log)), charts)
-
-
-def values(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((TESTBED / "values" / f"{name}.yaml").read_text(encoding="utf-8"))
-    return found
 
 
 @pytest.fixture(scope="module")

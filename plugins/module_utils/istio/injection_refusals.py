@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..kube.client import Object
 from ..kube.errors import Forbidden
@@ -48,28 +49,36 @@ class _Change:
     asks: bool
 
 
-def injectors_there(run: Run) -> tuple[Snapshot, Injectors]:
-    """The webhooks of the cluster, and what their istiods are told."""
-    first = read(run.client, [Ask(MUTATING_WEBHOOKS)])
-    snapshot = read_more(run.client, first, decision_asks(first))
-    return snapshot, injectors_of(snapshot)
+@dataclass(frozen=True)
+class InjectorsThere:
+    """The webhooks of the cluster and what their istiods are told, read once and only if somebody asks."""
+
+    run: Run
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        first = read(self.run.client, [Ask(MUTATING_WEBHOOKS)])
+        return read_more(self.run.client, first, decision_asks(first))
+
+    @cached_property
+    def injectors(self) -> Injectors:
+        return injectors_of(self.snapshot)
 
 
-def require_revisions(run: Run, names: Iterable[str]) -> list[str]:
+def require_revisions(there: InjectorsThere, names: Iterable[str]) -> list[str]:
     """Warnings about what could not be judged. Raises InjectionError for a name that is no revision and no tag."""
     asked = sorted(set(names))
     if not asked:
         return []
-    snapshot, injectors = injectors_there(run)
-    if not snapshot.is_readable(MUTATING_WEBHOOKS):
-        return [f"Without the permission to {snapshot.unread[0]} nobody knows whether {', '.join(asked)} exists"]
-    known = sorted({hook.named for hook in injectors.hooks})
-    if not known and run.check_mode:
+    if not there.snapshot.is_readable(MUTATING_WEBHOOKS):
+        return [f"Without the permission to {there.snapshot.unread[0]} nobody knows whether {', '.join(asked)} exists"]
+    known = sorted({hook.named for hook in there.injectors.hooks})
+    if not known and there.run.check_mode:
         return [f"No control plane is there yet, so nobody knows whether {', '.join(asked)} will exist"]
     missing = [name for name in asked if name not in known]
     if missing:
         raise InjectionError(
-            f"There is no revision or tag '{missing[0]}' on {run.client.name}{did_you_mean(missing[0], known)}",
+            f"There is no revision or tag '{missing[0]}' on {there.run.client.name}{did_you_mean(missing[0], known)}",
             subject=missing[0],
             reason=f"there are {', '.join(known)}" if known else "there is no injection webhook at all",
             hint="Correct the name, or install the revision first. Istio would say nothing and inject nothing",
@@ -77,15 +86,17 @@ def require_revisions(run: Run, names: Iterable[str]) -> list[str]:
     return []
 
 
-def judged(run: Run, plan: Plan, namespaces: Mapping[str, Labels], kinds: Sequence[WorkloadKind]) -> list[str]:
+def judged(
+    there: InjectorsThere, plan: Plan, namespaces: Mapping[str, Labels], kinds: Sequence[WorkloadKind]
+) -> list[str]:
     """Warnings about what a plan changes; `namespaces` are those that are there. Raises InjectionError."""
     changes = list(_changes(plan, namespaces, kinds))
     if not changes:
         return []
-    snapshot, injectors = injectors_there(run)
+    run, snapshot = there.run, there.snapshot
     if not snapshot.is_readable(MUTATING_WEBHOOKS):
         return [f"Without the permission to {snapshot.unread[0]} nobody knows who would inject"]
-    decided = [(change, injectors.decide(change.subject)) for change in changes]
+    decided = [(change, there.injectors.decide(change.subject)) for change in changes]
     for change, decision in decided:
         _refuse_two(run, change, decision)
         _refuse_never(run, change, decision)
@@ -177,22 +188,21 @@ def _service_of(snapshot: Snapshot, hook: Hook) -> tuple[str, str] | None:
     return next(((namespace, name) for found, namespace, name in services if found["name"] == hook.name), None)
 
 
-def refuse_pending(run: Run, plan: Plan) -> None:
+def refuse_pending(there: InjectorsThere, plan: Plan) -> None:
     """Raises InjectionError for a change in a namespace whose Pods have not been restarted after the last one."""
     spaces = {action.key.namespace or action.key.name for action in plan.writes}
     if not spaces:
         return
-    first = read(run.client, [Ask(MUTATING_WEBHOOKS)])
     few = sorted(spaces) if len(spaces) <= _FEW else [None]
     workloads = [Ask(kind.resource, space) for kind in KUBERNETES_KINDS for space in few]
     asks = [Ask(DEPLOYMENT), Ask(NAMESPACE), *workloads, *(Ask(POD, space, required=True) for space in few)]
-    snapshot = read_more(run.client, first, [*asks, *desired_asks(first)])
+    snapshot = read_more(there.run.client, there.snapshot, [*asks, *desired_asks(there.snapshot)])
     waiting = [pod for pod in pending(snapshot, versions_of(snapshot)) if pod.namespace in spaces]
     if waiting:
         names = sorted({pod.namespace for pod in waiting})
         pod = waiting[0]
         raise InjectionError(
-            f"{_some(names)} on {run.client.name} has a pending restart and takes no further change",
+            f"{_some(names)} on {there.run.client.name} has a pending restart and takes no further change",
             subject=f"Namespace {names[0]}",
             reason=f"{len(waiting)} Pods still have what they had before the last one, for example "
             f"{pod.namespace}/{pod.name}: {pod.reason}",

@@ -12,7 +12,7 @@ those of the new one.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -43,7 +43,7 @@ from .trust import (
 )
 
 MANAGER = f"{MANAGER_PREFIX}mesh_ca"
-_ISTIOD = "app=istiod"
+ISTIOD = "app=istiod"
 
 
 class RootChange(Failure):
@@ -63,7 +63,10 @@ class Given:
 
 @dataclass(frozen=True)
 class MeshCa:
-    """What a cluster's authority shall be. Without `root` the root is in `root_file`, and made when that is missing."""
+    """What a cluster's authority shall be. Without `root` the root is in `root_file`, and made when that is missing.
+
+    `rotate` is the phase of a rotation, for which proxies are waited for.
+    """
 
     cluster_name: str
     mesh_id: str
@@ -75,23 +78,24 @@ class MeshCa:
     root_days: int = 3650
     renew_before: timedelta = timedelta(days=60)
     take_ownership_from: tuple[str, ...] = ()
+    rotate: str = ""
+    wait_timeout: float = 300.0
 
 
 def run_mesh_ca(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None = None) -> Outcome:
     """Bring the Secret to what it shall be."""
-    now = (clock or _now)()
-    found = _found(run.client, wanted.namespace)
+    now = (clock or right_now)()
+    found = found_in(run.client, wanted.namespace)
     there = trust_of(found)
-    root, is_new = _root(wanted, now)
+    root, is_new = wanted_root(wanted, now)
     _refuse_change(run.client, wanted, there, root)
     if is_new and not run.check_mode:
         root = keep(root, wanted.root_file)
         _refuse_change(run.client, wanted, there, root)
     secret = _desired(wanted, root, found, there, now)
-    _require_right(wanted, secret, now)
+    require_right(wanted, secret, now)
     objects = [*_namespace(run, wanted.namespace), *([] if shape_of(texts_of(secret)) is TLS else [secret])]
-    owner = Owner(MANAGER, wanted.take_ownership_from, keyed_lists=KEYED_LISTS)
-    outcome = reconcile(run, owner, [Desired(content, source=f"cluster {wanted.cluster_name}") for content in objects])
+    outcome = written(run, wanted, objects)
     # A root that is only planned is nobody's yet: every cluster of the plan would be told another one.
     told = there if is_new and run.check_mode else trust_of([*found, secret])
     outcome.extra = {"trust": told.told(now)}
@@ -99,16 +103,22 @@ def run_mesh_ca(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None =
     return outcome
 
 
-def _now() -> datetime:
+def written(run: Run, wanted: MeshCa, objects: Iterable[Object]) -> Outcome:
+    """Bring the cluster to these objects."""
+    owner = Owner(MANAGER, wanted.take_ownership_from, keyed_lists=KEYED_LISTS)
+    return reconcile(run, owner, [Desired(content, source=f"cluster {wanted.cluster_name}") for content in objects])
+
+
+def right_now() -> datetime:
     return datetime.now(timezone.utc).replace(microsecond=0)
 
 
-def _found(client: Client, namespace: str) -> list[Object]:
+def found_in(client: Client, namespace: str) -> list[Object]:
     secrets = (client.get(SECRET, name, namespace) for name in AUTHORITIES)
     return [found for found in (*secrets, client.get(CONFIG_MAP, DISTRIBUTED, namespace)) if found]
 
 
-def _root(wanted: MeshCa, now: datetime) -> tuple[Root, bool]:
+def wanted_root(wanted: MeshCa, now: datetime) -> tuple[Root, bool]:
     """The root, and whether it is in no file yet."""
     root = wanted.root or stored_root(wanted.root_file)
     return (root, False) if root else (made_root(wanted.mesh_id, wanted.root_days, now), True)
@@ -117,36 +127,41 @@ def _root(wanted: MeshCa, now: datetime) -> tuple[Root, bool]:
 def _refuse_change(client: Client, wanted: MeshCa, there: Trust, root: Root) -> None:
     if not there.roots or {*there.roots} == {*root.certificates}:
         return
-    if there.source == SELF_SIGNED and not any(client.list_objects(DEPLOYMENT, wanted.namespace, labels=_ISTIOD)):
+    if there.source == SELF_SIGNED and not any(client.list_objects(DEPLOYMENT, wanted.namespace, labels=ISTIOD)):
         return  # what an istiod that is gone has left behind is nobody's root any more
     place = f"Secret {wanted.namespace}/{there.source}"
+    under_way = not {*there.roots}.isdisjoint(root.certificates)
     raise RootChange(
         f"The root of {wanted.cluster_name} would change in place",
         subject=place,
-        reason=f"{place} on {client.name} has the root {_named(there.roots)}, and {_named(root.certificates)} is "
+        reason=f"{place} on {client.name} has the root {named(there.roots)}, and {named(root.certificates)} is "
         "wanted: proxies would refuse each other until all of them have been restarted",
-        hint=_ROOT_HINT,
+        hint=_UNDER_WAY_HINT if under_way else _ROOT_HINT,
     )
 
 
+_UNDER_WAY_HINT = (
+    "A rotation of the root is under way: the playbook rotate_ca brings it to its end, with the root of the inventory"
+)
 _ROOT_HINT = (
-    "Give the root that the cluster has; or, where an outage of all its mutual TLS is no matter, delete that Secret "
-    "first and restart istiod and all proxies afterwards"
+    "Give the root that the cluster has; or let the playbook rotate_ca bring this one in its place without an outage; "
+    "or, where an outage of all its mutual TLS is no matter, delete that Secret first and restart istiod and all "
+    "proxies afterwards"
 )
 
 
-def _named(roots: tuple[Certificate, ...]) -> str:
+def named(roots: tuple[Certificate, ...]) -> str:
     return " and ".join(map(str, roots))
 
 
 def _desired(wanted: MeshCa, root: Root, found: list[Object], there: Trust, now: datetime) -> Object:
     """The Secret as it shall be: what was given, what is there and right, or a new one."""
+    end = _end(wanted, root, now)
     if wanted.given:
-        return _secret(wanted.namespace, _texts(wanted.given.certificate, wanted.given.key, wanted.given.chain, root))
-    end = min([now + wanted.lifetime, *(one.ends for one in root.certificates if one == root.signer)])
+        return secret_of(wanted.namespace, signed_texts(wanted, root, now))
     live = next((texts_of(one) for one in found if one["metadata"]["name"] == PLUGGED_IN), {})
     if there.source == PLUGGED_IN and _is_right(there, end, wanted.renew_before, now):
-        return _secret(wanted.namespace, {key: live[key] for key in shape_of(live).keys if key in live})
+        return secret_of(wanted.namespace, {key: live[key] for key in shape_of(live).keys if key in live})
     if shape_of(live) is TLS:
         raise BadAuthority(
             f"The certificates of {wanted.cluster_name} are kept by somebody else",
@@ -154,9 +169,20 @@ def _desired(wanted: MeshCa, root: Root, found: list[Object], there: Trust, now:
             reason="it is a TLS Secret, as cert-manager makes them, and its certificates have to be renewed",
             hint="Look at who renews it (its managedFields name the manager)",
         )
+    return secret_of(wanted.namespace, signed_texts(wanted, root, now))
+
+
+def _end(wanted: MeshCa, root: Root, now: datetime) -> datetime:
+    return min([now + wanted.lifetime, *(one.ends for one in root.certificates if one == root.signer)])
+
+
+def signed_texts(wanted: MeshCa, root: Root, now: datetime) -> dict[str, str]:
+    """What the root has signed for this cluster: what was given, or a new one."""
+    if wanted.given:
+        return _texts(wanted.given.certificate, wanted.given.key, wanted.given.chain, root)
     host = f"istiod.{wanted.namespace}.svc"
-    signer, key = made_signer(root, (wanted.mesh_id, wanted.cluster_name), host, end, now)
-    return _secret(wanted.namespace, _texts(signer.pem, key, "", root))
+    signer, key = made_signer(root, (wanted.mesh_id, wanted.cluster_name), host, _end(wanted, root, now), now)
+    return _texts(signer.pem, key, "", root)
 
 
 def _is_right(there: Trust, end: datetime, renew_before: timedelta, now: datetime) -> bool:
@@ -179,7 +205,7 @@ def _texts(certificate: str, key: str, chain: str, root: Root) -> dict[str, str]
     }
 
 
-def _secret(namespace: str, data: Mapping[str, str]) -> Object:
+def secret_of(namespace: str, data: Mapping[str, str]) -> Object:
     encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
     metadata = {"name": PLUGGED_IN, "namespace": namespace}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded}
@@ -192,7 +218,7 @@ def _namespace(run: Run, name: str) -> list[Object]:
     return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}]
 
 
-def _require_right(wanted: MeshCa, secret: Object, now: datetime) -> None:
+def require_right(wanted: MeshCa, secret: Object, now: datetime) -> None:
     """Nothing is written that a proxy would refuse."""
     wrong = list(problems(trust_of([secret]), now))
     if wrong:

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
-from .networks import Door, doors_of, overlapping, sees, unknown_networks
+from .networks import EXTERNAL, Door, doors_of, overlapping, sees, unknown_networks
 from .trust import disagreements
 from .world import mapping
 
-PRIMARY, REMOTE, EXTERNAL = "primary", "remote", "external"
+PRIMARY, REMOTE = "primary", "remote"
 # What has to be the same in all clusters of a mesh, and in words.
 _SHARED = (("mesh_id", "mesh"), ("trust_domain", "trust domain"))
 # What the inventory says of a cluster, and what its charts were told, which only a reinstallation changes.
@@ -78,8 +78,7 @@ def mesh_plan(
     Kubernetes has given to their nodes, so that clusters of one network cannot have the same.
     """
     members = [_settled(one, members) for one in members]
-    inside = [one for one in members if one.role != EXTERNAL]  # where the mesh has Pods
-    doors = doors_of(inside)
+    doors = doors_of(inside(members))
     return {
         "topology": _topology(members),
         "networks": [door.told() for door in doors],
@@ -89,19 +88,30 @@ def mesh_plan(
             *_beside_external(members),
             *_closed(doors, groups),
             *_unserved(members, doors),
-            *(_same_addresses(inside) if pod_ranges else ()),
+            *(_same_addresses(inside(members)) if pod_ranges else ()),
         ],
         "unseen": [f"{one.host} could not be seen: {one.failure}" for one in members if one.failure],
         "pairs": [
-            _pair(reader, other, serves=_serving(members, other) is reader)
+            _pair(reader, other, serves=serving_of(members, other) is reader)
             for reader, other in _reading(members, groups)
         ],
         "left_over": list(_left_over(members, groups)),
     }
 
 
-def _control_planes(members: Iterable[Member]) -> list[Member]:
+def control_planes(members: Iterable[Member]) -> list[Member]:
+    """Those that run one, for themselves or for others."""
     return [one for one in members if one.role != REMOTE]
+
+
+def inside(members: Iterable[Member]) -> list[Member]:
+    """Those in which the mesh has Pods: an external control plane is not in it."""
+    return [one for one in members if one.role != EXTERNAL]
+
+
+def configured(members: Iterable[Member]) -> list[Member]:
+    """Those in which the mesh has its configuration."""
+    return [one for one in members if one.role == PRIMARY or one.config]
 
 
 def _externals(members: Iterable[Member]) -> list[Member]:
@@ -115,16 +125,16 @@ def _settled(one: Member, members: Sequence[Member]) -> Member:
 
 
 def _reading(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[tuple[Member, Member]]:
-    for reader in _control_planes(members):
+    for reader in control_planes(members):
         yield from ((reader, one) for one in members if one is not reader and sees(reader.network, one.network, groups))
 
 
 def _topology(members: Sequence[Member]) -> str:
-    primaries, networks = len(_control_planes(members)), {one.network for one in members}
+    count, networks = len(control_planes(members)), {one.network for one in members}
     if len(members) == 1:
         return "one cluster"
     word = "external control plane" if _externals(members) else "primary"
-    shape = "multi-primary" if primaries == len(members) else f"{primaries} {word}, {len(members) - primaries} remote"
+    shape = "multi-primary" if count == len(members) else f"{count} {word}, {len(members) - count} remote"
     return f"{shape}, {'one network' if len(networks) == 1 else f'{len(networks)} networks'}"
 
 
@@ -153,7 +163,7 @@ def _left_over(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> It
 
 
 def _refusals(members: Sequence[Member]) -> Iterator[str]:
-    if not _control_planes(members):
+    if not control_planes(members):
         yield "no cluster of the mesh is a primary, so no control plane would serve it: set mesh_cluster_role"
     yield from _twice(members, "cluster_name", "the cluster name {value}: set mesh_cluster_name")
     yield from _twice(members, "uid", "one cluster (its kube-system has the uid {value}): check the connections")
@@ -187,8 +197,8 @@ def _beside_external(members: Sequence[Member]) -> Iterator[str]:
     external = next(iter(_externals(members)), None)
     if external is None:
         return
-    if len(_control_planes(members)) > 1:
-        yield f"{_and(_control_planes(members))} have control planes, and beside an external one there is no other"
+    if len(control_planes(members)) > 1:
+        yield f"{_and(control_planes(members))} have control planes, and beside an external one there is no other"
     for one in members:
         if one.namespace != external.namespace:
             yield (
@@ -222,8 +232,8 @@ def _closed(doors: Sequence[Door], groups: Sequence[Sequence[str]]) -> Iterator[
 def _unserved(members: Sequence[Member], doors: Sequence[Door]) -> Iterator[str]:
     """Remote clusters that could not reach the control plane which is to serve them."""
     opened = {door.network for door in doors if door.opens}
-    for one in (one for one in members if one.role == REMOTE and _control_planes(members)):
-        serving = _serving(members, one)
+    for one in (one for one in members if one.role == REMOTE and control_planes(members)):
+        serving = serving_of(members, one)
         if serving is None:
             yield f"{one.host} is to be served by {one.primary}, which is no primary: correct mesh_clusters_primary"
         elif serving.role != EXTERNAL and serving.network not in opened:
@@ -234,11 +244,11 @@ def _unserved(members: Sequence[Member], doors: Sequence[Door]) -> Iterator[str]
             )
 
 
-def _serving(members: Sequence[Member], remote: Member) -> Member | None:
+def serving_of(members: Sequence[Member], remote: Member) -> Member | None:
     """Whose control plane a remote cluster has."""
     if remote.role != REMOTE:
         return None
-    return next((one for one in _control_planes(members) if remote.primary in ("", one.host)), None)
+    return next((one for one in control_planes(members) if remote.primary in ("", one.host)), None)
 
 
 def _same_addresses(members: Sequence[Member]) -> Iterator[str]:
@@ -285,7 +295,7 @@ def _installed_otherwise(one: Member, cluster_name: str) -> Iterator[str]:
 
 def _distrust(members: Sequence[Member]) -> Iterator[str]:
     """Only a primary signs; the proxies of a remote get their certificates from theirs."""
-    told = {one.host: one.trust for one in _control_planes(members) if one.trust}
+    told = {one.host: one.trust for one in control_planes(members) if one.trust}
     if len(members) < 2:
         return
     for host, trust in told.items():

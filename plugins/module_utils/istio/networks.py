@@ -12,10 +12,19 @@ from ipaddress import ip_network
 from typing import Any, Protocol
 
 from ..kube.client import Object
+from ..kube.errors import Failure
 from ..kube.text import did_you_mean
 
+# The role of a cluster that runs a control plane for the others and is in no network of the mesh.
+EXTERNAL = "external"
 # Where an east-west gateway takes what other networks send; a label of its Service may say another port.
 CROSS_NETWORK_PORT = 15443
+
+
+class InvalidAddress(Failure):
+    """What the inventory gives for the address of a network is none."""
+
+    code = "invalid_address"
 
 
 class InNetwork(Protocol):
@@ -68,7 +77,7 @@ class Door:
 
 
 def doors_of(members: Sequence[InNetwork]) -> list[Door]:
-    """One for each network."""
+    """One for each network. Raises InvalidAddress."""
     return [_door(network, [one for one in members if one.network == network]) for network in _networks(members)]
 
 
@@ -78,7 +87,7 @@ def _networks(members: Iterable[InNetwork]) -> list[str]:
 
 def _door(network: str, members: Sequence[InNetwork]) -> Door:
     found = [row for one in members for row in one.clusters.get("gateways") or () if row["network"] == network]
-    given = [f"{row['address']}:{_port(row)}" for one in members for row in one.addresses]
+    given = [f"{address}:{port}" for one in members for address, port in _given(one.host, one.addresses)]
     told = [f"{address}:{row['port']}" for row in found for address in row["addresses"]]
     return Door(
         network,
@@ -89,8 +98,20 @@ def _door(network: str, members: Sequence[InNetwork]) -> Door:
     )
 
 
-def _port(given: Mapping[str, Any]) -> int:
-    return int(given.get("port") or CROSS_NETWORK_PORT)
+def _given(host: str, rows: Iterable[Any]) -> Iterator[tuple[str, int]]:
+    """Addresses and ports of the inventory. Raises InvalidAddress."""
+    for row in rows:
+        given = row if isinstance(row, Mapping) else {}
+        port = str(given.get("port") or CROSS_NETWORK_PORT)
+        if not given.get("address") or not port.isdigit():
+            wrong = f"'{port}' is no port" if given.get("address") else "it has no 'address'"
+            raise InvalidAddress(
+                f"An entry of mesh_clusters_gateway_addresses of {host} leads nowhere",
+                subject=host,
+                reason=f"{wrong}: {row}",
+                hint=f"Write each as {{address: 203.0.113.7, port: 443}}; without a port it is {CROSS_NETWORK_PORT}",
+            )
+        yield str(given["address"]), int(port)
 
 
 def addresses_of(service: Object | None) -> list[str]:
@@ -129,15 +150,17 @@ def _overlap(text: str, other: Any) -> bool:
 def mesh_networks(hosts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Values of istiod for the networks that are entered by addresses which no Service tells; by variables of hosts.
 
+    Raises InvalidAddress.
+
     Source: `meshNetworks` of MeshConfig, istio.io/docs/reference/config/istio.mesh.v1alpha1.
     """
     told: dict[str, Any] = {}
-    every = list(hosts)
+    every = [one for one in hosts if one.get("mesh_cluster_role") != EXTERNAL]
     for one in every:
-        for given in one.get("mesh_clusters_gateway_addresses") or ():
-            network = str(one.get("mesh_network") or "")
+        host, network = str(one.get("inventory_hostname") or ""), str(one.get("mesh_network") or "")
+        for address, port in _given(host, one.get("mesh_clusters_gateway_addresses") or ()):
             of_network = told.setdefault(network, {"endpoints": _registries(every, network), "gateways": []})
-            of_network["gateways"].append({"address": str(given["address"]), "port": _port(given)})
+            of_network["gateways"].append({"address": address, "port": port})
     return {"istiod": {"global": {"meshNetworks": told}}} if told else {}
 
 

@@ -45,6 +45,7 @@ Operation = Literal["install", "upgrade", "uninstall", "leave"]
 INSTALL, UPGRADE, UNINSTALL, LEAVE = "install", "upgrade", "uninstall", "leave"
 ARRIVING, GOING = (INSTALL, UPGRADE), (UNINSTALL, LEAVE)
 OPERATIONS = (*ARRIVING, *GOING)
+ALONE = "alone"  # what it is to leave a mesh with a control plane of its own
 
 CLUSTER_ROLE = KUBERNETES["rbac.authorization.k8s.io/v1", "ClusterRole"]
 BUDGET = KUBERNETES["policy/v1", "PodDisruptionBudget"]
@@ -74,6 +75,12 @@ class Facts:
     @property
     def day(self) -> date:
         return self.today.date()
+
+    @property
+    def operation(self) -> str:
+        """What is done in truth: who leaves with a control plane of its own goes on alone, and nothing has to go."""
+        own = any(found["metadata"]["namespace"] == self.target.namespace for found in self.same_revision)
+        return ALONE if own and self.target.operation == LEAVE else self.target.operation
 
     @property
     def strategy(self) -> Strategy:
@@ -147,7 +154,7 @@ def _secrets(target: Target) -> list[Ask]:
 
 def _record(target: Target) -> list[Ask]:
     """The values of the control plane, which bear what is recorded of it."""
-    return [Ask(CONFIG_MAP, target.namespace, name=values_of(target))] if target.operation == UNINSTALL else []
+    return [Ask(CONFIG_MAP, target.namespace, name=values_of(target))] if target.operation in GOING else []
 
 
 def values_of(target: Target) -> str:

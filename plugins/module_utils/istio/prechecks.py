@@ -37,11 +37,11 @@ from . import version_checks as version
 from . import webhook_checks as webhook
 from .kinds import ENVOY_FILTER
 from .precheck_facts import (
+    ALONE,
     ARRIVING,
     BUDGET,
     GOING,
     INSTALL,
-    UNINSTALL,
     UPGRADE,
     Facts,
 )
@@ -181,7 +181,7 @@ _ALL = (
     Check(
         "mesh_protected",
         "blocker",
-        (UNINSTALL,),
+        GOING,
         removal.protection,
         "the control plane is protected from being removed",
         needs=(CONFIG_MAP,),
@@ -205,9 +205,17 @@ _ALL = (
     Check(
         "revision_in_use",
         "blocker",
-        (UNINSTALL,),
+        GOING,
         removal.references,
         "namespaces, workloads, tags, validators or configuration still refer to the revision",
+        needs=_USES,
+    ),
+    Check(
+        "calls_end",
+        "warning",
+        (ALONE,),
+        removal.sidecars,
+        "Pods go on with the control plane of this cluster, and reach nothing in the others any more",
         needs=_USES,
     ),
     Check(
@@ -342,7 +350,7 @@ def known_codes(asked: Iterable[str]) -> frozenset[str]:
 
 def checked(facts: Facts, ignored: Collection[str] = ()) -> list[Finding]:
     """All findings, blockers first."""
-    made = [check for check in _ALL if facts.target.operation in check.operations]
+    made = [check for check in _ALL if facts.operation in check.operations]
     possible = [check for check in made if all(map(facts.cluster.is_readable, check.needs))]
     found = [finding for check in possible for finding in _made(check, facts, ignored)]
     found += _not_read(facts, [check.code for check in made if check not in possible])

@@ -269,29 +269,26 @@ class _Registering:
         }
 
 
-def run_unregister(primary: Run, remote: Run | None, wanted: Registration) -> Outcome:
+def run_unregister(primary: Run | None, remote: Run | None, wanted: Registration) -> Outcome:
     """The primary forgets the cluster first, so that nothing is sent there any more; then its reader goes.
 
+    One of them is None when it is gone for good.
     Source of the order: an istiod whose account is gone logs errors for ever and keeps stale endpoints.
     """
     secret = wanted.key
-    _refuse_strangers(primary.client, secret, wanted)
-    left = wanted.reader.keys()
-    in_primary = reconcile(_planning(primary), wanted.owner, [], [secret])
-    in_remote = reconcile(_planning(remote), wanted.owner, [], left) if remote else Outcome()
-    outcome = Outcome([*in_primary.actions, *in_remote.actions])
-    if not primary.check_mode:
-        reconcile(primary, wanted.owner, [], [secret])
-        if remote:
-            reconcile(remote, wanted.owner, [], left)
-    named = [] if remote else [str(key) for key in left]
-    if named:
-        outcome.warnings.append(
-            f"{wanted.cluster} was not asked: its account {wanted.reader.account} and what belongs to it may still be "
-            "there"
-        )
+    if primary:
+        _refuse_strangers(primary.client, secret, wanted)
+    sides = ((primary, wanted.primary, [secret]), (remote, wanted.cluster, wanted.reader.keys()))
+    asked = [(run, keys) for run, _name, keys in sides if run]
+    planned = [reconcile(_planning(run), wanted.owner, [], keys) for run, keys in asked]
+    for run, keys in asked:
+        if not run.check_mode:
+            reconcile(run, wanted.owner, [], keys)
+    left = [(name, str(key)) for run, name, keys in sides if run is None for key in keys]
+    outcome = Outcome([action for done in planned for action in done.actions])
+    outcome.warnings += [f"{name} was not asked, and may still have {key}" for name, key in left[:1]]
     told = {"cluster": wanted.cluster, "primary": wanted.primary, "server": "", "token_ends": "", "renewed": ""}
-    outcome.extra = {**told, "left": named}
+    outcome.extra = {**told, "left": [key for _name, key in left]}
     return outcome
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..kube.client import Client, Object
 from ..kube.errors import Failure
-from ..kube.resources import CONFIG_MAP, MUTATING_WEBHOOKS, SERVICE, VALIDATING_WEBHOOKS
+from ..kube.resources import CONFIG_MAP, MUTATING_WEBHOOKS, NAMESPACE, SERVICE, VALIDATING_WEBHOOKS
 from ..reconcile.objects import Desired, Key
 from ..reconcile.ownership import applied
 from . import facts, modes
@@ -100,6 +100,7 @@ def removal_of(client: Client, wanted: Uninstall) -> Removal:
     objects += [] if ISTIOD not in components else _tags(cluster, wanted, bool(others))
     moved, objects = _validator_settled(cluster, objects, others, wanted)
     _refuse_dangling(client, cluster, objects, moved)
+    moved += _namespace_released(client, others, wanted)
     return Removal(objects, moved, [revision_of(plane) for plane in others], components)
 
 
@@ -166,6 +167,16 @@ def _validator_settled(
         return [], [*going, validator]
     content = pointed(applied(validator, manager), validator, revision_of(heir), heir["metadata"]["name"])
     return [Desired(content, "the default validator", manager=manager)], going
+
+
+def _namespace_released(client: Client, others: Sequence[Object], wanted: Uninstall) -> list[Desired]:
+    """The namespace stays, and bears no more what said whose control plane is here, and of which network."""
+    found = client.get(NAMESPACE, wanted.namespace)
+    kept = any(plane["metadata"]["namespace"] == wanted.namespace for plane in others)
+    if found is None or kept or ISTIOD not in wanted.components or not is_applied(found, MANAGER):
+        return []
+    bare = {"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, "metadata": {"name": wanted.namespace}}
+    return [Desired(bare, "the labels of its root namespace", manager=MANAGER)]
 
 
 def _heir(cluster: Snapshot, others: Sequence[Object], wanted: Uninstall) -> Object | None:

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from ..kube.client import Object
 from ..kube.resources import CONFIG_MAP, DAEMON_SET, MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS
 from .components import gateway_deployments
+from .facts import NETWORK_LABEL
 from .installed import PROTECTED
 from .owners import OURS, owner_of
 from .pods import injected_by, is_gateway, living, proxy_of
-from .precheck_facts import LEAVE, Facts, values_of
+from .precheck_facts import ALONE, LEAVE, Facts, values_of
 from .usage import API_GATEWAY, Use, is_istios, revisions, users_of
 from .webhooks import annotations_of, labels_of
 from .world import named
@@ -22,6 +23,7 @@ from .world import named
 Trouble = Iterator[tuple[str, str]]
 Place = tuple[str, str, str]
 
+_SWITCH_OFF = ": switch injection off and restart its workload first"
 # What istiod writes on the Pods of gateways and waypoints that it deploys.
 _DEPLOYED_FOR = "gateway.networking.k8s.io/gateway-name"
 # These go with the last control plane; beside another one they have to be moved to it.
@@ -39,16 +41,21 @@ def sidecars(facts: Facts) -> Trouble:
     """Proxies whose istiod would be gone: they keep their last configuration until their certificate ends."""
     for pod in living(facts.cluster):
         if proxy_of(pod) and not _is_of_gateway(pod) and _concerns(facts, injected_by(pod)):
-            yield named(pod), "it has a proxy: switch injection off and restart its workload first"
+            alone = facts.operation == ALONE
+            yield named(pod), "it has a proxy" + ("" if alone else _SWITCH_OFF)
 
 
 def gateways(facts: Facts) -> Trouble:
-    using = {_place(use) for use in _users(facts)}
+    """Of the revision; of a cluster that leaves its mesh, all that no other control plane there serves."""
+    leaves = facts.operation == LEAVE
+    used = {_place(use) for use in (_used_by_others(facts) if leaves else _users(facts))}
     for found in gateway_deployments(facts.cluster):
-        if facts.target.operation == LEAVE or _key(found) in using or _runs_by_target(facts, found):
+        of_revision = _key(found) in used or _runs_by_target(facts, found)
+        of_mesh = _key(found) not in used and not _goes_with_mesh(found)
+        if of_mesh if leaves else of_revision:
             yield named(found), "traffic enters or leaves by it: move the traffic and delete the gateway first"
     for found in facts.cluster.of(API_GATEWAY):
-        if is_istios(found) and (facts.target.operation == LEAVE or _key(found) in using):
+        if is_istios(found) and (_key(found) in used) is not leaves:
             yield named(found), "istiod deploys it: delete it, or hand it to another revision first"
 
 
@@ -73,9 +80,22 @@ def _users(facts: Facts) -> list[Use]:
     return users_of(facts.cluster, facts.target.revision)
 
 
+def _used_by_others(facts: Facts) -> Iterator[Use]:
+    """What belongs to control planes that this cluster has beside the one that it is about."""
+    for revision in revisions(facts.cluster) - {facts.target.revision}:
+        yield from users_of(facts.cluster, revision)
+
+
+def _goes_with_mesh(gateway: Object) -> bool:
+    """The door of a network: ours, and taken away together with the cluster's place in the mesh."""
+    return NETWORK_LABEL in labels_of(gateway["spec"]["template"]) and owner_of(gateway).name == OURS
+
+
 def _concerns(facts: Facts, revision: str) -> bool:
-    """Who leaves the mesh leaves it with every proxy; a proxy of no known revision is anybody's."""
-    return facts.target.operation == LEAVE or revision in ("", facts.target.revision)
+    """A proxy of no known revision is anybody's. Who leaves does so with all that no other control plane here has."""
+    if facts.operation == LEAVE:
+        return revision not in revisions(facts.cluster) - {facts.target.revision}
+    return revision in ("", facts.target.revision)
 
 
 def _is_of_gateway(pod: Object) -> bool:

@@ -20,7 +20,7 @@ from ..reconcile.objects import Key
 from .desired_proxies import pending
 from .facts import INJECTION_LABEL, REVISION_LABEL
 from .pods import is_gateway
-from .snapshot import Snapshot
+from .snapshot import Snapshot, space_and_name
 from .webhooks import labels_of
 
 How = Literal["restart", "delete_pods", "by_hand"]
@@ -33,7 +33,8 @@ ON_DELETE = "OnDelete"
 class Restart:
     """A workload whose Pods are to be renewed, why, and how that is done.
 
-    `by_hand` are Pods that nobody makes again, and those of Jobs, which do not restart.
+    `by_hand` are Pods that nobody makes again, those of Jobs, which do not restart, and those of kinds which only their
+    own tools restart.
     """
 
     kind: str
@@ -85,7 +86,7 @@ def laid_over(snapshot: Snapshot, objects: Iterable[Object]) -> Snapshot:
         changed.setdefault(key.group_kind, {})[key.namespace, key.name] = content
     merged = dict(snapshot.objects)
     for kind, there in changed.items():
-        kept = [item for item in snapshot.objects.get(kind, ()) if _place(item) not in there]
+        kept = [item for item in snapshot.objects.get(kind, ()) if space_and_name(item) not in there]
         merged[kind] = [*kept, *there.values()]
     return replace(snapshot, objects=merged)
 
@@ -102,7 +103,3 @@ def moved(snapshot: Snapshot, namespaces: Iterable[str], revision: str) -> Snaps
 def _relabelled(found: Object, revision: str) -> Object:
     kept = {key: value for key, value in labels_of(found).items() if key != INJECTION_LABEL}
     return {**found, "metadata": {**found["metadata"], "labels": {**kept, REVISION_LABEL: revision}}}
-
-
-def _place(found: Object) -> tuple[str, str]:
-    return found["metadata"].get("namespace") or "", found["metadata"]["name"]

@@ -30,6 +30,12 @@ from .webhooks import labels_of
 FREEZE = "service-mesh-istio/freeze"
 State = Literal["waiting", "restarting", "restarted", "failed", "undone"]
 _SHOWN = 200
+# Why nothing of ours renews such Pods; of every other kind, what makes them may well restart, but not by us.
+_BY_HAND = {
+    "Pod": "nobody makes its Pods again",
+    "Job": "a Job does not restart",
+    **dict.fromkeys(CONTROLLERS, "it is gone, and its Pods are still there"),
+}
 
 
 @dataclass
@@ -158,8 +164,9 @@ def _pending(world: World, judge: Judge) -> Mapping[Place, _Pending]:
         known = id(pod.essence)
         if known not in reasons:
             reasons[known] = judge(pod.essence)
-        if reasons[known]:
-            pending = found.setdefault(pod.place, _Pending(reason=reasons[known]))
+        reason = reasons[known] or judge.why_named(pod)
+        if reason:
+            pending = found.setdefault(pod.place, _Pending(reason=reason))
             pending.differing.append(pod)
     return found
 
@@ -186,7 +193,7 @@ def due(workload: Object, differing: Iterable[SeenPod]) -> bool:
 def _obstacle(world: World, place: Place, workload: Object | None, allow_downtime: bool) -> tuple[str, str]:
     """Why a workload is not restarted: a word for playbooks, and the reason for people."""
     if workload is None:
-        return "by_hand", "nobody makes its Pods again" if place.kind == "Pod" else f"a {place.kind} does not restart"
+        return "by_hand", _BY_HAND.get(place.kind, f"only its own tools restart a {place.kind}")
     space = world.namespaces.get(place.namespace) or {"metadata": {}}
     if (space.get("status") or {}).get("phase") == "Terminating" or space["metadata"].get("deletionTimestamp"):
         return "terminating", "its namespace is being deleted"

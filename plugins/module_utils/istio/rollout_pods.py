@@ -97,12 +97,14 @@ def _everything(_pod: Object) -> bool:
 class Judge:
     """How the proxy of a Pod differs from the one that it would get.
 
-    `concerns` limits who is restarted to some Pods; what they get then is judged like everybody's.
+    `concerns` limits who is restarted to some Pods; what they get then is judged like everybody's. `named` are Pods, by
+    namespace and name, that are to be made again whatever their proxies are.
     """
 
     desired: DesiredProxies
     templates: dict[tuple[str, Owner], Mapping[str, Any]]
     concerns: Filter = _everything
+    named: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, snapshot: Snapshot, versions: Mapping[str, str], concerns: Filter = _everything) -> Judge:
@@ -113,6 +115,9 @@ class Judge:
     def __call__(self, pod: Object) -> str:
         """The difference of a Pod that is concerned in words, or nothing."""
         return self.difference(pod) if self.concerns(pod) else ""
+
+    def why_named(self, pod: SeenPod) -> str:
+        return "its Pods were named" if f"{pod.place.namespace}/{pod.name}" in self.named else ""
 
     def difference(self, pod: Object) -> str:
         """The same, whoever it is."""

@@ -64,8 +64,13 @@ class Restarter:
         self.judge.learn(item.place, slim(live)["spec"]["template"])
         found = self.run.client.list_objects(POD, item.place.namespace, labels=selector_of(live))
         pods = (pod for pod in seen_pods(found, Essences()) if pod.place == item.place)
-        differs = self.judge.difference if item.written else self.judge
-        return live, [pod for pod in pods if differs(pod.essence)]
+        return live, [pod for pod in pods if self._differs(item, pod)]
+
+    def _differs(self, item: Item, pod: SeenPod) -> bool:
+        """Pods that come after a restart bear the names of those before, where they are of a StatefulSet."""
+        if item.written:
+            return bool(self.judge.difference(pod.essence))
+        return bool(self.judge(pod.essence) or self.judge.why_named(pod))
 
     def _mark(self, item: Item, live: Object) -> None:
         if not self.allow_downtime:

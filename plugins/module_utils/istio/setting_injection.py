@@ -23,7 +23,7 @@ from .checks import check_cluster
 from .discovery_scope import DiscoveryScope, desired_sidecars, unwanted_sidecars
 from .facts import KEYED_LISTS, PROTECTED_NAMESPACES, ROOT_NAMESPACE
 from .injection import MANAGER, InjectionError, NamespaceInjection, desired_namespace
-from .injection_refusals import judged, refuse_pending, require_revisions
+from .injection_refusals import InjectorsThere, judged, refuse_pending, require_revisions
 from .injection_selection import Selection, selected
 from .kinds import RANKS
 from .selectors import Labels
@@ -76,25 +76,29 @@ def run_injection(run: Run, wanted: Injection) -> Outcome:
     there = _namespaces(run, wanted)
     require_workloads(run.client, wanted.workloads)
     revisions = [one.revision or "" for one in (*wanted.namespaces, *(one.wish for one in wanted.selections))]
-    warnings = [*require_revisions(run, filter(None, revisions)), *_unknown_in_scopes(wanted, there)]
+    injectors = InjectorsThere(run)
+    warnings = [*require_revisions(injectors, filter(None, revisions)), *_unknown_in_scopes(wanted, there)]
     chosen = selected(run.client, wanted.selections, wanted.namespaces, wanted.protected)
     present = [
         *map(desired_namespace, (*wanted.namespaces, *chosen)),
         *map(desired_workload, wanted.workloads),
         *desired_sidecars(wanted.scopes, wanted.root_namespace),
     ]
-    outcome = _reconciled(run, wanted, present, there)
+    outcome = _reconciled(injectors, wanted, present, there)
     outcome.warnings[:0] = warnings
     return outcome
 
 
-def _reconciled(run: Run, wanted: Injection, present: list[Desired], there: Mapping[str, Object]) -> Outcome:
+def _reconciled(
+    injectors: InjectorsThere, wanted: Injection, present: list[Desired], there: Mapping[str, Object]
+) -> Outcome:
+    run = injectors.run
     labels: dict[str, Labels] = {name: labels_of(found) for name, found in there.items()}
 
     def review(plan: Plan) -> list[str]:
         if wanted.guard:
-            refuse_pending(run, plan)
-        told = judged(run, plan, labels, wanted.kinds)
+            refuse_pending(injectors, plan)
+        told = judged(injectors, plan, labels, wanted.kinds)
         return [*told, *check_cluster(run.client, plan.actions, check_mode=run.check_mode)]
 
     keyed = wanted.keyed_lists()

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Restarts exactly the workloads whose proxy is not the one that they would get, in waves."""
+"""Restarts exactly the workloads whose proxy is not the one that they would get, or that are named, in waves."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
@@ -23,6 +23,7 @@ class Rollout:
 
     scope: Scope = field(default_factory=Scope)
     how: How = field(default_factory=How)
+    pods: tuple[str, ...] = ()
 
 
 def run_sidecar_rollout(run: Run, wanted: Rollout) -> Outcome:
@@ -30,7 +31,7 @@ def run_sidecar_rollout(run: Run, wanted: Rollout) -> Outcome:
     how = wanted.how
     world = read_world(run.client, wanted.scope)
     require_known(how.waves, world.namespaces, world.workloads, run.client.name)
-    judge = Judge.of(world.snapshot, world.versions)
+    judge = replace(Judge.of(world.snapshot, world.versions), named=frozenset(wanted.pods))
     plan = plan_rollout(world, judge, claims_of(run.client, how.waves), how.allow_downtime)
     outcome = roll_out(run, plan, how, judge)
     outcome.extra["not_read"] = list(world.unread)

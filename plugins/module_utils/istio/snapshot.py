@@ -73,7 +73,7 @@ class Snapshot:
     @cached_property
     def _places(self) -> dict[str, dict[tuple[str, str], Object]]:
         """A cluster may have so many of a kind that a search for each would take minutes."""
-        return {kind: {_place(item): item for item in reversed(found)} for kind, found in self.objects.items()}
+        return {kind: {space_and_name(item): item for item in reversed(found)} for kind, found in self.objects.items()}
 
     def is_readable(self, resource: Resource) -> bool:
         return all(unread.resource != resource for unread in self.unread)
@@ -94,8 +94,8 @@ def read_more(client: Client, before: Snapshot, asks: Iterable[Ask]) -> Snapshot
             unread.append(answer)
         else:
             there = objects.setdefault(ask.resource.group_kind, [])
-            seen = {_place(item) for item in there}
-            there.extend(item for item in answer if _place(item) not in seen)
+            seen = {space_and_name(item) for item in there}
+            there.extend(item for item in answer if space_and_name(item) not in seen)
     return Snapshot(before.cluster, before.kubernetes, objects, tuple(unread), before.asked | {*todo})
 
 
@@ -114,5 +114,6 @@ def _answer(client: Client, ask: Ask) -> list[Object] | Unread:
         return Unread("get" if ask.name else "list", ask.resource, ask.namespace or "", error.reason)
 
 
-def _place(found: Object) -> tuple[str, str]:
+def space_and_name(found: Object) -> tuple[str, str]:
+    """Namespace and name."""
     return found["metadata"].get("namespace") or "", found["metadata"]["name"]

@@ -22,7 +22,7 @@ from .certificates import Certificate, NotACertificate, certificates, root_of, s
 
 PLUGGED_IN, SELF_SIGNED, DISTRIBUTED = "cacerts", "istio-ca-secret", "istio-ca-root-cert"
 AUTHORITIES = (PLUGGED_IN, SELF_SIGNED)
-_DISTRIBUTED_KEY = "root-cert.pem"
+DISTRIBUTED_KEY = "root-cert.pem"
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def trust_of(objects: Iterable[Object]) -> Trust:
 
 def _distributed(config_map: Object | None) -> tuple[Certificate, ...]:
     texts = (config_map or {}).get("data") or {}
-    return _Reader(DISTRIBUTED, texts).read(_DISTRIBUTED_KEY)
+    return _Reader(DISTRIBUTED, texts).read(DISTRIBUTED_KEY)
 
 
 def shape_of(texts: Mapping[str, str]) -> Shape:

@@ -69,6 +69,7 @@ DESCRIBED_KINDS = (
     WorkloadKind(Resource("argoproj.io/v1alpha1", "Rollout", "rollouts"), hash_label="rollouts-pod-template-hash"),
     WorkloadKind(Resource("apps.kruise.io/v1alpha1", "CloneSet", "clonesets")),
 )
+KNOWN_KINDS = (*KUBERNETES_KINDS, *DESCRIBED_KINDS)
 
 
 def workload_kinds(given: Iterable[Mapping[str, Any]]) -> tuple[WorkloadKind, ...]:
@@ -109,7 +110,7 @@ class Owner(NamedTuple):
         return f"{self.kind} {self.name}".strip()
 
 
-def owner_of(pod: Object, kinds: Iterable[WorkloadKind] = KUBERNETES_KINDS) -> Owner:
+def owner_of(pod: Object, kinds: Iterable[WorkloadKind] = KNOWN_KINDS) -> Owner:
     """What makes a Pod: a ReplicaSet is told as what has made it."""
     labels = pod["metadata"].get("labels") or {}
     owners = pod["metadata"].get("ownerReferences") or []

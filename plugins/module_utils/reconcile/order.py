@@ -33,6 +33,8 @@ _RANKS: Ranks = {
     "ConfigMap": 26,
     "Secret": 26,
     "Service": 30,
+    "Endpoints": 30,
+    "EndpointSlice.discovery.k8s.io": 30,
     "Deployment.apps": 40,
     "DaemonSet.apps": 40,
     "StatefulSet.apps": 40,

@@ -6,95 +6,21 @@ the phases themselves are tried one by one in tests/integration/lives/test_upgra
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from integration.support import bed
-from integration.support.bed import ROOT, Cluster
 from integration.support.operations import Operations
-from integration.support.playbook import Played, Runner
+from integration.support.playbook import Runner
 from integration.support.traffic import Seen, under_traffic
 from integration.support.watcher import Watcher, watched
+from integration.support.whole import Whole, charts, service, space, values, workload
 
 FIRST, SECOND, THIRD = "1.28.3", "1.29.1", "1.31.0"
 REVISION = "1-31-0"
-IMAGE = "docker.io/library/httpapp:1"
 GATEWAY = ("-host", "shop.example.com", "http://ingress.istio-ingress.svc.cluster.local")
 CLIENTS = {"outside": GATEWAY, "web": ("http://shop.web.svc.cluster.local",)}
-
-
-def values(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((ROOT / "tests/testbed/values" / f"{name}.yaml").read_text("utf-8"))
-    return found
-
-
-def charts(version: str) -> dict[str, str]:
-    part = f"charts-{version}"
-    return {"directory": str(bed.parts(part)[part])}
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A cluster with a mesh that carries traffic."""
-
-    cluster: Cluster
-    operations: Operations
-
-    def play(self, runner: Runner, playbook: str, version: str, **more: Any) -> Played:
-        variables = {
-            "mesh_kubeconfig": self.cluster.kubeconfig,
-            "mesh_cluster_name": "Kubernetes",
-            "mesh_control_plane_version": version,
-            "mesh_control_plane_values": {"istiod": values("istiod")},
-            "mesh_control_plane_helm_binary": str(self.cluster.bin / "helm"),
-            "mesh_control_plane_charts": charts(version),
-            "mesh_control_plane_ignore_prechecks": ["withdrawn_version"],
-            **more,
-        }
-        inventory = runner.folder / "group_vars" / "all.yml"
-        inventory.parent.mkdir(exist_ok=True)
-        inventory.write_text(yaml.safe_dump(variables), encoding="utf-8")
-        played = runner.run(arguments=(str(ROOT / "playbooks" / f"{playbook}.yml"),))
-        assert played.rc == 0, played.output
-        return played
-
-    def proxies(self) -> set[str]:
-        pods = json.loads(self.cluster.kubectl("get", "pods", "-A", "-o", "json"))["items"]
-        return {
-            container["image"].rpartition(":")[2]
-            for pod in pods
-            if not pod["metadata"].get("deletionTimestamp")
-            for container in [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
-            if container["name"] == "istio-proxy"
-        }
-
-
-def workload(name: str, namespace: str, replicas: int, *arguments: str) -> dict[str, Any]:
-    """Replaced gracefully: the new Pod is ready before the old one goes, and that one ends its requests."""
-    container = {
-        "name": name,
-        "image": IMAGE,
-        "args": list(arguments),
-        "ports": [{"name": "http", "containerPort": 8080}],
-        "lifecycle": {"preStop": {"sleep": {"seconds": 10}}},
-        **({"readinessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1}} if replicas > 1 else {}),
-        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
-    }
-    strategy = {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
-    labels = {"app": name}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
-    spec = {"replicas": replicas, "strategy": strategy, "selector": {"matchLabels": labels}, "template": template}
-    metadata = {"name": name, "namespace": namespace}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
-
-
-def space(name: str, **labels: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
 @pytest.fixture
@@ -114,18 +40,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 
 def install(made: Whole) -> None:
+    made.install(FIRST)
     common = {"version": FIRST, "charts": charts(FIRST), "helm_binary": str(made.cluster.bin / "helm")}
-    made.operations.run("control_plane", {**common, "values": {"istiod": values("istiod")}})
     gateway = {"name": "ingress", "namespace": "istio-ingress", "values": values("gateway")}
     made.operations.run("gateway_deployment", {**common, **gateway})
-    made.cluster.apply(space("web", **{"istio-injection": "enabled"}), space("outside"))
-    port = {"name": "http", "port": 80, "targetPort": "http"}
-    service = {"selector": {"app": "shop"}, "ports": [port]}
     made.cluster.apply(
+        space("web", **{"istio-injection": "enabled"}),
+        space("outside"),
         workload("shop", "web", 2),
         workload("client", "web", 1, "pause"),
         workload("client", "outside", 1, "pause"),
-        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop", "namespace": "web"}, "spec": service},
+        service("shop", "web"),
     )
     entry = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["shop.example.com"]}
     made.operations.run(
@@ -143,8 +68,7 @@ def install(made: Whole) -> None:
             ],
         },
     )
-    for name, namespace in (("shop", "web"), ("client", "web"), ("client", "outside")):
-        made.cluster.kubectl("rollout", "status", f"deployment/{name}", "-n", namespace, "--timeout=120s")
+    made.await_workloads(("web", "outside"))
 
 
 def require_served(seen: Seen, watcher: Watcher) -> None:

@@ -37,7 +37,16 @@ READ: Mapping[str, Options] = {
     "precheck": {"operation": "leave", "ignore_checks": ["sidecars_left", "gateways_left", "permission_missing"]},
 }
 CONFIGURATION = {kind.name for kind in KINDS}
-OTHERS = {"config", "injection", "mesh_ca", "proxy_log_level", "remote_cluster", "revision_tag", "sidecar_rollout"}
+OTHERS = {
+    "config",
+    "connectivity_probe",
+    "injection",
+    "mesh_ca",
+    "proxy_log_level",
+    "remote_cluster",
+    "revision_tag",
+    "sidecar_rollout",
+}
 
 
 @pytest.fixture(scope="module")

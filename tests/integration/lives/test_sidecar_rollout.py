@@ -77,6 +77,19 @@ def test_four_ways_in_waves(mesh: Mesh, changes: Changes) -> None:
     assert mesh.run()["changed"] is False
 
 
+def test_what_is_named_restarts_whatever_its_proxy_is(mesh: Mesh) -> None:
+    space = mesh.spaces[0]
+    with mesh.rollers.rolling() as rollers:
+        mesh.run()
+        pods = rollers.rest.items(f"/api/v1/namespaces/{space}/pods")
+        named = [f"{space}/{pod['metadata']['name']}" for pod in pods if pod["metadata"]["labels"]["app"] == "cart"]
+        done = mesh.run(pods=[*named, f"{space}/gone"])
+    assert [(row["namespace"], row["name"], row["reason"]) for row in done["plan"]] == [
+        (space, "cart", "its Pods were named")
+    ]
+    assert rollers.restarts[-1] == f"{space}/cart"
+
+
 def test_an_empty_selection_restarts_nothing(still: Mesh, changes: Changes) -> None:
     changes()
     nobody = [{"name": "a", "namespaces": []}]
@@ -137,10 +150,16 @@ def test_what_is_left_alone_is_told(mesh: Mesh) -> None:
         {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}},
     )
     mesh.rollers.say(first, "cart", ready=True)
+    as_of_argo = {"pod-template-hash": None, "rollouts-pod-template-hash": "77f6"}
+    rest.patch(f"/api/v1/namespaces/{third}/pods/shop-pod", {"metadata": {"labels": as_of_argo}})
     with mesh.rollers.rolling() as rollers:
         done = mesh.run()
-    left = {(row["namespace"], row["name"]): row["how"] for row in done["rollout"]["left"]["workloads"]}
-    assert left == {(first, "cart"): "downtime", (third, "cart"): "frozen", (third, "shop"): "frozen"}
+    left = {(row["kind"], row["namespace"], row["name"]): row["how"] for row in done["rollout"]["left"]["workloads"]}
+    deployments = {("Deployment", first, "cart"): "downtime", ("Deployment", third, "cart"): "frozen"}
+    assert left == {**deployments, ("Rollout", third, "shop"): "by_hand"}
+    assert any(
+        f"Rollout {third}/shop is not restarted, because only its own tools" in line for line in done["warnings"]
+    )
     assert any("its update takes down its only Pod at once" in line for line in done["warnings"])
     assert sorted(rollers.restarts) == [f"{first}/shop", f"{second}/cart", f"{second}/shop"]
     with mesh.rollers.rolling() as rollers:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -50,6 +51,16 @@ class Cluster:
     def forward(self, name: str, node_port: int) -> int:
         """A port on this machine that leads to that port of the node of the lane's cluster of this name."""
         return int(bed("forward", name, str(node_port), program=self.program))
+
+    def stop_answering(self) -> None:
+        """Its API server is gone for good; what it has told the nodes runs on."""
+        folder = Path(self.audit_log).parent
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if process.joinpath("comm").read_text().strip() == "kube-apiserver" and process.joinpath(
+                    "cwd"
+                ).samefile(folder):
+                    os.kill(int(process.name), signal.SIGKILL)
 
     def get(self, resource: str, name: str, namespace: str = "default") -> dict[str, Any]:
         """An object as the server has it, with who manages its fields."""

@@ -7,8 +7,8 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,11 +84,20 @@ class Meshes:
         return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()[1:]
 
     @contextmanager
-    def under_traffic(self, names: Iterable[str]) -> Iterator[Mapping[str, Seen]]:
-        """The clients of these clusters ask, all the time."""
+    def under_traffic(self, *names: str) -> Iterator[Mapping[str, Seen]]:
+        """Every client asks, all the time, or those of some clusters."""
         with ExitStack() as stack:
             clients = {"shop": (SHOP,)}
-            yield {name: stack.enter_context(under_traffic(self.clusters[name], clients)) for name in names}
+            asked = names or tuple(self.clusters)
+            yield {name: stack.enter_context(under_traffic(self.clusters[name], clients)) for name in asked}
+
+    def switch_off(self, name: str) -> None:
+        """The application of a cluster runs on without sidecars."""
+        cluster = self.clusters[name]
+        cluster.kubectl("label", "namespace", "shop", "istio-injection-")
+        cluster.kubectl("rollout", "restart", "deployment", "-n", "shop")
+        for workload in ("client", "shop"):
+            cluster.kubectl("rollout", "status", f"deployment/{workload}", "-n", "shop", "--timeout=60s")
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         path = self.runner.folder / name
@@ -112,6 +121,12 @@ def cloud(clusters: Mapping[str, Cluster]) -> Iterator[None]:
 
 
 def _give_addresses(cluster: Cluster, over: threading.Event) -> None:
+    """Until the cluster is over, or is none any more."""
+    with suppress(AssertionError):
+        _give(cluster, over)
+
+
+def _give(cluster: Cluster, over: threading.Event) -> None:
     wanted, row = "?(@.spec.type=='LoadBalancer')", "{.metadata.name} {.status.loadBalancer.ingress}{'\\n'}"
     path = f"jsonpath={{range .items[{wanted}]}}{{.metadata.namespace}} {row}{{end}}"
     while not over.wait(0.5):

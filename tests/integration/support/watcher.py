@@ -96,16 +96,23 @@ def watched(cluster: Cluster) -> Iterator[Watcher]:
     """Watch until the end; what was found is there afterwards. Fails when a stream has lost anything."""
     watcher = Watcher()
     # Services first: one that is there when it is listed is there for webhooks that are listed after it.
-    streams = [Stream(Api(cluster), path) for path in reversed(_PATHS)]
+    with followed(cluster, *reversed(_PATHS)) as streams:
+        yield watcher
     newest = max(stream.since for stream in streams)
+    watcher.judge([_not_before(newest, change) for stream in streams for change in stream.changes])
+
+
+@contextmanager
+def followed(cluster: Cluster, *paths: str) -> Iterator[list[Stream]]:
+    """Every change of some kinds until the end, one stream each. Fails when a stream has lost anything."""
+    streams = [Stream(Api(cluster), path) for path in paths]
     threads = [threading.Thread(target=stream.follow, daemon=True) for stream in streams]
     for thread in threads:
         thread.start()
     try:
-        yield watcher
+        yield streams
         for stream in streams:
             _await_all(Api(cluster), stream)
-        watcher.judge([_not_before(newest, change) for stream in streams for change in stream.changes])
     finally:
         for stream in streams:
             stream.api.hang_up()

@@ -1,4 +1,7 @@
-"""No test here may find a cluster by accident: what a person's shell says of one is taken away."""
+"""No test here may find a cluster by accident, or fail because the machine is slow.
+
+What a person's shell says of a cluster is taken away, and Hypothesis measures no time.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

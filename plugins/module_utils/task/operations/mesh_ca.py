@@ -11,6 +11,10 @@ from datetime import timedelta
 from ...istio.facts import ROOT_NAMESPACE
 from ...istio.issuing import BadAuthority, Root, read_certificates, read_key, require_pair
 from ...istio.mesh_ca import Given, MeshCa, run_mesh_ca
+from ...istio.root_phases import PHASES
+from ...istio.root_rotation import run_rotation
+from ...reconcile.outcome import Outcome
+from ...reconcile.run import Run
 from ..arguments import OWNERSHIP, ArgumentSpec
 from ..operation import Operation, Params
 
@@ -27,15 +31,17 @@ def _mesh_ca(params: Params) -> MeshCa:
         root_days=_days(params, "root_lifetime_days"),
         renew_before=timedelta(days=_days(params, "renew_before_days")),
         take_ownership_from=tuple(params["take_ownership_from"]),
+        rotate=params["rotate"] or "",
+        wait_timeout=params["wait_timeout"],
     )
 
 
 def _root(params: Params) -> Root | None:
-    """The root that was given as text; with the intermediate of somebody else, its key is not needed."""
+    """The root that was given as text. Its key is not needed where somebody else has signed, or nobody signs."""
     if not params["root_certificate"]:
         return None
     found = read_certificates(params["root_certificate"], "'root_certificate'")
-    if params["certificate"]:
+    if params["certificate"] or (params["rotate"] and not params["root_key"]):
         return Root(found)
     if not params["root_key"]:
         raise BadAuthority(
@@ -66,6 +72,10 @@ def _days(params: Params, name: str) -> int:
     return days
 
 
+def _run(run: Run, wanted: MeshCa) -> Outcome:
+    return run_rotation(run, wanted) if wanted.rotate else run_mesh_ca(run, wanted)
+
+
 MESH_CA: Operation[MeshCa] = Operation(
     "mesh_ca",
     ArgumentSpec(
@@ -82,6 +92,8 @@ MESH_CA: Operation[MeshCa] = Operation(
             "lifetime_days": {"type": "int", "default": 730},
             "root_lifetime_days": {"type": "int", "default": 3650},
             "renew_before_days": {"type": "int", "default": 60},
+            "rotate": {"type": "str", "choices": list(PHASES)},
+            "wait_timeout": {"type": "float", "default": 300.0},
         },
         {
             "mutually_exclusive": [("root_file", "root_certificate"), ("root_file", "certificate")],
@@ -91,5 +103,5 @@ MESH_CA: Operation[MeshCa] = Operation(
     )
     + OWNERSHIP,
     _mesh_ca,
-    run_mesh_ca,
+    _run,
 )

@@ -31,6 +31,7 @@ class Request:
     registration: Registration
     remote: ConnectionOptions | None
     state: str
+    primary_unreachable: bool = False
 
 
 def _remote_cluster(params: Params) -> Request:
@@ -48,8 +49,8 @@ def _remote_cluster(params: Params) -> Request:
         take_ownership_from=tuple(params["take_ownership_from"]),
     )
     remote = remote_options(params)
+    _refuse_unreachable(params)
     if params["unreachable"]:
-        _refuse_unreachable(params["state"])
         remote = None
     elif remote is None:
         raise RemoteClusterError(
@@ -57,15 +58,22 @@ def _remote_cluster(params: Params) -> Request:
             subject="remote",
             hint="Give its connection by 'remote'; to take out one that is gone for good, say 'unreachable: true'",
         )
-    return Request(checked(wanted), remote, params["state"])
+    return Request(checked(wanted), remote, params["state"], params["primary_unreachable"])
 
 
-def _refuse_unreachable(state: str) -> None:
-    if state == "present":
+def _refuse_unreachable(params: Params) -> None:
+    said = [name for name in ("unreachable", "primary_unreachable") if params[name]]
+    if said and params["state"] == "present":
         raise RemoteClusterError(
             "A cluster that cannot be reached cannot be registered",
-            subject="unreachable",
-            hint="Leave 'unreachable' out, or say 'state: absent'",
+            subject=said[0],
+            hint=f"Leave '{said[0]}' out, or say 'state: absent'",
+        )
+    if len(said) > 1:
+        raise RemoteClusterError(
+            "Where both clusters are gone there is nothing to take out",
+            subject=said[1],
+            hint="Say of one of them that it cannot be reached",
         )
 
 
@@ -76,7 +84,10 @@ def _run_remote_cluster(run: Run, request: Request) -> Outcome:
     client = Client(connect(request.remote), RESOURCES)
     remote = replace(run, client=client, planned=Planned())
     try:
-        outcome = (run_unregister if request.state == "absent" else run_register)(run, remote, wanted)
+        if request.state == "absent":
+            outcome = run_unregister(None if request.primary_unreachable else run, remote, wanted)
+        else:
+            outcome = run_register(run, remote, wanted)
     except Unreachable as error:
         if request.state == "absent":
             error.hint += "; to take out a remote that is gone for good, say 'unreachable: true'"
@@ -100,6 +111,7 @@ REMOTE_CLUSTER: Operation[Request] = Operation(
             "serves": {"type": "bool", "default": False},
             "config_account": {"type": "str"},
             "unreachable": {"type": "bool", "default": False},
+            "primary_unreachable": {"type": "bool", "default": False},
         }
     )
     + REMOTE

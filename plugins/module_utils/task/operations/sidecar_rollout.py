@@ -17,7 +17,7 @@ from .rollout_options import how_of
 def _rollout(params: Params) -> Rollout:
     names = params.get("namespaces")
     scope = Scope(None if names is None else tuple(names), params.get("selector") or "", params["allow_partial"])
-    return Rollout(scope, how_of(params))
+    return Rollout(scope, how_of(params), tuple(params["pods"]))
 
 
 SIDECAR_ROLLOUT: Operation[Rollout] = Operation(
@@ -27,6 +27,7 @@ SIDECAR_ROLLOUT: Operation[Rollout] = Operation(
             "namespaces": {"type": "list", "elements": "str"},
             "selector": {"type": "str"},
             "allow_partial": {"type": "bool", "default": False},
+            "pods": {"type": "list", "elements": "str", "default": []},
             "namespace": {"type": "str", "default": ROOT_NAMESPACE},
         }
     )

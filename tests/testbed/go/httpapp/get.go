@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -14,7 +15,7 @@ import (
 )
 
 type request struct {
-	url     string
+	urls    []string // asked in turn
 	host    string
 	headers http.Header
 	count   int
@@ -25,7 +26,6 @@ type request struct {
 
 // What came back, as the tests read it with -json.
 type report struct {
-	URL      string         `json:"url"`
 	Count    int            `json:"count"`
 	Statuses map[string]int `json:"statuses"` // "200" -> how many
 	Versions map[string]int `json:"versions"` // X-Version of the answers -> how many
@@ -67,17 +67,17 @@ func parse(arguments []string) (request, error) {
 	if err := flags.Parse(arguments); err != nil {
 		return wanted, err
 	}
-	if flags.NArg() != 1 {
-		return wanted, fmt.Errorf("get takes one URL, not %d", flags.NArg())
+	if flags.NArg() == 0 {
+		return wanted, errors.New("get takes one or more URLs")
 	}
-	wanted.url = flags.Arg(0)
+	wanted.urls = flags.Args()
 	return wanted, nil
 }
 
 func ask(ctx context.Context, wanted request) report {
 	result := report{
-		URL: wanted.url, Count: wanted.count, Statuses: map[string]int{}, Versions: map[string]int{},
-		Errors: map[string]int{}, tally: map[string]int{},
+		Count: wanted.count, Statuses: map[string]int{}, Versions: map[string]int{}, Errors: map[string]int{},
+		tally: map[string]int{},
 	}
 	// Certificates are not checked: what is asked is who answers, not whether a test's certificate is known.
 	client := &http.Client{
@@ -87,8 +87,9 @@ func ask(ctx context.Context, wanted request) report {
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	for range wanted.count {
-		if err := once(ctx, client, wanted, &result); err != nil {
+	for number := range wanted.count {
+		url := wanted.urls[number%len(wanted.urls)]
+		if err := once(ctx, client, url, wanted, &result); err != nil {
 			result.Errors[err.Error()]++
 			result.tally["error: "+err.Error()]++
 		}
@@ -96,8 +97,8 @@ func ask(ctx context.Context, wanted request) report {
 	return result
 }
 
-func once(ctx context.Context, client *http.Client, wanted request, result *report) error {
-	message, err := http.NewRequestWithContext(ctx, http.MethodGet, wanted.url, nil)
+func once(ctx context.Context, client *http.Client, url string, wanted request, result *report) error {
+	message, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}

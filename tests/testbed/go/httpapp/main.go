@@ -2,7 +2,7 @@
 // and what it saw, and a client that tallies answers. Demo and tests use both.
 //
 //	httpapp serve [ADDRESS]                  answer every path; /fail is a 503, /slow takes three seconds
-//	httpapp get [flags] URL                  one request, or a tally of many (see "httpapp get -help")
+//	httpapp get [flags] URL...               one request, or a tally of many (see "httpapp get -help")
 //	httpapp pause                            wait for a signal
 package main
 

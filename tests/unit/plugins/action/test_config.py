@@ -25,6 +25,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     **{kind.name: {"name": "a", "namespace": "web", "state": "absent"} for kind in KINDS},
     "config": {"objects": []},
     "config_info": {},
+    "connectivity_probe": {"cluster_name": "east", "state": "absent"},
     "control_plane": {"version": "1.29.1"},
     "gateway_deployment": {"name": "a", "namespace": "web", "version": "1.29.1"},
     "injection": {"namespaces": [{"name": "web"}]},

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.mesh_plan import Member, mesh_plan
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.networks import mesh_networks
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.networks import InvalidAddress, mesh_networks
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.trust import trust_of
 from unit.support.certificates import Authority, cacerts, root
 
@@ -181,6 +181,29 @@ def test_control_planes_are_told_of_given_addresses_alone() -> None:
     registries = [{"fromRegistry": "west-1"}, {"fromRegistry": "far"}]
     told = {"two": {"endpoints": registries, "gateways": [{"address": "203.0.113.9", "port": 443}]}}
     assert mesh_networks(hosts) == {"istiod": {"global": {"meshNetworks": told}}}
+    door = [{"address": "203.0.113.1"}]
+    hosts.append(
+        {"inventory_hostname": "ops", "mesh_cluster_role": "external", "mesh_clusters_gateway_addresses": door}
+    )
+    assert mesh_networks(hosts) == {"istiod": {"global": {"meshNetworks": told}}}, "it leads to a control plane alone"
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"port": 443}, "it has no 'address': {'port': 443}"),
+        ("203.0.113.9", "it has no 'address': 203.0.113.9"),
+        ({"address": "203.0.113.9", "port": "https"}, "'https' is no port"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_named_with_its_host(row: Any, why: str) -> None:
+    host = {"inventory_hostname": "west", "mesh_network": "two", "mesh_clusters_gateway_addresses": [row]}
+    with pytest.raises(InvalidAddress) as refused:
+        mesh_networks([host])
+    assert str(refused.value).startswith(f"An entry of mesh_clusters_gateway_addresses of west leads nowhere: {why}")
+    assert "address: 203.0.113.7" in refused.value.hint
+    with pytest.raises(InvalidAddress, match="of west leads nowhere"):
+        mesh_plan([member("east"), member("west", addresses=[row])])
 
 
 def test_a_remote_cluster_is_served_by_its_primary_and_read_by_the_others() -> None:

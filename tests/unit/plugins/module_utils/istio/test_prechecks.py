@@ -117,6 +117,12 @@ def ours(item: Made) -> Made:
     return item
 
 
+def door(item: Made) -> Made:
+    """A gateway by which a network is entered."""
+    item["spec"]["template"]["metadata"].setdefault("labels", {})["topology.istio.io/network"] = "net1"
+    return item
+
+
 def written_in(version: str) -> Made:
     entries = [{"manager": "kubectl", "time": "2026", "apiVersion": version}]
     return made("VirtualService", "web/v", metadata={"managedFields": entries})
@@ -213,6 +219,10 @@ FOUND: list[tuple[str, list[Made], Made, str]] = [
         {**GOES, **CANARY},
         "istiod-default-validator: it refers to revision canary",
     ),
+    ("mesh_protected", [values_of("default", protected="true")], LEAVES, "run control_plane with"),
+    ("revision_in_use", [ENABLED], LEAVES, "Namespace web: it refers to revision default"),
+    ("gateways_left", [door(gateway_deployment())], LEAVES, "Deployment web/ingress: traffic enters"),
+    ("calls_end", [istiod("1.29.1"), pod("web/a", "default")], LEAVES, "Pod web/a: it has a proxy"),
     ("unknown_release", [], {"version": "1.33.0"}, "the table of releases ends with 1.31"),
     ("end_of_life", [], {"version": "1.29.9"}, "1.29 is not supported since 2026-10-15"),
     ("end_of_life", [istiod("1.28.10", "old")], {}, "Deployment istio-system/istiod-old: 1.28 is not supported"),
@@ -279,10 +289,18 @@ NOTHING: list[tuple[str, list[Made], Made]] = [
     ("certificate_expired", [authority(NOW + timedelta(days=1))], {}),
     ("certificate_expires", [authority(NOW + timedelta(days=31)), injector()], {}),
     ("mesh_protected", [values_of("default", protected="false"), values_of("canary", protected="true")], GOES),
-    ("mesh_protected", [values_of("default", protected="true")], LEAVES),
+    ("mesh_protected", [istiod("1.29.1"), values_of("default", protected="true")], LEAVES),
     ("sidecars_left", [pod("web/a", "other"), pod("web/b")], GOES),
     ("gateways_left", [istiod("1.29.1"), of_revision("web", "x"), gateway_deployment()], GOES),
     ("gateways_left", [api_gateway("web/g", "nginx")], LEAVES),
+    ("sidecars_left", [istiod("1.29.1"), pod("web/a", "default")], LEAVES),
+    ("sidecars_left", [istiod("1.29.1", "canary"), pod("web/a", "canary")], LEAVES),
+    ("gateways_left", [istiod("1.29.1"), gateway_deployment()], LEAVES),
+    ("gateways_left", [istiod("1.29.1", "canary"), api_gateway("web/g", "istio-waypoint", "canary")], LEAVES),
+    ("gateways_left", [door(ours(gateway_deployment()))], LEAVES),
+    ("revision_in_use", [ENABLED, istiod("1.29.1")], LEAVES),
+    ("permission_missing", [istiod("1.29.1")], {**LEAVES, "missing": (Permission("delete", "", "services"),)}),
+    ("calls_end", [pod("web/a", "default")], LEAVES),
     ("revision_in_use", [istiod("1.29.1"), validator(), injector(tag="prod")], GOES),
     (
         "revision_in_use",

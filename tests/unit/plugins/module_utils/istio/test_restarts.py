@@ -17,6 +17,9 @@ def owned(place: str, kind: str, name: str, version: str = "1.29.1") -> Made:
     if kind == "Deployment":
         found["metadata"]["labels"]["pod-template-hash"] = "77"
         owner = {"kind": "ReplicaSet", "name": f"{name}-77"}
+    if kind == "Rollout":
+        found["metadata"]["labels"]["rollouts-pod-template-hash"] = "77"
+        owner = {"kind": "ReplicaSet", "name": f"{name}-77"}
     found["metadata"]["ownerReferences"] = [owner]
     return found
 
@@ -43,6 +46,7 @@ def test_each_workload_once_with_its_pods_and_how() -> None:
         owned("web/db-0", "StatefulSet", "db", old),
         owned("web/agent-1", "DaemonSet", "agent", old),
         owned("web/once-1", "Job", "once", old),
+        owned("web/canary-1", "Rollout", "canary", old),
         pod("web/bare", "default", old),
     ]
     there = (edge, by_hand, workload("Deployment", "web/a"), workload("DaemonSet", "web/agent"))
@@ -51,6 +55,7 @@ def test_each_workload_once_with_its_pods_and_how() -> None:
         ("Deployment", "a", 2, "restart", False),
         ("Job", "once", 1, "by_hand", False),
         ("Pod", "bare", 1, "by_hand", False),
+        ("Rollout", "canary", 1, "by_hand", False),
         ("StatefulSet", "db", 1, "delete_pods", False),
         ("Deployment", "edge", 1, "restart", True),
     ]

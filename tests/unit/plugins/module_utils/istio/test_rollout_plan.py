@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,13 +59,15 @@ def pod(name: str = "shop", owner: str = "ReplicaSet", place: str = "web", revis
     return {"kind": "Pod", "metadata": {**metadata, **marks, **more}, "spec": {"containers": containers}}
 
 
-def planned(*found: Made, waves: tuple[Wave, ...] = (), allow_downtime: bool = False) -> Made:
+def planned(
+    *found: Made, waves: tuple[Wave, ...] = (), allow_downtime: bool = False, pods: tuple[str, ...] = ()
+) -> Made:
     objects: dict[str, list[Made]] = {"MutatingWebhookConfiguration.admissionregistration.k8s.io": [WEBHOOK]}
     groups = {"Deployment": ".apps", "StatefulSet": ".apps", "DaemonSet": ".apps", "PodDisruptionBudget": ".policy"}
     for one in found:
         objects.setdefault(f"{one['kind']}{groups.get(one['kind'], '')}", []).append(one)
     snapshot = Snapshot("east", "v1.34.4", objects)
-    judge = Judge.of(snapshot, {"r2": "1.31.0"})
+    judge = replace(Judge.of(snapshot, {"r2": "1.31.0"}), named=frozenset(pods))
     plan = plan_rollout(world_of(snapshot), judge, Claims(checked_waves(waves), {}), allow_downtime)
     return plan.told("planned")
 
@@ -75,6 +78,14 @@ def names(plan: Made) -> list[list[str]]:
 
 def left(plan: Made) -> list[tuple[str, str, str]]:
     return [(row["kind"], row["name"], row["how"]) for row in plan["left"]["workloads"]]
+
+
+def test_what_is_named_restarts_as_well() -> None:
+    same = pod(revision="r2")
+    same["spec"]["containers"][0]["image"] = "proxyv2:1.31.0"
+    assert names(planned(space("web"), workload(), same)) == [[]]
+    plan = planned(space("web"), workload(), same, pods=("web/shop-77f6-1", "web/gone"))
+    assert [row["reason"] for row in plan["waves"][0]["workloads"]] == ["its Pods were named"]
 
 
 def test_what_differs_restarts_and_nothing_else() -> None:
@@ -95,6 +106,8 @@ def test_what_differs_restarts_and_nothing_else() -> None:
     [
         ([pod(owner="")], ("Pod", "shop-1", "by_hand")),
         ([pod(owner="Job")], ("Job", "shop", "by_hand")),
+        ([pod(owner="CloneSet")], ("CloneSet", "shop", "by_hand")),
+        ([pod()], ("Deployment", "shop", "by_hand")),
         ([workload(labels={FREEZE: "true"}), pod()], ("Deployment", "shop", "frozen")),
         ([workload(paused=True), pod()], ("Deployment", "shop", "paused")),
         (
@@ -115,6 +128,20 @@ def test_what_is_left_alone(found: list[Made], how: tuple[str, str, str]) -> Non
     named = [{**one, "metadata": {**one["metadata"], "name": "shop-1"}} if how[0] == "Pod" else one for one in found]
     plan = planned(space("web"), *named)
     assert (names(plan), left(plan)) == ([[]], [how])
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (pod(owner=""), "nobody makes its Pods again"),
+        (pod(owner="Job"), "a Job does not restart"),
+        (pod(owner="CloneSet"), "only its own tools restart a CloneSet"),
+        (pod(), "it is gone, and its Pods are still there"),
+    ],
+)
+def test_nobody_has_to_guess_why_we_do_not_restart_it(found: Made, why: str) -> None:
+    (row,) = planned(space("web"), found)["left"]["workloads"]
+    assert (row["how"], row["why"]) == ("by_hand", why)
 
 
 def test_namespaces_that_are_frozen_or_on_their_way_out() -> None:

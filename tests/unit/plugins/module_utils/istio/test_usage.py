@@ -204,7 +204,7 @@ def sail_pod(item: Made, of_namespace: str, revision: str) -> bool:
     return bool(asked == revision)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(clusters())
 def test_all_that_the_sail_operator_finds_is_found(found: Snapshot) -> None:
     used_here = uses(found)

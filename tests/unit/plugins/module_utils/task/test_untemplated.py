@@ -11,7 +11,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.untemplated import NeedsTemplating, untemplated
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import plain
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 OPTION = "{{ routes }}"
@@ -43,7 +43,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("inventory")
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(routes=st.lists(VALUES) | st.dictionaries(TEXTS, VALUES))
 def test_it_is_what_templating_makes_of_it_or_left_to_that(folder: Path, routes: Any) -> None:
     variables = inventory(folder, yaml.safe_dump({"routes": routes, "other": "{{ 1 + 1 }}", "option": OPTION}))

@@ -1,0 +1,260 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Clusters that leave a mesh: what stands in the way, who forgets whom, and what nobody needs any more then.
+
+Like the plan of a mesh it asks nobody, and is computed once for all clusters before the first of them is written. What
+the prechecks of `leave` have found in each cluster comes with what only all clusters together show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ..kube.text import did_you_mean
+from .facts import NETWORK_LABEL, ROOT_NAMESPACE
+from .mesh_plan import REMOTE, Member, configured, control_planes, inside, mesh_plan, serving_of
+from .networks import EXTERNAL, doors_of, sees
+from .prechecks import PRECHECKS
+from .reader import Reader
+from .remote_secret import name_of
+
+# What only all clusters together show, in a sentence.
+_SENTENCES: Mapping[str, str] = {
+    "not_in_mesh": "no cluster of the mesh has this name",
+    "unknown_check": "mesh_clusters_ignore_checks names what is no check",
+    "cluster_unseen": "a cluster could not be seen, so nothing is known of what is in it",
+    "has_control_plane": "the inventory says that it is a remote cluster, and it runs a control plane of its own",
+    "foreign_secret": "somebody else has made a Secret by which a cluster would still be read: delete it",
+    "carries_mesh": "there is no mesh without it: let the others leave, and uninstall the control plane",
+    "serves_others": "clusters that stay are served by its control plane",
+    "last_door": "it has the only gateway by which Pods of a cluster that stays are reached from other networks",
+}
+_IGNORABLE = ("serves_others", "last_door")
+_GONE = "mesh_clusters_unreachable: true"
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """Clusters of a mesh, of which those with the names `hosts` leave it.
+
+    `unreachable` allows that of a cluster which cannot be seen. `prechecks` are what the module precheck has found in
+    those that leave, by host.
+    """
+
+    members: Sequence[Member]
+    hosts: Sequence[str]
+    groups: Sequence[Sequence[str]] = ()
+    prechecks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    ignored: Collection[str] = ()
+    unreachable: bool = False
+
+    @cached_property
+    def stay(self) -> list[Member]:
+        return [one for one in self.members if one.host not in self.hosts]
+
+    @cached_property
+    def leave(self) -> list[Member]:
+        """Those that leave, with those that the inventory has forgotten and others still read."""
+        return [*(one for one in self.members if one.host in self.hosts), *self._forgotten()]
+
+    @property
+    def everybody(self) -> list[Member]:
+        return [*self.stay, *self.leave]
+
+    def _forgotten(self) -> Iterator[Member]:
+        known = {one.host for one in self.members}
+        unknown = [name for name in self.hosts if name not in known]
+        if unknown and self.unreachable:
+            read = {row["cluster"]: row for row in mesh_plan(self.members, self.groups)["left_over"]}
+            place = self.members[0].namespace if self.members else ROOT_NAMESPACE
+            for name in (name for name in unknown if name in read):
+                yield Member(name, name, namespace=place, failure="it is not in the inventory")
+
+    @cached_property
+    def gone(self) -> frozenset[str]:
+        """Hosts that are taken out without having been asked."""
+        return frozenset(one.host for one in self.leave if self.unreachable and one.failure)
+
+    def after(self, one: Member) -> list[Member]:
+        """The mesh that a cluster is in afterwards: who leaves is alone."""
+        return self.stay if one.host not in self.hosts else [one]
+
+
+def mesh_leaving(leaving: Leaving) -> dict[str, Any]:
+    """All that a playbook has to know: what is refused, and what is done where."""
+    blockers = [*_refusals(leaving), *_found(leaving, "blockers")]
+    lenient = [row for row in blockers if row["override"] and row["code"] in leaving.ignored]
+    asked = [one for one in leaving.everybody if one.host not in leaving.gone]
+    return {
+        "leave": [one.host for one in leaving.leave],
+        "stay": [one.host for one in leaving.stay],
+        "gone": sorted(leaving.gone),
+        "remotes": [one.host for one in leaving.leave if one in asked and one.role == REMOTE],
+        "blockers": [row for row in blockers if row not in lenient],
+        "warnings": [*lenient, *_found(leaving, "warnings")],
+        "ignored": [code for code in leaving.ignored if code in PRECHECKS],
+        "pairs": list(_pairs(leaving)),
+        "after": {one.host: [other.host for other in leaving.after(one)] for one in asked},
+        "closed": {one.host: _closed(leaving, one) for one in configured(asked)},
+        "unserved": {one.host: _unserved(leaving, one) for one in configured(asked)},
+        "left": {one.host: _left(leaving, one) for one in leaving.leave if one.host in leaving.gone},
+    }
+
+
+def _finding(code: str, host: str, *objects: str, override: str = "") -> dict[str, Any]:
+    """In the form of the prechecks."""
+    ignore = f"mesh_clusters_ignore_checks: [{code}]" if code in _IGNORABLE else override
+    told = {"code": code, "reason": _SENTENCES[code], "count": len(objects), "objects": list(objects)}
+    return _told(host, {**told, "override": ignore})
+
+
+def _told(host: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """With the whole of it in words."""
+    more = row["count"] - len(row["objects"])
+    where, names = f"{host}: " if host else "", [*row["objects"], *([f"and {more} more"] if more else [])]
+    way_out = f" (if it is meant so: {row['override']})" if row["override"] else ""
+    text = f"{where}{row['reason']} [{row['code']}, {row['count']}]: {'; '.join(names)}{way_out}"
+    return {"host": host, **row, "text": text}
+
+
+def _found(leaving: Leaving, level: str) -> Iterator[dict[str, Any]]:
+    """What the prechecks say, overridden by the option of the role."""
+    for host, told in leaving.prechecks.items():
+        for row in told.get(level) or ():
+            override = (
+                f"mesh_clusters_ignore_checks: [{row['code']}]" if level == "blockers" and row["override"] else ""
+            )
+            yield _told(host, {**row, "override": override})
+
+
+def _refusals(leaving: Leaving) -> Iterator[dict[str, Any]]:
+    codes = [*_IGNORABLE, *PRECHECKS]
+    for code in (code for code in leaving.ignored if code not in codes):
+        yield _finding("unknown_check", "", f"'{code}'{did_you_mean(code, codes)}")
+    hosts, forgotten = [one.host for one in leaving.members], {one.host for one in leaving.leave}
+    for name in leaving.hosts:
+        if name not in forgotten:
+            yield _finding("not_in_mesh", name, f"'{name}'{did_you_mean(name, hosts)}")
+    yield from _unseen(leaving)
+    for one in leaving.leave:
+        if one.role == REMOTE and one.found.get("control_planes"):
+            planes = [row for row in one.found["control_planes"] if row["namespace"] == one.namespace]
+            yield from [_finding("has_control_plane", one.host, *(row["name"] for row in planes))] if planes else []
+    yield from _foreign(leaving)
+    yield from _carrying(leaving)
+    yield from _serving(leaving)
+    yield from _last_doors(leaving)
+
+
+def _unseen(leaving: Leaving) -> Iterator[dict[str, Any]]:
+    for one in leaving.stay:
+        if one.failure:
+            yield _finding("cluster_unseen", one.host, one.failure)
+    for one in leaving.leave:
+        failure = one.failure or str(leaving.prechecks.get(one.host, {}).get("failure") or "")
+        if failure and one.host not in leaving.gone:
+            yield _finding("cluster_unseen", one.host, failure, override=_GONE)
+
+
+def _foreign(leaving: Leaving) -> Iterator[dict[str, Any]]:
+    """Secrets that are not ours to delete."""
+    names = [{one.cluster_name for one in members} for members in (leaving.leave, leaving.everybody)]
+    for reader in control_planes(leaving.everybody):
+        ending = names[0] if reader in leaving.stay else names[1]
+        rows = [row for row in reader.secrets if row["cluster"] in ending and not row["ours"]]
+        if rows:
+            told = (f"Secret {row['namespace']}/{row['name']} (cluster {row['cluster']})" for row in rows)
+            yield _finding("foreign_secret", reader.host, *told)
+
+
+def _carrying(leaving: Leaving) -> Iterator[dict[str, Any]]:
+    """An external control plane lives by the configuration that it has in one of the clusters, and they live by it."""
+    for one in leaving.leave:
+        if one.role == EXTERNAL:
+            yield _finding("carries_mesh", one.host, "its control plane is external, and serves the others from there")
+        elif one.config:
+            yield _finding("carries_mesh", one.host, "it has the configuration of the mesh (mesh_cluster_config)")
+
+
+def _serving(leaving: Leaving) -> Iterator[dict[str, Any]]:
+    """Remote clusters leave before their primary, or together with it."""
+    for one in inside(control_planes(leaving.leave)):
+        served = [other.host for other in leaving.stay if serving_of(leaving.members, other) is one]
+        if served:
+            yield _finding("serves_others", one.host, *served)
+
+
+def _last_doors(leaving: Leaving) -> Iterator[dict[str, Any]]:
+    before = {door.network: door for door in doors_of(inside(leaving.members))}
+    doors = doors_of(inside(leaving.stay))
+    for door in doors:
+        is_needed = any(sees(door.network, one.network, leaving.groups) for one in doors if one is not door)
+        if is_needed and before[door.network].opens and not door.opens:
+            lost = next(one for one in leaving.leave if one.network == door.network)
+            yield _finding("last_door", lost.host, *(f"{host} (network {door.network})" for host in door.hosts))
+
+
+def _pairs(leaving: Leaving) -> Iterator[dict[str, Any]]:
+    """Row and column: who reads whom of those that leave, and on which host that ends."""
+    staying = {one.host for one in leaving.stay}
+    for reader in control_planes(leaving.everybody):
+        for other in inside(leaving.everybody):
+            ends = not {reader.host, other.host} <= staying
+            gone = reader.host in leaving.gone, other.host in leaving.gone
+            if reader.host != other.host and ends and gone != (True, True):
+                yield {
+                    "on": other.host if gone[0] else reader.host,
+                    "host": other.host,
+                    "primary": reader.cluster_name,
+                    "cluster": other.cluster_name,
+                    "namespace": reader.namespace,
+                    "remote_namespace": other.namespace,
+                    "primary_unreachable": gone[0],
+                    "unreachable": gone[1],
+                }
+
+
+def _closed(leaving: Leaving, one: Member) -> list[str]:
+    """East-west gateways that lead nowhere any more, of all that services were exposed by on this cluster."""
+    needed = _opened(leaving.after(one))
+    return [name for name in _opened(leaving.members) if name not in needed]
+
+
+def _opened(members: Sequence[Member]) -> list[str]:
+    doors = doors_of(inside(members))
+    return list(dict.fromkeys(name for door in doors for name in door.gateways)) if len(doors) > 1 else []
+
+
+def _unserved(leaving: Leaving, one: Member) -> list[str]:
+    """East-west gateways by which its control plane was reached from remote clusters, where none is left."""
+
+    def serves(members: Sequence[Member]) -> bool:
+        return any(serving_of(leaving.members, other) is one for other in members)
+
+    if not serves(leaving.members) or serves(leaving.after(one)):
+        return []
+    return [name for door in doors_of(leaving.members) if door.network == one.network for name in door.gateways]
+
+
+def _left(leaving: Leaving, one: Member) -> list[str]:
+    """What there may still be in a cluster that was not asked."""
+    readers = [
+        Reader(other.cluster_name, one.namespace).account for other in control_planes(leaving.stay) if other != one
+    ]
+    accounts = [f"the ServiceAccount {name}, with its rights, its Secrets and its token" for name in readers]
+    if one.role == REMOTE:
+        elsewhere = serving_of(leaving.members, one)
+        whose = elsewhere.cluster_name if elsewhere else "another cluster"
+        return [
+            *accounts,
+            f"webhooks, Service, configuration and rights in {one.namespace} that lead to the control plane of {whose}",
+            f"the label {NETWORK_LABEL} of its namespace {one.namespace}",
+            "Pods with a proxy, and gateways",
+        ]
+    known = ", ".join(name_of(other.cluster_name) for other in leaving.stay)
+    return [*accounts, f"Secrets ({known}) with tokens that are refused from now on"]

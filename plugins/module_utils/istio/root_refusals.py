@@ -1,0 +1,152 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What stands in the way of a rotation in one cluster, said before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..kube.client import Client, Object
+from ..kube.errors import Failure
+from ..kube.resources import DAEMON_SET, DEPLOYMENT
+from .mesh_ca import ISTIOD, MeshCa, named
+from .presented import Shown
+from .root_phases import PHASES, SIGN, TRUST, Aim, lags_of, next_phase, secret_is_there, summary
+from .trust import PLUGGED_IN, TLS, Trust, problems, shape_of
+
+MULTI_ROOT = "ISTIO_MULTIROOT_MESH"
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # what istiod takes for true: strconv.ParseBool of Go
+_ZTUNNEL = "app=ztunnel"
+
+
+class RotationRefused(Failure):
+    """The root cannot be rotated as the cluster is."""
+
+    code = "rotation_refused"
+
+
+@dataclass(frozen=True)
+class Rotating:
+    """What a rotation has found."""
+
+    wanted: MeshCa
+    there: Trust
+    live: Mapping[str, str]
+    shown: Sequence[Shown]
+    aim: Aim
+    can_sign: bool = True
+
+    @property
+    def upcoming(self) -> str:
+        return next_phase(self.there, self.shown, self.aim)
+
+    @property
+    def place(self) -> str:
+        return f"Secret {self.wanted.namespace}/{PLUGGED_IN}"
+
+
+def refuse(client: Client, cluster: Rotating, *, is_new: bool, now: datetime) -> None:
+    """Everything that stands in the way, before the first write."""
+    wanted, upcoming = cluster.wanted, cluster.upcoming
+    if is_new and wanted.rotate != TRUST:
+        raise _refused(
+            cluster, f"there is no root file {wanted.root_file}", "Begin with the phase 'trust', which makes it"
+        )
+    if not upcoming:
+        return
+    _refuse_ambient(client, cluster)
+    if cluster.there.source:
+        _refuse_unsigned(cluster)
+        _refuse_authority(cluster, now)
+        _refuse_istiods(client, cluster)
+    if PHASES.index(wanted.rotate) > PHASES.index(upcoming) and not secret_is_there(
+        wanted.rotate, cluster.there, cluster.aim
+    ):
+        behind = summary(list(lags_of(upcoming, cluster.shown, cluster.aim))) or f"{cluster.place} is not so far"
+        raise _refused(cluster, f"the phase '{upcoming}' is not done: {behind}", f"Run the phase '{upcoming}' first")
+
+
+def _refuse_unsigned(cluster: Rotating) -> None:
+    if not cluster.can_sign and not secret_is_there(SIGN, cluster.there, cluster.aim):
+        raise _refused(
+            cluster,
+            "nobody can sign for it by the new root: neither the root's key nor an intermediate is given",
+            "Give 'root_key', or the 'certificate' and 'key' that somebody else has signed for this cluster",
+        )
+
+
+def _refuse_authority(cluster: Rotating, now: datetime) -> None:
+    there = cluster.there
+    if there.source != PLUGGED_IN:
+        raise _refused(
+            cluster,
+            f"its istiod signs by a root that it has made for itself ({there.source}), and takes up no other one while "
+            "it runs",
+            "Rotate meshes whose root was given by mesh_ca before their control planes were installed",
+        )
+    if shape_of(cluster.live) is TLS:
+        raise _refused(
+            cluster,
+            f"{cluster.place} is a TLS Secret, as cert-manager makes them, so somebody else keeps it",
+            "Rotate the root where that is made (its managedFields name the manager)",
+        )
+    wrong = [*problems(there, now), *_unheard(there)]
+    if wrong:
+        raise _refused(cluster, "; ".join(wrong), "Put that right first, with the root that the cluster has")
+
+
+def _unheard(there: Trust) -> Iterator[str]:
+    """An istiod that was installed before its certificates came signs by a root of its own."""
+    if there.distributed and there.anchor not in there.distributed:
+        yield (
+            f"istiod hands out the root {named(there.distributed)}, and {there.source} has {named(there.roots)}: it "
+            "has not taken up the Secret, so restart it, and its proxies afterwards"
+        )
+
+
+def _refuse_istiods(client: Client, cluster: Rotating) -> None:
+    """Without this an istiod never takes up another root, and does not say so."""
+    for found in client.list_objects(DEPLOYMENT, cluster.wanted.namespace, labels=ISTIOD):
+        if not _takes_up_roots(found):
+            name = found["metadata"]["name"]
+            raise _refused(
+                cluster,
+                f"the istiod of Deployment {cluster.wanted.namespace}/{name} runs without {MULTI_ROOT}, and takes up "
+                "no other root without it",
+                _MULTI_ROOT_HINT,
+            )
+
+
+_MULTI_ROOT_HINT = (
+    f'Set mesh_control_plane_values: {{istiod: {{env: {{{MULTI_ROOT}: "true"}}}}}} and run the playbook mesh with '
+    '--tags control_plane. With meshConfig: {defaultConfig: {proxyMetadata: {PROXY_CONFIG_XDS_AGENT: "true"}}} beside '
+    "env, proxies that start from then on renew within seconds instead of hours"
+)
+
+
+def _takes_up_roots(deployment: Object) -> bool:
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    values = [one for container in containers for one in container.get("env") or [] if one["name"] == MULTI_ROOT]
+    return any(str(one.get("value")) in _TRUE for one in values)
+
+
+def _refuse_ambient(client: Client, cluster: Rotating) -> None:
+    if any(client.list_objects(DAEMON_SET, labels=_ZTUNNEL)):
+        raise _refused(
+            cluster,
+            "it has ztunnel, whose certificates cannot be asked for, so nobody could say when a phase is done",
+            "Only meshes of sidecars and gateways can be rotated",
+        )
+
+
+def _refused(cluster: Rotating, reason: str, hint: str) -> RotationRefused:
+    return RotationRefused(
+        f"The root of {cluster.wanted.cluster_name} cannot be rotated",
+        subject=cluster.place,
+        reason=reason,
+        hint=hint,
+    )

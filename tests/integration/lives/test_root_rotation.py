@@ -1,0 +1,280 @@
+"""A root takes the place of another: phase by phase, refused where it could do harm, in all clusters of a mesh."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.issuing import BadAuthority
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.mesh_ca import RootChange
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.root_refusals import RotationRefused
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
+from integration.engine.bound import bound
+from integration.support.bed import Cluster
+from integration.support.operations import Operations
+from integration.support.playbook import Played, Runner
+from integration.support.secrets import contents, files, traces
+from unit.support.certificates import Authority, cacerts, root
+
+Changes = Callable[[], list[str]]
+Options = dict[str, Any]
+NOW = datetime.now(timezone.utc).replace(microsecond=0)
+YEAR = timedelta(days=365)
+OLD, NEW = root("old root", NOW + 10 * YEAR), root("new root", NOW + 10 * YEAR)
+ROLE = "service_mesh.istio.mesh_clusters"
+
+
+def given(namespace: str, authority: Authority, **more: Any) -> Options:
+    own = {"root_certificate": authority.pem, "root_key": authority.key}
+    return {"cluster_name": "east", "namespace": namespace, **own, "wait_timeout": 0, **more}
+
+
+def istiod(namespace: str, multi_root: str = "true", name: str = "istiod") -> dict[str, Any]:
+    """A control plane that runs nowhere: its settings count."""
+    env = [{"name": "ISTIO_MULTIROOT_MESH", "value": multi_root}]
+    container = {"name": "discovery", "image": "pilot", "env": env}
+    pod = {"metadata": {"labels": {"app": "istiod"}}, "spec": {"containers": [container]}}
+    spec = {"replicas": 0, "selector": {"matchLabels": {"app": "istiod"}}, "template": pod}
+    metadata = {"name": name, "namespace": namespace, "labels": {"app": "istiod"}}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def handed_out(namespace: str, *roots: Authority) -> dict[str, Any]:
+    """What istiod gives to its proxies."""
+    metadata = {"name": "istio-ca-root-cert", "namespace": namespace}
+    data = {"root-cert.pem": "".join(one.pem for one in roots)}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+@pytest.fixture
+def signed(cluster: Cluster, operations: Operations, namespace: str) -> Iterator[str]:
+    """The namespace of a control plane that signs by the old root."""
+    operations.run("mesh_ca", given(namespace, OLD))
+    cluster.apply(istiod(namespace), handed_out(namespace, OLD))
+    yield namespace
+    cluster.kubectl("delete", "configmap,deployment,daemonset,pod", "--all", "-n", namespace, "--force")
+
+
+def roots_in(cluster: Cluster, namespace: str) -> str:
+    data = cluster.get("secret", "cacerts", namespace)["data"]
+    return base64.b64decode(data["root-cert.pem"]).decode()
+
+
+def test_phase_by_phase(signed: str, cluster: Cluster, operations: Operations, changes: Changes) -> None:
+    def phase(name: str, *, check: bool = False) -> dict[str, Any]:
+        return operations.run("mesh_ca", given(signed, NEW, rotate=name), check=check)
+
+    changes()
+    check = phase("trust", check=True)
+    assert (check["plan"][0]["fields"], changes()) == (["data.[root-cert.pem]"], [])
+    assert check["rotation"]["next"] == "trust"
+    with pytest.raises(NotReady, match=f"ConfigMap {signed}/istio-ca-root-cert: does not hold the new root"):
+        phase("trust")
+    assert (len(changes()), roots_in(cluster, signed)) == (1, OLD.pem + NEW.pem)
+    with pytest.raises(RotationRefused, match="the phase 'trust' is not done"):
+        phase("sign")
+    cluster.apply(handed_out(signed, OLD, NEW))
+    assert (phase("trust")["rotation"]["next"], changes()) == ("sign", [])
+    sign = phase("sign")
+    assert (sign["rotation"]["next"], sign["trust"]["problems"], len(changes())) == ("drop", [], 1)
+    assert sign["trust"]["anchor"] == sign["trust"]["roots"][1]["fingerprint"]
+    with pytest.raises(NotReady, match="still holds the root 'CN=old root'"):
+        phase("drop")
+    cluster.apply(handed_out(signed, NEW))
+    assert (phase("drop")["rotation"]["next"], len(changes())) == ("", 1)
+    for again in ("trust", "sign", "drop"):
+        assert phase(again)["changed"] is False
+    assert operations.run("mesh_ca", given(signed, NEW))["changed"] is False
+    assert (changes(), roots_in(cluster, signed)) == ([], NEW.pem)
+    with pytest.raises(RootChange, match="rotate_ca"):
+        operations.run("mesh_ca", given(signed, OLD))
+
+
+def test_nobody_signs_without_a_key(signed: str, operations: Operations, changes: Changes) -> None:
+    changes()
+    with pytest.raises(RotationRefused, match="nobody can sign"):
+        operations.run("mesh_ca", {**given(signed, NEW, rotate="trust"), "root_key": None})
+    stranger = OLD.issues("east", NOW + YEAR)
+    other = {"root_key": None, "certificate": stranger.pem, "key": stranger.key}
+    with pytest.raises(BadAuthority, match="does not lead to the root"):
+        operations.run("mesh_ca", {**given(signed, NEW, rotate="trust"), **other})
+    assert changes() == []
+
+
+def test_another_authority_signs_by_the_new_root(signed: str, cluster: Cluster, operations: Operations) -> None:
+    cluster.apply(handed_out(signed, OLD, NEW))
+    east = NEW.issues("east", NOW + YEAR)
+    theirs = {"root_key": None, "certificate": east.pem, "key": east.key}
+    for name in ("trust", "sign"):
+        done = operations.run("mesh_ca", {**given(signed, NEW, rotate=name), **theirs})
+    assert done["trust"]["signer"]["subject"] == "CN=east"
+    cluster.apply(handed_out(signed, NEW))
+    assert operations.run("mesh_ca", {**given(signed, NEW, rotate="drop"), **theirs})["rotation"]["next"] == ""
+    assert operations.run("mesh_ca", {**given(signed, NEW), **theirs})["changed"] is False
+
+
+def test_a_rotation_that_has_begun_goes_back(signed: str, cluster: Cluster, operations: Operations) -> None:
+    cluster.apply(handed_out(signed, OLD, NEW))
+    operations.run("mesh_ca", given(signed, NEW, rotate="trust"))
+    with pytest.raises(RootChange, match="under way"):
+        operations.run("mesh_ca", given(signed, NEW))
+    cluster.apply(handed_out(signed, OLD))
+    back = operations.run("mesh_ca", given(signed, OLD, rotate="drop"))
+    assert (back["rotation"]["next"], roots_in(cluster, signed)) == ("", OLD.pem)
+
+
+def without_multi_root(cluster: Cluster, namespace: str) -> None:
+    cluster.apply(istiod(namespace, multi_root="false"))
+
+
+def one_of_two(cluster: Cluster, namespace: str) -> None:
+    cluster.apply(istiod(namespace, multi_root="", name="istiod-canary"))
+
+
+def not_taken_up(cluster: Cluster, namespace: str) -> None:
+    cluster.apply(handed_out(namespace, root("another root", NOW + YEAR)))
+
+
+def of_cert_manager(cluster: Cluster, namespace: str) -> None:
+    signer = OLD.issues("theirs", NOW + YEAR)
+    data = {"tls.crt": signer.pem, "tls.key": signer.key, "ca.crt": OLD.pem}
+    cluster.kubectl("delete", "secret", "cacerts", "-n", namespace)
+    secret = cacerts(signer, OLD)
+    secret["data"] = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
+    cluster.apply({**secret, "metadata": {"name": "cacerts", "namespace": namespace}}, manager="cert-manager")
+
+
+def of_istiod_itself(cluster: Cluster, namespace: str) -> None:
+    cluster.kubectl("delete", "secret", "cacerts", "-n", namespace)
+    cluster.apply({**cacerts(OLD, OLD), "metadata": {"name": "istio-ca-secret", "namespace": namespace}})
+
+
+def with_ztunnel(cluster: Cluster, namespace: str) -> None:
+    labels = {"app": "ztunnel"}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "ztunnel", "image": "ztunnel"}]}}
+    metadata = {"name": "ztunnel", "namespace": namespace, "labels": labels}
+    spec = {"selector": {"matchLabels": labels}, "template": pod}
+    cluster.apply({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata, "spec": spec})
+
+
+def expired(cluster: Cluster, namespace: str) -> None:
+    signer = base64.b64encode(OLD.issues("old", NOW - YEAR).pem.encode()).decode()
+    cluster.patch("secret", "cacerts", namespace, {"data": {"ca-cert.pem": signer}})
+
+
+BAD: dict[str, tuple[Callable[[Cluster, str], None], str]] = {
+    "without multi-root": (without_multi_root, "runs without ISTIO_MULTIROOT_MESH.*mesh_control_plane_values"),
+    "one of two": (one_of_two, "istiod-canary runs without ISTIO_MULTIROOT_MESH"),
+    "not taken up": (not_taken_up, "hands out the root 'CN=another root'.*cacerts has 'CN=old root'"),
+    "of cert-manager": (of_cert_manager, "as cert-manager makes them"),
+    "of istiod itself": (of_istiod_itself, "a root that it has made for itself"),
+    "expired": (expired, "has expired"),
+    "with ztunnel": (with_ztunnel, "ztunnel"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_what_could_do_harm_is_refused(
+    bad: str, signed: str, cluster: Cluster, operations: Operations, changes: Changes
+) -> None:
+    prepare, message = BAD[bad]
+    prepare(cluster, signed)
+    changes()
+    with pytest.raises(RotationRefused, match=message) as error:
+        operations.run("mesh_ca", given(signed, NEW, rotate="trust"))
+    assert "PRIVATE" not in str(error.value)
+    assert changes() == []
+
+
+def test_a_proxy_that_cannot_be_asked_is_waited_for(signed: str, cluster: Cluster, operations: Operations) -> None:
+    pod = {"containers": [{"name": "istio-proxy", "image": "proxyv2"}], "nodeName": "nowhere"}
+    cluster.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": signed}})
+    cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "shop", "namespace": signed}, "spec": pod})
+    running = '{"status": {"phase": "Running"}}'
+    cluster.kubectl("patch", "pod", "shop", "-n", signed, "--subresource=status", "--type=merge", "-p", running)
+    cluster.apply(handed_out(signed, OLD, NEW))
+    with pytest.raises(NotReady, match=f"Pod {signed}/shop: it cannot be asked") as error:
+        operations.run("mesh_ca", given(signed, NEW, rotate="trust"))
+    assert error.value.extra["rotation"]["proxies"] == 1
+
+
+def test_one_of_several_istiods_may_be_late(signed: str, cluster: Cluster, operations: Operations) -> None:
+    plane = istiod(signed)
+    cluster.apply({**plane, "spec": {**plane["spec"], "replicas": 2}}, handed_out(signed, OLD, NEW))
+    with pytest.raises(NotReady, match="one of several istiods"):
+        operations.run("mesh_ca", given(signed, NEW, rotate="trust"))
+
+
+def test_the_root_comes_with_the_first_phase(
+    signed: str, operations: Operations, changes: Changes, tmp_path: Path
+) -> None:
+    wanted = {"cluster_name": "east", "namespace": signed, "root_file": str(tmp_path / "next.pem"), "wait_timeout": 0}
+    changes()
+    with pytest.raises(RotationRefused, match="there is no root file"):
+        operations.run("mesh_ca", {**wanted, "rotate": "sign"})
+    assert operations.run("mesh_ca", {**wanted, "rotate": "trust"}, check=True)["changed"] is True
+    assert (changes(), (tmp_path / "next.pem").exists()) == ([], False)
+
+
+def test_the_rights_are_enough(signed: str, cluster: Cluster) -> None:
+    cluster.apply(handed_out(signed, OLD, NEW))
+    with bound(cluster, "rotation") as user:
+        assert user.operations.run("mesh_ca", given(signed, NEW, rotate="trust"))["changed"] is True
+    with bound(cluster, "trust") as user, pytest.raises(Failure, match=r"examples/rbac/rotation\.yaml"):
+        user.operations.run("mesh_ca", given(signed, NEW, rotate="trust"))
+
+
+@pytest.fixture
+def mesh(cluster: Cluster, west: Cluster, new_namespace: str, tmp_path: Path) -> Runner:
+    """Two clusters that sign by one root; nothing runs in them."""
+    shared = {"mesh_name": "shop", "mesh_root_namespace": new_namespace, "mesh_clusters_rotate_timeout": 0}
+    _write(tmp_path / "group_vars" / "all.yml", shared)
+    for number, (name, one) in enumerate((("east", cluster), ("west", west))):
+        facts = {"mesh_cluster_name": name, "mesh_kubeconfig": one.kubeconfig, "mesh_clusters_server": one.server}
+        _write(tmp_path / "host_vars" / f"host{number}.yml", facts)
+    runner = Runner(tmp_path)
+    assert play(runner, "trust", "root.pem").rc == 0
+    return runner
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+def play(runner: Runner, tasks: str, file: str, *arguments: str, hosts: int = 2) -> Played:
+    given_root = {"mesh_clusters_root_file": str(runner.folder / file)}
+    task = {"name": tasks, "ansible.builtin.import_role": {"name": ROLE, "tasks_from": tasks}, "vars": given_root}
+    return runner.run(task, arguments=arguments, hosts=hosts, play={"any_errors_fatal": True})
+
+
+def test_all_clusters_of_a_mesh_get_the_new_root(
+    mesh: Runner, west: Cluster, new_namespace: str, changes_in_both: Changes
+) -> None:
+    with_ztunnel(west, new_namespace)
+    stopped = play(mesh, "rotate_ca", "next.pem")
+    assert (stopped.rc, changes_in_both()) == (2, [])
+    assert "The root of west cannot be rotated" in stopped.output
+    assert not (mesh.folder / "next.pem").exists()
+    west.kubectl("delete", "daemonset", "ztunnel", "-n", new_namespace)
+    check = play(mesh, "rotate_ca", "next.pem", "--check")
+    assert (check.rc, changes_in_both()) == (0, []), check.output
+    assert "the phase trust comes" in check.output
+    done = play(mesh, "rotate_ca", "next.pem", "-vvv", "--diff")
+    assert (done.rc, len(changes_in_both())) == (0, 6), done.output
+    again = play(mesh, "rotate_ca", "next.pem")
+    assert (again.rc, changes_in_both()) == (0, []), again.output
+    assert "the root is rotated, in every cluster" in again.output
+    texts = {"output": done.output, **contents(files(mesh.folder))}
+    keys = [line for name in ("root.pem", "next.pem") for line in _key_of(texts.pop(str(mesh.folder / name)))]
+    assert traces(keys, texts) == []
+
+
+def _key_of(text: str) -> list[str]:
+    return [line for line in text[text.index("-----BEGIN PRIVATE") :].splitlines() if not line.startswith("-----")]

@@ -1,0 +1,200 @@
+"""Clusters that leave a mesh: every refusal with its way out, who forgets whom, and which doors are closed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.leaving import Leaving, mesh_leaving
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.mesh_plan import Member
+
+GIVEN = [{"address": "203.0.113.9", "port": 15443}]
+
+
+def member(host: str, network: str = "one", role: str = "primary", *reads: str, **more: Any) -> Member:
+    secrets = [{"namespace": "istio-system", "name": f"s-{name}", "cluster": name, "ours": True} for name in reads]
+    rows = [{**row, "token_ends": ""} for row in secrets]
+    found = {"clusters": {"uid": host, "remote_secrets": rows, "gateways": []}, "control_planes": []}
+    return Member(host, host, network=network, role=role, **{"found": found, "gateways": [f"{host}-door"], **more})
+
+
+def remote(host: str, network: str = "one", **more: Any) -> Member:
+    return member(host, network, "remote", **{"gateways": [], **more})
+
+
+def by_hand(host: str, cluster: str) -> Member:
+    made = member(host, "one", "primary", cluster)
+    made.secrets[0]["ours"] = False  # type: ignore[index]
+    return made
+
+
+def left(members: list[Member], *hosts: str, **more: Any) -> dict[str, Any]:
+    return mesh_leaving(Leaving(members, hosts, **more))
+
+
+def codes(told: dict[str, Any], level: str = "blockers") -> list[str]:
+    return [row["code"] for row in told[level]]
+
+
+OPS, CONFIG = member("ops", "elsewhere", "external", gateways=[]), remote("config", config=True)
+EAST, WEST, SOUTH = member("east"), member("west"), member("south")
+
+
+def test_row_and_column_end_on_the_host_of_who_reads() -> None:
+    told = left([EAST, WEST, SOUTH], "west")
+    pairs = [(row["on"], row["primary"], row["cluster"]) for row in told["pairs"]]
+    assert pairs == [("east", "east", "west"), ("south", "south", "west"), ("west", "west", "east")] + [
+        ("west", "west", "south")
+    ]
+    assert (told["leave"], told["stay"], told["blockers"]) == (["west"], ["east", "south"], [])
+    assert told["after"] == {"east": ["east", "south"], "south": ["east", "south"], "west": ["west"]}
+
+
+def test_of_a_primary_that_is_gone_the_others_take_the_accounts_away() -> None:
+    gone = member("west", found={}, failure="no route")
+    told = left([EAST, gone, remote("far")], "west", unreachable=True)
+    assert (told["gone"], told["blockers"]) == (["west"], [])
+    where = [(row["on"], row["primary"], row["primary_unreachable"], row["unreachable"]) for row in told["pairs"]]
+    assert where == [
+        ("east", "east", False, True),
+        ("east", "west", True, False),
+        ("far", "west", True, False),
+    ]
+    assert told["left"]["west"][0].startswith("the ServiceAccount istio-reader-east")
+    assert "west" not in told["closed"]
+
+
+def test_of_two_that_are_gone_nothing_can_be_done_between_them() -> None:
+    gone = [member(name, found={}, failure="no route") for name in ("west", "south")]
+    told = left([EAST, *gone], "west", "south", unreachable=True)
+    assert {row["on"] for row in told["pairs"]} == {"east"}
+    assert len(told["pairs"]) == 4
+
+
+def test_unreachable_is_no_reason_not_to_ask_who_can_be_seen() -> None:
+    told = left([EAST, WEST], "west", unreachable=True)
+    assert (told["gone"], {row["on"] for row in told["pairs"]}) == ([], {"east", "west"})
+
+
+def test_what_the_inventory_has_forgotten_is_taken_out_by_the_name_of_its_secret() -> None:
+    members = [member("east", "one", "primary", "old"), WEST]
+    told = left(members, "old", unreachable=True)
+    assert (told["blockers"], told["gone"]) == ([], ["old"])
+    assert {(row["on"], row["primary"], row["cluster"]) for row in told["pairs"]} == {
+        ("east", "east", "old"),
+        ("west", "west", "old"),
+        ("east", "old", "east"),
+        ("west", "old", "west"),
+    }
+    assert codes(left(members, "old")) == ["not_in_mesh"]
+
+
+REFUSED: dict[str, tuple[list[Member], tuple[str, ...], dict[str, Any], str]] = {
+    "not_in_mesh": ([EAST, WEST], ("wets",), {}, "'wets' (did you mean 'west'?)"),
+    "unknown_check": ([EAST, WEST], ("west",), {"ignored": ["last_dor"]}, "did you mean 'last_door'"),
+    "cluster_unseen": ([EAST, member("west", failure="down")], ("west",), {}, "mesh_clusters_unreachable: true"),
+    "has_control_plane": (
+        [EAST, remote("west", found={"control_planes": [{"name": "istiod", "namespace": "istio-system"}]})],
+        ("west",),
+        {},
+        "west: the inventory says that it is a remote cluster",
+    ),
+    "foreign_secret": (
+        [by_hand("east", "west"), WEST],
+        ("west",),
+        {},
+        "east: somebody else has made a Secret by which a cluster would still be read: delete it [foreign_secret, 1]: "
+        "Secret istio-system/s-west (cluster west)",
+    ),
+    "carries_mesh": (
+        [OPS, CONFIG, remote("far")],
+        ("config", "far"),
+        {"ignored": ["serves_others"]},
+        "config: there is no mesh without it: let the others leave, and uninstall the control plane [carries_mesh, 1]: "
+        "it has the configuration of the mesh (mesh_cluster_config)",
+    ),
+    "serves_others": ([EAST, remote("west"), remote("far")], ("east", "far"), {}, "[serves_others, 1]: west"),
+    "last_door": (
+        [EAST, member("west", "two"), member("far", "two", gateways=[])],
+        ("west",),
+        {},
+        "far (network two) (if it is meant so: mesh_clusters_ignore_checks: [last_door])",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_it_is_refused(code: str) -> None:
+    members, hosts, more, said = REFUSED[code]
+    told = left(members, *hosts, **more)
+    assert codes(told) == [code]
+    assert said in told["blockers"][0]["text"]
+
+
+def test_who_leaves_reads_the_others_no_more_whoever_made_the_secret() -> None:
+    assert codes(left([by_hand("east", "west"), WEST, SOUTH], "east")) == ["foreign_secret"]
+    assert codes(left([by_hand("east", "west"), WEST, SOUTH], "south")) == []
+    assert codes(left([by_hand("east", "other"), WEST], "east")) == []
+
+
+def test_who_stays_and_is_not_seen_has_no_way_out() -> None:
+    (row,) = left([member("east", failure="down"), WEST], "west", unreachable=True)["blockers"]
+    assert (row["code"], row["host"], row["override"]) == ("cluster_unseen", "east", "")
+
+
+def test_what_the_prechecks_found_stands_beside_it_and_is_overridden_by_one_option() -> None:
+    row = {"code": "sidecars_left", "reason": "Pods have a proxy", "count": 21, "objects": ["Pod web/a: why"]}
+    found = {"blockers": [{**row, "override": "ignore_checks: [sidecars_left]"}], "warnings": []}
+    members = [EAST, remote("west")]
+    told = left(members, "west", prechecks={"west": found})
+    text = "west: Pods have a proxy [sidecars_left, 21]: Pod web/a: why; and 20 more"
+    assert told["blockers"][0]["text"] == f"{text} (if it is meant so: mesh_clusters_ignore_checks: [sidecars_left])"
+    lenient = left(members, "west", prechecks={"west": found}, ignored=["sidecars_left", "last_door"])
+    assert (codes(lenient), codes(lenient, "warnings")) == ([], ["sidecars_left"])
+    assert lenient["ignored"] == ["sidecars_left"]
+    assert codes(left(members, "west", prechecks={"west": {"failure": "no rights"}})) == ["cluster_unseen"]
+
+
+def test_remotes_leave_together_with_their_primary() -> None:
+    told = left([EAST, remote("far"), SOUTH], "east", "far")
+    assert (told["blockers"], told["remotes"]) == ([], ["far"])
+    assert told["unserved"] == {"south": [], "east": ["east-door", "south-door"]}
+
+
+def test_the_door_of_a_control_plane_is_closed_after_the_last_remote() -> None:
+    members = [EAST, remote("far"), remote("near")]
+    assert left(members, "far")["unserved"] == {"east": []}
+    assert left(members, "far", "near")["unserved"] == {"east": ["east-door"]}
+
+
+def test_doors_between_networks_are_closed_where_one_is_left() -> None:
+    members = [member("east", "one"), member("west", "two"), member("south", "three")]
+    assert left(members, "west")["closed"] == {
+        "east": ["west-door"],
+        "south": ["west-door"],
+        "west": ["east-door", "west-door", "south-door"],
+    }
+    assert left(members[:2], "west")["closed"]["east"] == ["east-door", "west-door"]
+    assert left([EAST, WEST], "west")["closed"] == {"east": [], "west": []}
+
+
+def test_a_network_with_another_door_can_be_entered() -> None:
+    members = [EAST, member("west", "two"), member("far", "two", gateways=[], addresses=GIVEN)]
+    assert left(members, "west")["blockers"] == []
+    alone = [EAST, member("west", "two"), member("far", "two", gateways=[])]
+    assert left(alone, "west", groups=[["one"], ["two"]])["blockers"] == []
+
+
+def test_an_external_control_plane_forgets_who_leaves_and_cannot_leave_itself() -> None:
+    members = [OPS, CONFIG, remote("far", "two", gateways=["far-door"])]
+    told = left(members, "far")
+    assert (told["blockers"], told["remotes"]) == ([], ["far"])
+    assert [(row["on"], row["primary"], row["cluster"]) for row in told["pairs"]] == [("ops", "ops", "far")]
+    assert (told["closed"], told["unserved"]) == ({"config": ["far-door"]}, {"config": []})
+    assert told["after"]["ops"] == ["ops", "config"], "whose addresses it is told"
+    assert codes(left(members, "ops", "far")) == ["carries_mesh"]
+
+
+def test_an_external_control_plane_is_in_no_network_that_needs_a_door() -> None:
+    members = [OPS, CONFIG, remote("far", gateways=["far-door"])]
+    assert left(members, "far")["blockers"] == []

@@ -1,0 +1,126 @@
+"""The phases of a rotation, with real certificates: how far a cluster is, who lags behind, and the texts of bundles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.certificates import Certificate, certificates
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.presented import Shown
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.root_phases import (
+    DROP,
+    PHASES,
+    SIGN,
+    TRUST,
+    Aim,
+    lags_of,
+    next_phase,
+    touched,
+    with_more,
+    without_others,
+)
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.trust import Trust
+from unit.support.certificates import Authority, root
+
+NOW = datetime(2026, 11, 28, 8, 0, tzinfo=timezone.utc)
+YEAR = timedelta(days=365)
+OLD, NEW, THIRD = (root(name, NOW + 10 * YEAR) for name in ("old", "new", "third"))
+SIGNERS = {one: one.issues("intermediate", NOW + YEAR) for one in (OLD, NEW)}
+
+
+def read(*authorities: Authority) -> frozenset[Certificate]:
+    return frozenset(one for found in authorities for one in certificates(found.pem))
+
+
+def proxy(above: Authority, *holds: Authority) -> Shown:
+    signer = SIGNERS[above]
+    leaf = signer.issues("leaf", NOW + timedelta(hours=24), ca=False)
+    return Shown("Pod web/shop", read(*holds), tuple(certificates(leaf.pem + signer.pem)), uid="1")
+
+
+def secret(above: Authority, *roots: Authority) -> Trust:
+    signer = certificates(SIGNERS[above].pem)[0]
+    return Trust("cacerts", tuple(one for found in roots for one in certificates(found.pem)), signer)
+
+
+AIM = Aim(read(NEW), read(NEW))
+BOTH = (OLD, NEW)
+
+
+@pytest.mark.parametrize(
+    ("there", "shown", "upcoming"),
+    [
+        (secret(OLD, OLD), [proxy(OLD, OLD)], TRUST),
+        (secret(OLD, *BOTH), [proxy(OLD, *BOTH), proxy(OLD, OLD)], TRUST),
+        (secret(OLD, *BOTH), [proxy(OLD, *BOTH), Shown("ConfigMap web/roots", read(OLD))], TRUST),
+        (secret(OLD, *BOTH), [proxy(OLD, *BOTH)], SIGN),
+        (secret(NEW, *BOTH), [proxy(NEW, *BOTH), proxy(OLD, *BOTH)], SIGN),
+        (secret(NEW, *BOTH), [proxy(NEW, *BOTH), Shown("ConfigMap web/roots", read(*BOTH))], DROP),
+        (secret(NEW, NEW), [proxy(NEW, NEW), proxy(NEW, *BOTH)], DROP),
+        (secret(NEW, NEW), [proxy(NEW, NEW), Shown("ConfigMap web/roots", read(NEW))], ""),
+        (secret(NEW, NEW), [], ""),
+        (Trust(), [proxy(OLD, *BOTH)], SIGN),
+        (Trust(), [], ""),
+    ],
+)
+def test_how_far_a_cluster_is(there: Trust, shown: Sequence[Shown], upcoming: str) -> None:
+    assert next_phase(there, shown, AIM) == upcoming
+
+
+def test_the_same_phases_lead_back() -> None:
+    back = Aim(read(OLD), read(OLD))
+    assert next_phase(secret(NEW, *BOTH), [proxy(NEW, *BOTH)], back) == SIGN
+    assert next_phase(secret(OLD, *BOTH), [proxy(OLD, *BOTH)], back) == DROP
+
+
+@pytest.mark.parametrize(
+    ("phase", "shown", "reason"),
+    [
+        (TRUST, proxy(OLD, OLD), "Pod web/shop: does not hold the new root yet"),
+        (SIGN, proxy(OLD, *BOTH), "Pod web/shop: presents a certificate of the root 'CN=old' (sha256:"),
+        (SIGN, proxy(OLD, NEW), "presents a certificate of no root that it holds, until 2026-11-29 08:00 UTC"),
+        (DROP, proxy(NEW, *BOTH), "Pod web/shop: still holds the root 'CN=old'"),
+    ],
+)
+def test_who_lags_behind_is_told_with_the_reason(phase: str, shown: Shown, reason: str) -> None:
+    (lag,) = lags_of(phase, [shown], AIM)
+    assert reason in str(lag)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_who_cannot_be_asked_lags_behind_in_every_phase(phase: str) -> None:
+    silent = replace(proxy(NEW, NEW), trouble="it cannot be asked")
+    assert [lag.reason for lag in lags_of(phase, [silent], AIM)] == ["it cannot be asked"]
+
+
+def test_the_root_that_signs_is_one_of_several() -> None:
+    aim = Aim(read(NEW, THIRD), read(NEW))
+    assert next_phase(secret(NEW, NEW, THIRD), [proxy(NEW, NEW, THIRD)], aim) == ""
+    assert next_phase(secret(OLD, OLD, NEW, THIRD), [proxy(OLD, OLD, NEW, THIRD)], aim) == SIGN
+
+
+@pytest.mark.parametrize("before", [OLD.pem, f"# the company's\n{OLD.pem}", OLD.pem.rstrip("\n"), OLD.pem + THIRD.pem])
+def test_every_text_contains_the_former_or_is_contained_in_it(before: str) -> None:
+    both = with_more(before, read(NEW))
+    signed = touched(both)
+    after = without_others(signed, list(read(NEW)))
+    assert before in both
+    assert both in signed
+    assert both != signed
+    assert after in signed
+    assert after == NEW.pem
+
+
+def test_going_back_leaves_a_piece_of_what_was_there() -> None:
+    described = f"{OLD.pem}# and\n{THIRD.pem}"
+    both = with_more(described, read(NEW))
+    back = without_others(both, certificates(OLD.pem + THIRD.pem))
+    assert back in both
+    assert set(certificates(back)) == read(OLD, THIRD)
+
+
+def test_what_lies_between_does_not_stay() -> None:
+    left = without_others(OLD.pem + THIRD.pem + NEW.pem, certificates(OLD.pem + NEW.pem))
+    assert set(certificates(left)) == read(OLD, NEW)
