@@ -207,10 +207,12 @@ def expose(mesh: Joined, name: str, hosts: str) -> None:
 
 
 def test_new_tokens_fail_no_request(mesh: Joined) -> None:
+    """But that istiods up to 1.30 forget a remote cluster for a moment, and with it what its Pods listen to."""
     with mesh.meshes.under_traffic(*mesh.inside) as seen:
         done = mesh.meshes.play("rotate_remote_secrets")
     assert done.rc == 0, done.output
-    assert {name: one.failed for name, one in seen.items()} == {name: {} for name in mesh.inside}
+    lost = 1 if mesh.shape.without_configuration(mesh.meshes.clusters) else 0
+    assert all(sum(one.failed.values()) <= lost for one in seen.values()), [one.lines for one in seen.values()]
     assert all(one.statuses["200"] > 100 for one in seen.values())
     test_every_cluster_reaches_the_pods_of_the_others(mesh)
 
