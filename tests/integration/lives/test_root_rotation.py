@@ -232,7 +232,7 @@ def test_the_rights_are_enough(signed: str, cluster: Cluster) -> None:
 
 @pytest.fixture
 def mesh(cluster: Cluster, west: Cluster, new_namespace: str, tmp_path: Path) -> Runner:
-    """Two clusters that sign by one root; nothing runs in them."""
+    """Two clusters that sign by one root; nothing runs in them. The inventory then calls the first one remote."""
     shared = {"mesh_name": "shop", "mesh_root_namespace": new_namespace, "mesh_clusters_rotate_timeout": 0}
     _write(tmp_path / "group_vars" / "all.yml", shared)
     for number, (name, one) in enumerate((("east", cluster), ("west", west))):
@@ -240,7 +240,14 @@ def mesh(cluster: Cluster, west: Cluster, new_namespace: str, tmp_path: Path) ->
         _write(tmp_path / "host_vars" / f"host{number}.yml", facts)
     runner = Runner(tmp_path)
     assert play(runner, "trust", "root.pem").rc == 0
+    _say(tmp_path, "host0", mesh_cluster_role="remote")
+    _say(tmp_path, "host1", mesh_clusters_gateway_addresses=[{"address": "192.0.2.7"}])
     return runner
+
+
+def _say(folder: Path, host: str, **more: Any) -> None:
+    path = folder / "host_vars" / f"{host}.yml"
+    _write(path, {**yaml.safe_load(path.read_text("utf-8")), **more})
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
@@ -268,6 +275,8 @@ def test_all_clusters_of_a_mesh_get_the_new_root(
     assert "the phase trust comes" in check.output
     done = play(mesh, "rotate_ca", "next.pem", "-vvv", "--diff")
     assert (done.rc, len(changes_in_both())) == (0, 6), done.output
+    signing = [one.host for one in done.results if (one.data.get("rotation") or {}).get("phase") == "sign"]
+    assert signing == ["host1", "host0"], "a remote cluster shows it only after the one that signs for it"
     again = play(mesh, "rotate_ca", "next.pem")
     assert (again.rc, changes_in_both()) == (0, []), again.output
     assert "the root is rotated, in every cluster" in again.output
