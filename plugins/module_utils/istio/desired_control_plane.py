@@ -209,7 +209,7 @@ def _serving_elsewhere(wanted: ControlPlane) -> Tree:
     maps = {named(name, wanted.revision): path for name, path in _MOUNTED}
     return {
         "global": webhooks,
-        "env": {"LOCAL_CLUSTER_SECRET_WATCHER": "true"},
+        "env": {facts.READS_WHERE_IT_RUNS: "true"},
         "volumes": [{"name": name, "configMap": {"name": name}} for name in maps],
         "volumeMounts": [{"name": name, "mountPath": path, "readOnly": True} for name, path in maps.items()],
     }

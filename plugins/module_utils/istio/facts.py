@@ -28,6 +28,9 @@ TAG_LABEL = "istio.io/tag"
 DECIDING_LABELS = (INJECTION_LABEL, REVISION_LABEL, INJECT_LABEL)
 NETWORK_LABEL = "topology.istio.io/network"
 SERVED_BY = "topology.istio.io/controlPlaneClusters"
+# Tells an istiod that has its configuration in another cluster to look for remote ones where it runs itself
+# (Istio: pilot/pkg/features).
+READS_WHERE_IT_RUNS = "LOCAL_CLUSTER_SECRET_WATCHER"
 
 # What istiod writes into its own webhooks while it runs
 # (Istio: pkg/webhooks/webhookpatch.go and pkg/webhooks/validation/controller).

@@ -144,14 +144,17 @@ def _read_all(text: str) -> list[Certificate]:
 
 @dataclass
 class Looks:
-    """Asks proxies; who has shown a phase is not asked again for it."""
+    """Asks proxies; who has shown a phase is not asked again for it. `outside` of its mesh a control plane has none."""
 
     client: Client
     namespace: str
+    outside: bool = False
     settled: set[str] = field(default_factory=set)
 
     def look(self) -> list[Shown]:
         """What istiod hands out, and what the proxies show that are not settled."""
+        if self.outside:
+            return []
         asked = each(self._ask, [one for one in proxies(self.client) if one.uid not in self.settled])
         return [*handed_out(self.client, self.namespace), *(one for one in asked if one)]
 

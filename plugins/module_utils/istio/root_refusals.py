@@ -13,6 +13,7 @@ from datetime import datetime
 from ..kube.client import Client, Object
 from ..kube.errors import Failure
 from ..kube.resources import DAEMON_SET, DEPLOYMENT
+from .facts import READS_WHERE_IT_RUNS
 from .mesh_ca import ISTIOD, MeshCa, named
 from .presented import Shown
 from .root_phases import PHASES, SIGN, TRUST, Aim, lags_of, next_phase, secret_is_there, summary
@@ -31,7 +32,7 @@ class RotationRefused(Failure):
 
 @dataclass(frozen=True)
 class Rotating:
-    """What a rotation has found."""
+    """What a rotation has found; `outside` when this cluster is not in the mesh and only its control plane is here."""
 
     wanted: MeshCa
     there: Trust
@@ -39,6 +40,7 @@ class Rotating:
     shown: Sequence[Shown]
     aim: Aim
     can_sign: bool = True
+    outside: bool = False
 
     @property
     def upcoming(self) -> str:
@@ -58,7 +60,8 @@ def refuse(client: Client, cluster: Rotating, *, is_new: bool, now: datetime) ->
         )
     if not upcoming:
         return
-    _refuse_ambient(client, cluster)
+    if not cluster.outside:
+        _refuse_ambient(client, cluster)
     if cluster.there.source:
         _refuse_unsigned(cluster)
         _refuse_authority(cluster, now)
@@ -111,7 +114,7 @@ def _unheard(there: Trust) -> Iterator[str]:
 def _refuse_istiods(client: Client, cluster: Rotating) -> None:
     """Without this an istiod never takes up another root, and does not say so."""
     for found in client.list_objects(DEPLOYMENT, cluster.wanted.namespace, labels=ISTIOD):
-        if not _takes_up_roots(found):
+        if not _says(found, MULTI_ROOT):
             name = found["metadata"]["name"]
             raise _refused(
                 cluster,
@@ -128,9 +131,15 @@ _MULTI_ROOT_HINT = (
 )
 
 
-def _takes_up_roots(deployment: Object) -> bool:
+def is_outside(client: Client, namespace: str) -> bool:
+    """Whether the control plane here serves other clusters alone: nothing of this one shows what it does."""
+    planes = client.list_objects(DEPLOYMENT, namespace, labels=ISTIOD)
+    return any(_says(found, READS_WHERE_IT_RUNS) for found in planes)
+
+
+def _says(deployment: Object, setting: str) -> bool:
     containers = deployment["spec"]["template"]["spec"]["containers"]
-    values = [one for container in containers for one in container.get("env") or [] if one["name"] == MULTI_ROOT]
+    values = [one for container in containers for one in container.get("env") or [] if one["name"] == setting]
     return any(str(one.get("value")) in _TRUE for one in values)
 
 

@@ -5,7 +5,8 @@
 """One phase of a root's rotation in one cluster: the Secret, and the wait until everybody shows it.
 
 How far the cluster is, is read from it each time, so a run that was cut off goes on where the cluster is. A cluster
-whose certificates come from an istiod elsewhere has no Secret to write: there the proxies are looked at.
+whose certificates come from an istiod elsewhere has no Secret to write: there the proxies are looked at. One whose
+istiod serves other clusters alone has the Secret, and no proxy of the mesh.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 from ..kube.client import Client, Object, remaining
 from ..kube.errors import Forbidden
-from ..kube.resources import DEPLOYMENT, SECRET
+from ..kube.resources import CONFIG_MAP, DEPLOYMENT, SECRET
 from ..kube.wait import NotReady
 from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
@@ -52,7 +53,7 @@ from .root_phases import (
     with_more,
     without_others,
 )
-from .root_refusals import Rotating, refuse
+from .root_refusals import Rotating, is_outside, refuse
 from .trust import ISTIO, PLUGGED_IN, texts_of, trust_of
 
 _PAUSE = 2.0
@@ -65,8 +66,9 @@ def run_rotation(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None 
     """Bring the cluster to a phase. Raises RotationRefused before anything is written, NotReady for who lags behind."""
     now = (clock or right_now)()
     root, is_new = wanted_root(wanted, now)
-    found = found_in(run.client, wanted.namespace)
-    cluster = _seen(run.client, wanted, found, root)
+    outside = is_outside(run.client, wanted.namespace)
+    found = [one for one in found_in(run.client, wanted.namespace) if not (outside and one["kind"] == CONFIG_MAP.kind)]
+    cluster = _seen(run.client, wanted, found, root, outside=outside)
     refuse(run.client, cluster, is_new=is_new, now=now)
     if is_new and not run.check_mode:
         root = keep(root, wanted.root_file)
@@ -82,15 +84,15 @@ def run_rotation(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None 
     return outcome
 
 
-def _seen(client: Client, wanted: MeshCa, found: Sequence[Object], root: Root) -> Rotating:
+def _seen(client: Client, wanted: MeshCa, found: Sequence[Object], root: Root, *, outside: bool) -> Rotating:
     live = next((texts_of(one) for one in found if one["metadata"]["name"] == PLUGGED_IN), {})
     try:
-        shown = Looks(client, wanted.namespace).look()
+        shown = Looks(client, wanted.namespace, outside).look()
     except Forbidden as error:
         error.hint = "Grant what examples/rbac/rotation.yaml has to this user: the certificates of proxies are read"
         raise
     can_sign = bool(wanted.given or root.key)
-    return Rotating(wanted, trust_of(found), live, shown, _aim(wanted, root), can_sign)
+    return Rotating(wanted, trust_of(found), live, shown, _aim(wanted, root), can_sign, outside)
 
 
 def _aim(wanted: MeshCa, root: Root) -> Aim:
@@ -126,7 +128,7 @@ def _desired(cluster: Rotating, root: Root, now: datetime) -> Object | None:
 
 def _waited_for(run: Run, cluster: Rotating) -> list[Shown]:
     """What all show once they show the phase. Proxies cannot be watched, so they are asked again."""
-    wanted, seen, said = cluster.wanted, Looks(run.client, cluster.wanted.namespace), ""
+    wanted, seen, said = cluster.wanted, Looks(run.client, cluster.wanted.namespace, cluster.outside), ""
     deadline, quiet = time.monotonic() + wanted.wait_timeout, time.monotonic() + _quiet_seconds(run.client, wanted)
     while True:
         run.before_write()

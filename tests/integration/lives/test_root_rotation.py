@@ -96,6 +96,24 @@ def test_phase_by_phase(signed: str, cluster: Cluster, operations: Operations, c
         operations.run("mesh_ca", given(signed, OLD))
 
 
+def external(namespace: str) -> dict[str, Any]:
+    made = istiod(namespace)
+    env: list[dict[str, str]] = made["spec"]["template"]["spec"]["containers"][0]["env"]
+    env.append({"name": "LOCAL_CLUSTER_SECRET_WATCHER", "value": "true"})
+    return made
+
+
+def test_of_an_external_control_plane_its_secret_alone_counts(
+    signed: str, cluster: Cluster, operations: Operations
+) -> None:
+    """What another mesh has in that cluster is nobody's business."""
+    with_ztunnel(cluster, signed)
+    cluster.apply(external(signed), handed_out(signed, root("another root", NOW + YEAR)))
+    for name, comes in (("trust", "sign"), ("sign", "drop"), ("drop", "")):
+        assert operations.run("mesh_ca", given(signed, NEW, rotate=name))["rotation"]["next"] == comes
+    assert roots_in(cluster, signed) == NEW.pem
+
+
 def test_nobody_signs_without_a_key(signed: str, operations: Operations, changes: Changes) -> None:
     changes()
     with pytest.raises(RotationRefused, match="nobody can sign"):
