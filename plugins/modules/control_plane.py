@@ -177,7 +177,7 @@ options:
       - >-
         This control plane is external (mode V(hosted)): it runs here and serves other clusters, and this one is not in
         the mesh. The name is that of the cluster which has the mesh's configuration, and to which the Secret
-        C(istio-kubeconfig) gives access (M(service_mesh.istio.remote_cluster) with C(config_account)). O(network) is
+        C(istio-kubeconfig) gives access (M(service_mesh.istio.remote_cluster) with C(config_account)). C(network) is
         that cluster's, too, and C(components) are V(istiod) alone.
     type: str
     version_added: 0.1.0
