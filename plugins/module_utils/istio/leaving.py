@@ -195,8 +195,8 @@ def _last_doors(leaving: Leaving) -> Iterator[dict[str, Any]]:
     for door in doors:
         is_needed = any(sees(door.network, one.network, leaving.groups) for one in doors if one is not door)
         if is_needed and before[door.network].opens and not door.opens:
-            lost = next(one for one in leaving.leave if one.network == door.network)
-            yield _finding("last_door", lost.host, *(f"{host} (network {door.network})" for host in door.hosts))
+            lost, *_others = (one.host for one in leaving.leave if one.network == door.network)
+            yield _finding("last_door", lost, *(f"{host} (network {door.network})" for host in door.hosts))
 
 
 def _pairs(leaving: Leaving) -> Iterator[dict[str, Any]]:
