@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..module_utils.istio.leaving import Leaving, mesh_leaving
-from ..module_utils.istio.mesh_plan import Member
+from ..module_utils.istio.mesh_plan import members_of
 
 DOCUMENTATION = r"""
 name: mesh_leaving
@@ -85,7 +85,7 @@ def _leaving(
     ignored: Sequence[str] = (),
     unreachable: bool = False,
 ) -> dict[str, Any]:
-    every = [Member(**one) for one in members]
+    every = members_of(members)
     return mesh_leaving(Leaving(every, hosts, groups, prechecks or {}, ignored, unreachable))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils.istio.mesh_plan import Member, mesh_plan
+from ..module_utils.istio.mesh_plan import members_of, mesh_plan
 
 DOCUMENTATION = r"""
 name: mesh_plan
@@ -68,7 +68,7 @@ _value:
 def _planned(
     members: Iterable[Mapping[str, Any]], groups: Sequence[Sequence[str]] = (), pod_ranges: bool = True
 ) -> dict[str, Any]:
-    return mesh_plan([Member(**one) for one in members], groups, pod_ranges=pod_ranges)
+    return mesh_plan(members_of(members), groups, pod_ranges=pod_ranges)
 
 
 class FilterModule:

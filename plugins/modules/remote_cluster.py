@@ -22,8 +22,15 @@ description:
     connections, such as exec plugins and client certificates, are never copied: istiod could not use them.
   - >-
     A token is renewed when less than a third of its life is left, so run this often enough; otherwise a second run
-    writes nothing. The old token is revoked as soon as the new one is in its place. Both clusters are planned before
-    either is written.
+    writes nothing. The old token is revoked when every istiod of the primary that is ready says that it reads the
+    remote by the new one (C(wait_timeout)). Both clusters are planned before either is written.
+  - >-
+    An istiod of a version that does not take up a Secret which changes in place reads the remote by another Secret,
+    C(istio-remote-secret-NAME-token-renewal), while that one is deleted and created, so that it loses no endpoint. It
+    is gone afterwards, or with the next run.
+  - >-
+    Istiods are asked by a command in their Pods, which needs rights for C(pods/exec) in the primary. Without them a
+    token is renewed all the same, with a warning.
   - Tokens stand in no result, difference, message or command line.
 options:
   cluster_name:
@@ -100,6 +107,13 @@ options:
         in it.
     type: bool
     default: false
+  wait_timeout:
+    description:
+      - >-
+        Seconds that an istiod of the primary has to read the remote by a new token, or to forget it. After that the
+        task fails; the token of before is still good.
+    type: float
+    default: 60.0
 extends_documentation_fragment:
   - service_mesh.istio.attributes
   - service_mesh.istio.connection

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_cluster import RemoteClusterError
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.registration import RemoteClusterError
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_secret import (
+    CLUSTER_ANNOTATION,
+    interim_of,
+)
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.client import Client
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import connect
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import (
@@ -32,6 +37,7 @@ from integration.support.secrets import contents, files, traces
 
 Changes = Callable[[], list[str]]
 ACCOUNT, REMOTE = "istio-reader-east", "istio-remote-secret-west"
+INTERIM = f"{REMOTE}-token-renewal"
 MADE = ["Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Secret", "Secret"]
 
 
@@ -152,18 +158,69 @@ def test_a_token_that_west_has_revoked_is_renewed(pair: Pair) -> None:
     assert pair.run()["renewed"] == "west does not accept its token any more"
 
 
-@pytest.mark.parametrize(("version", "verbs"), [("1.29.1", ["delete", "patch"]), ("1.31.1", ["patch"])])
+@pytest.mark.parametrize(
+    ("version", "writes"),
+    [
+        ("1.29.1", [f"patch {INTERIM}", f"delete {REMOTE}", f"patch {REMOTE}", f"delete {INTERIM}"]),
+        ("1.31.1", [f"patch {REMOTE}"]),
+    ],
+)
 def test_an_istiod_that_takes_up_no_change_gets_a_new_secret(
-    version: str, verbs: list[str], pair: Pair, changes: Changes
+    version: str, writes: list[str], pair: Pair, changes: Changes
 ) -> None:
+    """And reads the cluster by another one as long as there is none."""
     pair.run()
     pair.east.apply(_istiod(pair.namespace, version))
     changes()
     done = pair.run(rotate=True)
-    assert [words.split()[0] for words in changes() if REMOTE in words] == verbs
+    assert _of_secrets(changes()) == writes
     reasons = {row["name"]: row["reason"] for row in done["plan"]}
-    assert ("deleted and created" in reasons[REMOTE]) is (len(verbs) == 2)
+    assert (f"deleted and created: istiod {version}" in reasons[REMOTE]) is (len(writes) > 1)
     assert list(pair.as_istiod().list_objects(POD)) == []
+    assert (pair.run()["changed"], changes()) == (False, [])
+
+
+def _of_secrets(changed: list[str]) -> list[str]:
+    """Verb and name of what was done to the Secrets that istiod reads."""
+    words = [re.split(r"[\s/]", one) for one in changed if REMOTE in one]
+    return [f"{one[0]} {next(word for word in one if word.startswith(REMOTE))}" for one in words]
+
+
+def _interim(pair: Pair) -> str:
+    """As it is while the other Secret is not there; returns the token in it."""
+    secret, west = pair.east.get("secret", REMOTE, pair.namespace), interim_of("west")
+    kept = {"labels": secret["metadata"]["labels"], "annotations": {CLUSTER_ANNOTATION: "west"}}
+    metadata = {"name": INTERIM, "namespace": pair.namespace, **kept}
+    data = {west: secret["data"]["west"]}
+    pair.east.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
+    return str(pair.kubeconfig()["users"][0]["user"]["token"])
+
+
+def test_a_run_that_was_killed_between_two_secrets_is_finished(pair: Pair, changes: Changes) -> None:
+    """By the token that istiod reads the cluster with meanwhile, and the other Secret goes last."""
+    pair.run()
+    token = _interim(pair)
+    pair.east.kubectl("delete", "secret", REMOTE, "-n", pair.namespace)
+    changes()
+    check, done = pair.run(check=True), pair.run()
+    assert (check["plan"], done["renewed"]) == (done["plan"], "")
+    assert [(row["action"], row["name"]) for row in done["plan"]] == [("create", REMOTE), ("delete", INTERIM)]
+    assert _of_secrets(changes()) == [f"patch {REMOTE}", f"delete {INTERIM}"]
+    assert pair.kubeconfig()["users"][0]["user"]["token"] == token
+    assert (pair.run()["changed"], changes()) == (False, [])
+
+
+def test_what_a_killed_renewal_has_left_goes_before_the_next_one(pair: Pair, changes: Changes) -> None:
+    pair.run()
+    pair.east.apply(_istiod(pair.namespace, "1.29.1"))
+    _interim(pair)
+    changes()
+    pair.run(rotate=True)
+    first, second = [f"patch {INTERIM}", f"delete {REMOTE}"], [f"patch {REMOTE}", f"delete {INTERIM}"]
+    assert _of_secrets(changes()) == [f"delete {INTERIM}", *first, *second]
+    _interim(pair)
+    assert [row["name"] for row in pair.run(state="absent")["plan"]][:2] == [REMOTE, INTERIM]
+    assert pair.east.names("secrets", pair.namespace) == set()
 
 
 def _istiod(namespace: str, version: str) -> dict[str, Any]:

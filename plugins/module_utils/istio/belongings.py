@@ -28,7 +28,7 @@ from ..kube.resources import (
 )
 from ..reconcile.ownership import fields_of
 from .desired_control_plane import CNI, COMPONENTS, ISTIOD
-from .facts import REVISION_LABEL
+from .facts import ISTIOD_SELECTOR, REVISION_LABEL
 from .revisions import shown
 from .snapshot import Ask, Snapshot, read
 from .webhooks import labels_of, services_of
@@ -79,7 +79,7 @@ def read_belongings(client: Client, namespace: str, components: Iterable[str]) -
     return read(
         client,
         [
-            Ask(DEPLOYMENT, labels="app=istiod", required=True),
+            Ask(DEPLOYMENT, labels=ISTIOD_SELECTOR, required=True),
             *(Ask(resource, required=True) for resource in _OF_CLUSTER),
             *(Ask(resource, namespace, required=True) for resource in _OF_NAMESPACE),
             *attachments,

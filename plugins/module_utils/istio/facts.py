@@ -27,6 +27,8 @@ TAG_LABEL = "istio.io/tag"
 # All labels that say something of injection, of namespaces and of Pods.
 DECIDING_LABELS = (INJECTION_LABEL, REVISION_LABEL, INJECT_LABEL)
 NETWORK_LABEL = "topology.istio.io/network"
+# Every istiod and its Pods, of whatever revision (the chart istiod).
+ISTIOD_SELECTOR = "app=istiod"
 SERVED_BY = "topology.istio.io/controlPlaneClusters"
 # Tells an istiod that has its configuration in another cluster to look for remote ones where it runs itself
 # (Istio: pilot/pkg/features).

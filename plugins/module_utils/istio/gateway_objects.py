@@ -33,7 +33,7 @@ from ..kube.resources import (
 from ..reconcile.objects import Key
 from ..reconcile.ownership import fields_of, managers
 from .desired_gateway import GatewayDeployment
-from .facts import MANAGER_PREFIX, REVISION_LABEL
+from .facts import ISTIOD_SELECTOR, MANAGER_PREFIX, REVISION_LABEL
 from .kinds import GATEWAY
 from .owners import OURS, Owner, owner_of
 from .snapshot import Ask, Snapshot, read
@@ -75,7 +75,7 @@ class There:
             *(Ask(resource, wanted.namespace, required=True) for resource in KINDS),
             Ask(NAMESPACE, name=wanted.namespace, required=True),
             Ask(MUTATING_WEBHOOKS, labels=REVISION_LABEL, required=True),
-            Ask(DEPLOYMENT, labels="app=istiod", required=True),
+            Ask(DEPLOYMENT, labels=ISTIOD_SELECTOR, required=True),
             Ask(GATEWAY.resource),
         ]
         return cls(client, wanted, read(client, asks))

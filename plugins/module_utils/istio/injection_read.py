@@ -18,7 +18,7 @@ from ..kube.errors import Failure
 from ..kube.resources import DEPLOYMENT, LIMIT_RANGE, MUTATING_WEBHOOKS, NAMESPACE, POD
 from ..kube.text import did_you_mean
 from .decision import decision_asks
-from .facts import SYSTEM_NAMESPACES
+from .facts import ISTIOD_SELECTOR, SYSTEM_NAMESPACES
 from .pods import INJECTED_CONTAINERS
 from .snapshot import Ask, Snapshot, Unread, read, read_more
 from .webhooks import hooks_of
@@ -63,7 +63,7 @@ def read_injection(
     """All that decides about injection in some namespaces, or in all. Raises UnknownNamespace and NotAllRead."""
     first = read(client, [Ask(MUTATING_WEBHOOKS, required=True)])
     places = {hook.place for hook in hooks_of(first.of(MUTATING_WEBHOOKS)) if hook.place}
-    istiods = [Ask(DEPLOYMENT, place, labels="app=istiod") for place in sorted(places)]
+    istiods = [Ask(DEPLOYMENT, place, labels=ISTIOD_SELECTOR) for place in sorted(places)]
     snapshot = _with_namespaces(client, read_more(client, first, [*istiods, *decision_asks(first)]), names, labels)
     chosen = _chosen(snapshot, names)
     read_there, unread = _contents(client, snapshot, kinds, chosen, whole=len(chosen) > _FEW or not (names or labels))

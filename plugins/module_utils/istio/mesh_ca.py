@@ -25,7 +25,7 @@ from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from .certificates import Certificate, certificates
-from .facts import KEYED_LISTS, MANAGER_PREFIX, ROOT_NAMESPACE
+from .facts import ISTIOD_SELECTOR, KEYED_LISTS, MANAGER_PREFIX, ROOT_NAMESPACE
 from .issuing import BadAuthority, Root, made_root, made_signer
 from .root_file import keep, readable_by_others, stored_root
 from .trust import (
@@ -43,7 +43,6 @@ from .trust import (
 )
 
 MANAGER = f"{MANAGER_PREFIX}mesh_ca"
-ISTIOD = "app=istiod"
 
 
 class RootChange(Failure):
@@ -127,7 +126,8 @@ def wanted_root(wanted: MeshCa, now: datetime) -> tuple[Root, bool]:
 def _refuse_change(client: Client, wanted: MeshCa, there: Trust, root: Root) -> None:
     if not there.roots or {*there.roots} == {*root.certificates}:
         return
-    if there.source == SELF_SIGNED and not any(client.list_objects(DEPLOYMENT, wanted.namespace, labels=ISTIOD)):
+    planes = client.list_objects(DEPLOYMENT, wanted.namespace, labels=ISTIOD_SELECTOR)
+    if there.source == SELF_SIGNED and not any(planes):
         return  # what an istiod that is gone has left behind is nobody's root any more
     place = f"Secret {wanted.namespace}/{there.source}"
     under_way = not {*there.roots}.isdisjoint(root.certificates)

@@ -11,7 +11,7 @@ seen is said, and nothing is concluded from it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import combinations
 from typing import Any
 
@@ -67,6 +67,20 @@ class Member:
     def secrets(self) -> Sequence[Mapping[str, Any]]:
         rows: Sequence[Mapping[str, Any]] = self.clusters.get("remote_secrets") or []
         return [row for row in rows if row["namespace"] == self.namespace]
+
+
+def members_of(rows: Iterable[Mapping[str, Any]]) -> list[Member]:
+    """Clusters as a playbook has them. Raises ValueError for a row that nobody can understand."""
+    known = {one.name for one in fields(Member)}
+    members = []
+    for number, row in enumerate(rows):
+        missing, unknown = {"host", "cluster_name"} - {*row}, {*row} - known
+        if missing or unknown:
+            faults = [f"lacks {name}" for name in sorted(missing)] + [f"has {name}" for name in sorted(unknown)]
+            there_are = ", ".join(sorted(known))
+            raise ValueError(f"cluster {number} of the list {' and '.join(faults)}; a cluster has {there_are}")
+        members.append(Member(**row))
+    return members
 
 
 def mesh_plan(

@@ -18,7 +18,7 @@ from ..kube.errors import Failure
 from ..kube.resources import DEPLOYMENT, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS
 from ..reconcile.objects import Key
 from ..reconcile.ownership import managers
-from .facts import MANAGER_PREFIX, REVISION_LABEL
+from .facts import ISTIOD_SELECTOR, MANAGER_PREFIX, REVISION_LABEL
 
 OURS = "service_mesh.istio"
 SAIL, ISTIOCTL, HELM, UNKNOWN = "sail", "istioctl", "helm", "unknown"
@@ -77,7 +77,7 @@ def owner_of(found: Object) -> Owner:
 
 def control_plane_objects(client: Client) -> Iterator[Object]:
     """What every installed control plane has: istiod's Deployments and its webhooks."""
-    yield from client.list_objects(DEPLOYMENT, labels="app=istiod")
+    yield from client.list_objects(DEPLOYMENT, labels=ISTIOD_SELECTOR)
     yield from client.list_objects(MUTATING_WEBHOOKS, labels=REVISION_LABEL)
     yield from client.list_objects(VALIDATING_WEBHOOKS, labels=REVISION_LABEL)
 

@@ -10,7 +10,6 @@ killed anywhere is finished by the next one.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,92 +27,33 @@ from ..kube.resources import DEPLOYMENT, NAMESPACE, SECRET, SERVICE_ACCOUNT
 from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired, Key
 from ..reconcile.outcome import Outcome
-from ..reconcile.plan import Action, Owner
+from ..reconcile.plan import Action
 from ..reconcile.run import Run
 from .components import version_of
-from .facts import KEYED_LISTS, MANAGER_PREFIX, ROOT_NAMESPACE
-from .reader import SLOTS, Reader, minted
+from .facts import ISTIOD_SELECTOR
+from .reader import SLOTS, minted
+from .registration import FAMILY, Registration, RemoteClusterError
 from .remote_defects import defect_of
+from .remote_registry import Registries
 from .remote_secret import (
-    CONFIG_SECRET,
     SELECTOR,
     Address,
     Token,
     access_in,
     clusters_in,
     config_secret,
+    interim_of,
+    interim_secret,
+    is_interim,
     kubeconfig,
-    name_of,
     remote_secret,
 )
 
-FAMILY = f"{MANAGER_PREFIX}remote_cluster"
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_ISTIOD = "app=istiod"
 # The kubelet looks every 60 to 90 seconds whether a mounted Secret has changed, and client-go reads a file with a token
 # anew every minute (k8s.io/client-go/transport/token_source.go).
 _MOUNTED_WITHIN = timedelta(seconds=150)
 # In a plan, before there is a token: never written.
 _PLACEHOLDER = "planned"
-
-
-class RemoteClusterError(Failure):
-    """A cluster cannot be registered as asked, or taken out."""
-
-    code = "remote_cluster"
-
-
-@dataclass(frozen=True)
-class Registration:
-    """Who shall read whom: `primary` is the name of the reading cluster, `cluster` of the one that is read."""
-
-    cluster: str
-    primary: str
-    namespace: str = ROOT_NAMESPACE
-    remote_namespace: str = ROOT_NAMESPACE
-    server: str = ""
-    server_ca: str = ""
-    lifetime: timedelta = timedelta(days=90)
-    renew_below: float = 0.33
-    rotate: bool = False
-    serves: bool = False
-    config_account: str = ""
-    take_ownership_from: tuple[str, ...] = ()
-
-    @property
-    def reader(self) -> Reader:
-        return Reader(self.primary, self.remote_namespace, self.serves, self.config_account)
-
-    @property
-    def key(self) -> Key:
-        """The Secret in the primary."""
-        name = CONFIG_SECRET if self.config_account else name_of(self.cluster)
-        return Key(SECRET.api_version, SECRET.kind, self.namespace, name)
-
-    @property
-    def owner(self) -> Owner:
-        return Owner(f"{FAMILY}/{self.primary}", self.take_ownership_from, keyed_lists=KEYED_LISTS)
-
-
-def checked(wanted: Registration) -> Registration:
-    """The same, if it can ever be right. Raises RemoteClusterError."""
-    for what, name in (("cluster_name", wanted.cluster), ("primary", wanted.primary)):
-        if not _LABEL.fullmatch(name):
-            raise RemoteClusterError(
-                f"'{name}' cannot be the name of a cluster that others read",
-                subject=what,
-                reason="it becomes a part of names of objects: at most 63 lower-case letters, digits and dashes",
-                hint=f"Correct '{what}'; it has to be the cluster name that its control plane was installed with",
-            )
-    if wanted.cluster == wanted.primary:
-        raise RemoteClusterError(
-            f"{wanted.cluster} cannot be remote to itself", subject="cluster_name", hint="Name two different clusters"
-        )
-    if wanted.lifetime < timedelta(minutes=10):
-        raise RemoteClusterError(
-            "The token would live too short", subject="token_lifetime", hint="Kubernetes makes none for less than 600 s"
-        )
-    return wanted
 
 
 def run_register(
@@ -123,13 +63,15 @@ def run_register(
     now = (clock or _now)()
     _refuse_same(primary.client, remote.client, wanted)
     address = _address(remote.client, wanted)
-    _refuse_second(primary.client, wanted)
+    known = list(primary.client.list_objects(SECRET, wanted.namespace, labels=SELECTOR))
+    _refuse_second(primary.client, known, wanted)
     if not primary.check_mode:
         _refuse_without_account(remote.client, wanted)
     live = primary.client.get(SECRET, wanted.key.name, wanted.namespace)
-    token = access_in(live, wanted.cluster)[1] if live else None
+    interim = next((found for found in known if is_interim(found, wanted.cluster)), None)
+    token = _token_in(live, wanted.cluster) or _token_in(interim, interim_of(wanted.cluster))
     why = _why_new(remote.client, wanted, token, now)
-    return _Registering(primary, remote, wanted, address, live, token, why, now).run()
+    return _Registering(primary, remote, wanted, address, live, interim, token, why, now).run()
 
 
 @dataclass
@@ -141,9 +83,13 @@ class _Registering:
     wanted: Registration
     address: Address
     live: Object | None
+    interim: Object | None
     token: Token | None
     why: str
     now: datetime
+
+    def __post_init__(self) -> None:
+        self.registries = Registries(self.primary, self.wanted.namespace, self.wanted.wait_timeout)
 
     def run(self) -> Outcome:
         slot = self._slot()
@@ -151,12 +97,13 @@ class _Registering:
         readers = self._readers(slot)
         text = _PLACEHOLDER if self.why else (self.token or Token("")).text
         in_remote = reconcile(_planning(self.remote), self.wanted.owner, readers, old)
-        in_primary = reconcile(_planning(self.primary), self.wanted.owner, [self._secret(text)])
+        in_primary = reconcile(_planning(self.primary), self.wanted.owner, [self._secret(text)], self._left())
         recreated = self._recreated(in_primary)
         outcome = Outcome([*in_remote.actions, *(self._explained(action, recreated) for action in in_primary.actions)])
         outcome.warnings += self._probed() if in_primary.changed else []
         if outcome.changed and not self.primary.check_mode:
             self._write(slot, readers, old, recreated)
+            outcome.warnings += self._unseen()
         outcome.extra = self._told()
         return outcome
 
@@ -173,6 +120,10 @@ class _Registering:
         missing = [] if there else [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place}}]
         return [Desired(content) for content in (*missing, *self.wanted.reader.objects(slot))]
 
+    def _left(self) -> list[Key]:
+        """What a run that was killed has left."""
+        return [self.wanted.interim_key] if self.interim else []
+
     def _secret(self, token: str) -> Desired:
         made = config_secret if self.wanted.config_account else remote_secret
         content = made(self.wanted.cluster, self.wanted.namespace, self.address, token)
@@ -186,7 +137,10 @@ class _Registering:
         return defect_of(version_of(item) for item in self._istiods())
 
     def _explained(self, action: Action, recreated: str) -> Action:
-        why = "; ".join(part for part in (self.why, recreated and f"deleted and created: {recreated}") if part)
+        meanwhile = f"istiod reads it by Secret {self.wanted.interim_key.name} meanwhile"
+        why = "; ".join(
+            part for part in (self.why, recreated and f"deleted and created: {recreated}; {meanwhile}") if part
+        )
         return replace(action, reason=why) if action.writes and why else action
 
     def _probed(self) -> list[str]:
@@ -221,17 +175,41 @@ class _Registering:
         with _hidden(token.text):
             self._require_same(token.text)
             if recreated:
-                reconcile(self.primary, owner, [], [self.wanted.key])
+                self._make_room(token.text)
             reconcile(self.primary, owner, [self._secret(token.text)])
-        self._await_taken_up(old)
+        self._await_taken_up(old, recreated)
+        reconcile(self.primary, owner, [], [self.wanted.interim_key] if recreated else self._left())
         reconcile(self.remote, owner, [], old)
 
-    def _await_taken_up(self, old: Sequence[Key]) -> None:
-        """A mounted Secret comes to its Pods in time; until then the old token is what istiod has."""
-        wanted, token = self.wanted, self.token or Token("")
+    def _make_room(self, token: str) -> None:
+        """The Secret goes, and no endpoint with it: istiod reads the cluster by another name until it is back."""
+        wanted, name = self.wanted, interim_of(self.wanted.cluster)
+        if self.interim:  # of a run that was killed: it may hold a token of before
+            reconcile(self.primary, wanted.owner, [], [wanted.interim_key])
+            self.registries.await_forgotten(name)
+        content = interim_secret(wanted.cluster, wanted.namespace, self.address, token)
+        reconcile(self.primary, wanted.owner, [Desired(content, f"cluster {wanted.cluster}")])
+        self.registries.await_read(name)
+        reconcile(self.primary, wanted.owner, [], [wanted.key])
+        # istiod looks at a Secret, not at what has happened to it: deleted and created at once is changed in place.
+        self.registries.await_forgotten(wanted.cluster)
+
+    def _await_taken_up(self, old: Sequence[Key], recreated: str) -> None:
+        """Until then the old token is what istiod has."""
         used = any(self.remote.client.get(SECRET, key.name, key.namespace) for key in old)
-        if not wanted.config_account or not used or not self._istiods():
-            return
+        if self.wanted.config_account:
+            self._await_mounted() if used and self._istiods() else None
+        elif used or recreated or self.interim:
+            self.registries.await_read(self.wanted.cluster, anew=not recreated)
+
+    def _unseen(self) -> list[str]:
+        why = self.registries.unseen
+        seen = f"whether the istiod on {self.wanted.primary} reads {self.wanted.cluster} by its new token was not seen"
+        return [f"{seen}: {why}"] if why else []
+
+    def _await_mounted(self) -> None:
+        """A mounted Secret comes to its Pods in time."""
+        wanted, token = self.wanted, self.token or Token("")
         until = token.begins + _MOUNTED_WITHIN
         self.primary.progress(f"the istiod on {wanted.primary} takes up its new token by {until:%H:%M:%S} UTC")
         while _now() < until:
@@ -239,7 +217,7 @@ class _Registering:
             time.sleep(1)
 
     def _istiods(self) -> list[Object]:
-        return list(self.primary.client.list_objects(DEPLOYMENT, self.wanted.namespace, labels=_ISTIOD))
+        return list(self.primary.client.list_objects(DEPLOYMENT, self.wanted.namespace, labels=ISTIOD_SELECTOR))
 
     def _require_same(self, token: str) -> None:
         """The token leads, by the address that istiod will take, to the cluster that was meant."""
@@ -275,10 +253,12 @@ def run_unregister(primary: Run | None, remote: Run | None, wanted: Registration
     One of them is None when it is gone for good.
     Source of the order: an istiod whose account is gone logs errors for ever and keeps stale endpoints.
     """
-    secret = wanted.key
+    secrets = [wanted.key]
     if primary:
-        _refuse_strangers(primary.client, secret, wanted)
-    sides = ((primary, wanted.primary, [secret]), (remote, wanted.cluster, wanted.reader.keys()))
+        _refuse_strangers(primary.client, wanted.key, wanted)
+        interim = primary.client.get(SECRET, wanted.interim_key.name, wanted.namespace)
+        secrets += [wanted.interim_key] if interim and is_interim(interim, wanted.cluster) else []
+    sides = ((primary, wanted.primary, secrets), (remote, wanted.cluster, wanted.reader.keys()))
     asked = [(run, keys) for run, _name, keys in sides if run]
     planned = [reconcile(_planning(run), wanted.owner, [], keys) for run, keys in asked]
     for run, keys in asked:
@@ -318,9 +298,13 @@ def _refuse_same(primary: Client, remote: Client, wanted: Registration) -> None:
         )
 
 
-def _refuse_second(primary: Client, wanted: Registration) -> None:
+def _token_in(secret: Object | None, cluster: str) -> Token | None:
+    return access_in(secret, cluster)[1] if secret else None
+
+
+def _refuse_second(primary: Client, known: Sequence[Object], wanted: Registration) -> None:
     """istiod ignores a cluster that it knows from another Secret already."""
-    for found in primary.list_objects(SECRET, wanted.namespace, labels=SELECTOR):
+    for found in known:
         name = found["metadata"]["name"]
         if name != wanted.key.name and wanted.cluster in clusters_in(found):
             raise RemoteClusterError(

@@ -88,9 +88,29 @@ def name_of(cluster: str) -> str:
     return f"{_PREFIX}{cluster}"
 
 
+def interim_of(cluster: str) -> str:
+    """The name by which an istiod reads a cluster while it does not read it by its own."""
+    return f"{cluster}-token-renewal"
+
+
+def is_interim(secret: Object, cluster: str) -> bool:
+    """A cluster whose real name is the same says so in the annotation."""
+    named = mapping(secret["metadata"].get("annotations")).get(CLUSTER_ANNOTATION)
+    return secret["metadata"]["name"] == name_of(interim_of(cluster)) and named == cluster
+
+
 def remote_secret(cluster: str, namespace: str, address: Address, token: str) -> Object:
-    content = kubeconfig(cluster, address, {"token": token})
-    return _secret(name_of(cluster), namespace, cluster, {cluster: _text(content)}, labels={LABEL: VALUE})
+    return _remote_secret(cluster, cluster, namespace, address, token)
+
+
+def interim_secret(cluster: str, namespace: str, address: Address, token: str) -> Object:
+    """The same access by another name, for as long as the other Secret is not there."""
+    return _remote_secret(interim_of(cluster), cluster, namespace, address, token)
+
+
+def _remote_secret(name: str, cluster: str, namespace: str, address: Address, token: str) -> Object:
+    content = kubeconfig(name, address, {"token": token})
+    return _secret(name_of(name), namespace, cluster, {name: _text(content)}, labels={LABEL: VALUE})
 
 
 def config_secret(cluster: str, namespace: str, address: Address, token: str) -> Object:

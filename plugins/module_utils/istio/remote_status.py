@@ -17,7 +17,7 @@ from ..kube.client import Object
 from ..kube.resources import NAMESPACE, NODE, SECRET, SERVICE
 from .facts import NETWORK_LABEL
 from .networks import CROSS_NETWORK_PORT, addresses_of
-from .remote_cluster import FAMILY
+from .registration import FAMILY
 from .remote_secret import CONFIG_SECRET, LABEL, SELECTOR, VALUE, access_in, clusters_in
 from .snapshot import Ask, Snapshot
 from .webhooks import annotations_of, labels_of

@@ -22,6 +22,7 @@ from ..kube.resources import (
 )
 from ..reconcile.parallel import each
 from .desired_proxies import desired_asks
+from .facts import ISTIOD_SELECTOR
 from .restart_marker import restarted_on
 from .restarts import CONTROLLERS
 from .rollout_pods import Essences, SeenPod, essential_spec, seen_pods
@@ -78,7 +79,7 @@ def world_of(snapshot: Snapshot, names: Collection[str] | None = None) -> World:
 
 def read_world(client: Client, scope: Scope) -> World:
     """Everything that a plan needs. Raises RolloutError for namespaces that may not be read."""
-    first = read(client, [Ask(MUTATING_WEBHOOKS, required=True), Ask(DEPLOYMENT, labels="app=istiod")])
+    first = read(client, [Ask(MUTATING_WEBHOOKS, required=True), Ask(DEPLOYMENT, labels=ISTIOD_SELECTOR)])
     snapshot = read_more(client, first, desired_asks(first))
     world = World(snapshot, _namespaces(client, scope), versions=versions_of(snapshot))
     _fill(client, world, scope)

@@ -13,8 +13,8 @@ from datetime import datetime
 from ..kube.client import Client, Object
 from ..kube.errors import Failure
 from ..kube.resources import DAEMON_SET, DEPLOYMENT
-from .facts import READS_WHERE_IT_RUNS
-from .mesh_ca import ISTIOD, MeshCa, named
+from .facts import ISTIOD_SELECTOR, READS_WHERE_IT_RUNS
+from .mesh_ca import MeshCa, named
 from .presented import Shown
 from .root_phases import PHASES, SIGN, TRUST, Aim, lags_of, next_phase, secret_is_there, summary
 from .trust import PLUGGED_IN, TLS, Trust, problems, shape_of
@@ -113,7 +113,7 @@ def _unheard(there: Trust) -> Iterator[str]:
 
 def _refuse_istiods(client: Client, cluster: Rotating) -> None:
     """Without this an istiod never takes up another root, and does not say so."""
-    for found in client.list_objects(DEPLOYMENT, cluster.wanted.namespace, labels=ISTIOD):
+    for found in client.list_objects(DEPLOYMENT, cluster.wanted.namespace, labels=ISTIOD_SELECTOR):
         if not _says(found, MULTI_ROOT):
             name = found["metadata"]["name"]
             raise _refused(
@@ -133,7 +133,7 @@ _MULTI_ROOT_HINT = (
 
 def is_outside(client: Client, namespace: str) -> bool:
     """Whether the control plane here serves other clusters alone: nothing of this one shows what it does."""
-    planes = client.list_objects(DEPLOYMENT, namespace, labels=ISTIOD)
+    planes = client.list_objects(DEPLOYMENT, namespace, labels=ISTIOD_SELECTOR)
     return any(_says(found, READS_WHERE_IT_RUNS) for found in planes)
 
 

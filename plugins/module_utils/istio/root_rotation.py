@@ -24,9 +24,9 @@ from ..kube.wait import NotReady
 from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
 from .certificates import Certificate, certificates, root_of
+from .facts import ISTIOD_SELECTOR
 from .issuing import BadAuthority, Root
 from .mesh_ca import (
-    ISTIOD,
     MeshCa,
     found_in,
     named,
@@ -144,7 +144,7 @@ def _waited_for(run: Run, cluster: Rotating) -> list[Shown]:
 
 def _quiet_seconds(client: Client, wanted: MeshCa) -> float:
     """How long one of several istiods may still have the Secret of before, which nobody sees while it serves nobody."""
-    planes = client.list_objects(DEPLOYMENT, wanted.namespace, labels=ISTIOD)
+    planes = client.list_objects(DEPLOYMENT, wanted.namespace, labels=ISTIOD_SELECTOR)
     secret = client.get(SECRET, PLUGGED_IN, wanted.namespace) or {"metadata": {}}
     written_at = [moment(str(one.get("time"))) for one in secret["metadata"].get("managedFields") or []]
     changed = max((one for one in written_at if one), default=None)

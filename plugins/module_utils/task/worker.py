@@ -82,9 +82,12 @@ class Arguments(dict[str, Any]):
         return dict, ()
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
 def plain(value: Any) -> Any:
     """A task's argument without Ansible's tags: subclasses with a pickle, a comparison and a text of their own."""
-    if value is None or isinstance(value, bool):
+    if type(value) in _PLAIN:  # most are, and to ask this first takes half the time
         return value
     if isinstance(value, Mapping):
         return {_text(key): plain(item) for key, item in value.items()}

@@ -57,7 +57,7 @@ def test_traffic_is_shared_out(meshes: Meshes) -> None:
     here, there = meshes.clusters
     applied(meshes, "--tags", "config", **documented(2))
     assert_answered_by(meshes, here, {here, there})
-    found = meshes.answers(here, 400)
+    found = meshes.answers(here, count=400)
     assert 0.7 < found[here] / found.total() < 0.9, found
     assert_answered_by(meshes, there, {there})
     applied(meshes, "--tags", "config")

@@ -159,9 +159,8 @@ def lived(mesh: Mesh) -> Mesh:
 OPERATIONS = ("install", "uninstall", "leave")
 
 
-def checked(by: Operations) -> list[str]:
+def checked(by: Operations) -> Iterator[str]:
     """What prechecks and the info modules have to say: they see all there is, or tell what they may not."""
-    told = []
     tasks: list[tuple[str, Options]] = [("precheck", {"operation": name, "version": bed.ISTIO}) for name in OPERATIONS]
     tasks += [
         ("mesh_info", {}),
@@ -171,16 +170,15 @@ def checked(by: Operations) -> list[str]:
     ]
     for module, options in tasks:
         try:
-            told += by.run(module, options)["warnings"]
+            yield from by.run(module, options)["warnings"]
         except Failure as error:
-            told += [str(error), json.dumps(getattr(error, "extra", {}))]
-    return told
+            yield from (str(error), json.dumps(getattr(error, "extra", {})))
 
 
 def test_reading_has_nothing_that_nothing_needs(lived: Mesh) -> None:
     """Secrets, of which prechecks look at the certificates, are not for everybody who reads."""
     with bound(lived.cluster, "read") as reader:
-        told = checked(reader.operations)
+        told = [*checked(reader.operations)]
         assert reader.used() == reader.granted
         assert [text for text in told if "may not be read" in text and "secrets" not in text] == []
         with pytest.raises(Failure, match='cannot get resource "virtualservices"'):
@@ -266,7 +264,7 @@ def test_it_has_nothing_that_nothing_needs(lived: Mesh) -> None:
     """Prechecks ask for what will be needed, too."""
     user = lived.user
     user.grant()
-    checked(user.operations)
+    list(checked(user.operations))
     user.operations.run("gateway_deployment", {**lived.gateway(), "state": "absent"})
     demanded = {(permission.verb, permission.where) for permission in (*TO_WRITE, *TO_REMOVE)}
     asked = {one for one in user.used() | demanded if one[0] != "watch"}

@@ -274,7 +274,7 @@ def test_there_is_no_way_back_to_what_is_being_removed(meshed: Meshed, changes: 
     assert changes() == []
 
 
-@pytest.mark.parametrize("writes", range(1, 5))
+@pytest.mark.parametrize("writes", [1, 3])  # more of them: `make campaign NAME=upgrade-kill`
 def test_a_killed_shift_is_gone_on_with_and_taken_back(
     meshed: Meshed, runner: Runner, audit: Audit, writes: int
 ) -> None:

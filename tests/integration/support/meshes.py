@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,16 +54,16 @@ class Meshes:
         objects = json.loads(json.dumps([*_workloads(), _service()]).replace(CLUSTER, name))
         self.clusters[name].apply(*objects)
 
-    def answers(self, name: str, count: int = 40) -> Counter[str]:
+    def answers(self, name: str, url: str = SHOP, count: int = 40) -> Counter[str]:
         """Who answers the client of a cluster: requests by the cluster of the Pod that has answered, or by error."""
         asked = ("exec", "-n", "shop", "deployment/client", "-c", "client", "--", "httpapp", "get", "-json")
-        found = json.loads(self.clusters[name].kubectl(*asked, "-n", str(count), SHOP))
+        found = json.loads(self.clusters[name].kubectl(*asked, "-n", str(count), url))
         return Counter(found["versions"]) + Counter(found["errors"])
 
-    def answered_by(self, name: str, wanted: set[str], within: float = 30.0) -> Counter[str]:
+    def answered_by(self, name: str, wanted: set[str], url: str = SHOP, within: float = 30.0) -> Counter[str]:
         """The same, once exactly these answer: what istiod tells its proxies takes its time."""
         until = time.monotonic() + within
-        while (found := self.answers(name)).keys() != wanted and time.monotonic() < until:
+        while (found := self.answers(name, url)).keys() != wanted and time.monotonic() < until:
             time.sleep(0.5)
         return found
 
@@ -84,10 +84,21 @@ class Meshes:
         return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()[1:]
 
     @contextmanager
-    def under_traffic(self, *names: str) -> Iterator[Mapping[str, Seen]]:
+    def only_in(self, name: str, clients: Iterable[str]) -> Iterator[str]:
+        """The URL of a Service that has Pods in one cluster only, and is known to the clients of some."""
+        clusters = [self.clusters[client] for client in clients]
+        service = json.loads(json.dumps(_service("elsewhere", cluster=CLUSTER)).replace(CLUSTER, name))
+        for cluster in clusters:
+            cluster.apply(service)
+        yield "http://elsewhere.shop.svc.cluster.local"
+        for cluster in clusters:
+            cluster.kubectl("delete", "service", "elsewhere", "-n", "shop")
+
+    @contextmanager
+    def under_traffic(self, *names: str, urls: Sequence[str] = (SHOP,)) -> Iterator[Mapping[str, Seen]]:
         """Every client asks, all the time, or those of some clusters."""
         with ExitStack() as stack:
-            clients = {"shop": (SHOP,)}
+            clients = {"shop": urls}
             asked = names or tuple(self.clusters)
             yield {name: stack.enter_context(under_traffic(self.clusters[name], clients)) for name in asked}
 
@@ -185,13 +196,17 @@ def external_door() -> dict[str, Any]:
     return {"mesh_clusters_istiod_service": {"spec": {"allocateLoadBalancerNodePorts": False}}}
 
 
+# Clusters on networks of their own: each network has the name of its cluster, and a door.
+NETS = {"mesh_network": CLUSTER, **east_west()}
+
+
 def _workloads() -> Iterator[dict[str, Any]]:
     yield _workload("shop", readinessProbe={"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1})
     yield _workload("client", args=["pause"])
 
 
 def _workload(name: str, **container: Any) -> dict[str, Any]:
-    labels = {"app": name}
+    labels = {"app": name, "cluster": CLUSTER}
     own = {
         "name": name,
         "image": IMAGE,
@@ -201,17 +216,17 @@ def _workload(name: str, **container: Any) -> dict[str, Any]:
         **container,
     }
     template = {"metadata": {"labels": labels}, "spec": {"terminationGracePeriodSeconds": 1, "containers": [own]}}
-    spec = {"selector": {"matchLabels": labels}, "template": template}
+    spec = {"selector": {"matchLabels": {"app": name}}, "template": template}
     metadata = {"name": name, "namespace": "shop"}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
 
 
-def _service() -> dict[str, Any]:
+def _service(name: str = "shop", **more: str) -> dict[str, Any]:
     ports = [{"name": "http", "port": 80, "targetPort": "http"}]
-    metadata = {"name": "shop", "namespace": "shop"}
+    metadata = {"name": name, "namespace": "shop"}
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": metadata,
-        "spec": {"selector": {"app": "shop"}, "ports": ports},
+        "spec": {"selector": {"app": "shop", **more}, "ports": ports},
     }

@@ -48,7 +48,7 @@ def under_traffic(cluster: Cluster, clients: Mapping[str, Sequence[str]]) -> Ite
         seen.statuses.update(answer["statuses"])
         seen.errors.update({f"{namespace}: {error}": count for error, count in answer["errors"].items()})
         if answer["errors"] or answer["statuses"].keys() - {"200"}:
-            told = f"{answer['statuses']} {answer['errors'] or answer['body'][:200]}"
+            told = f"{answer['statuses']} {answer['errors'] or answer['refusal'][:200]}"
             seen.lines.append(f"{datetime.now():%H:%M:%S} {namespace}: {told}")
 
     def ask_on(namespace: str) -> None:

@@ -11,7 +11,8 @@ from datetime import timedelta
 
 from ...istio.facts import ROOT_NAMESPACE
 from ...istio.kinds import RESOURCES
-from ...istio.remote_cluster import Registration, RemoteClusterError, checked, run_register, run_unregister
+from ...istio.registration import Registration, RemoteClusterError, checked
+from ...istio.remote_cluster import run_register, run_unregister
 from ...kube.client import Client
 from ...kube.connection import connect
 from ...kube.errors import Unreachable
@@ -46,6 +47,7 @@ def _remote_cluster(params: Params) -> Request:
         rotate=params["rotate"],
         serves=params["serves"],
         config_account=params["config_account"] or "",
+        wait_timeout=params["wait_timeout"],
         take_ownership_from=tuple(params["take_ownership_from"]),
     )
     remote = remote_options(params)
@@ -112,6 +114,7 @@ REMOTE_CLUSTER: Operation[Request] = Operation(
             "config_account": {"type": "str"},
             "unreachable": {"type": "bool", "default": False},
             "primary_unreachable": {"type": "bool", "default": False},
+            "wait_timeout": {"type": "float", "default": 60.0},
         }
     )
     + REMOTE

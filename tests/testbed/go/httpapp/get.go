@@ -32,6 +32,7 @@ type report struct {
 	Errors   map[string]int `json:"errors"`   // connection errors
 	Server   string         `json:"server"`   // of the last answer, as is the body
 	Body     string         `json:"body"`
+	Refusal  string         `json:"refusal"` // body of the last answer of 400 or more
 	tally    map[string]int
 }
 
@@ -113,6 +114,9 @@ func once(ctx context.Context, client *http.Client, url string, wanted request, 
 		return err
 	}
 	result.Body, result.Server = strings.TrimSpace(string(body)), response.Header.Get("Server")
+	if response.StatusCode >= http.StatusBadRequest {
+		result.Refusal = fmt.Sprint(url, ": ", result.Body)
+	}
 	result.Statuses[fmt.Sprint(response.StatusCode)]++
 	result.Versions[response.Header.Get("X-Version")]++
 	result.tally[fmt.Sprint(response.StatusCode, " ", response.Header.Get("X-Version"))]++

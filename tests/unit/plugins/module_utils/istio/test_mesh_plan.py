@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.mesh_plan import Member, mesh_plan
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.mesh_plan import Member, members_of, mesh_plan
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.networks import InvalidAddress, mesh_networks
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.trust import trust_of
 from unit.support.certificates import Authority, cacerts, root
@@ -260,3 +260,15 @@ MISPLACED: dict[str, tuple[list[Member], str]] = {
 def test_what_an_external_control_plane_cannot_be_beside(case: str) -> None:
     members, message = MISPLACED[case]
     assert [message in line for line in refusals(*members)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"host": "a"}, "cluster 1 of the list lacks cluster_name; a cluster has addresses, "),
+        ({"cluster_name": "a", "rule": "remote"}, "cluster 1 of the list lacks host and has rule; a cluster has "),
+    ],
+)
+def test_a_row_that_is_no_cluster_is_told(row: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        members_of([{"host": "b", "cluster_name": "b"}, row])

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.reader import Reader
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_cluster import (
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.registration import (
     Registration,
     RemoteClusterError,
-    _is_loopback,
     checked,
 )
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_cluster import _is_loopback
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_defects import defect_of
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_secret import (
     Address,
