@@ -30,6 +30,7 @@ class Shape:
     first: Mapping[str, Any] = field(default_factory=dict)
     others: Mapping[str, Any] = field(default_factory=dict)
     second: Mapping[str, Any] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_external(self) -> bool:
@@ -58,18 +59,21 @@ class Shape:
 
 NET, HOSTED, REMOTE = {"mesh_network": "net1"}, {"mesh_mode": "hosted"}, {"mesh_cluster_role": "remote"}
 CONFIG = {**REMOTE, "mesh_cluster_config": True}
+# What docs/multicluster.md says of renewing tokens in a mesh that one control plane serves.
+PATIENT = {"PILOT_DEBOUNCE_AFTER": "2s"}
 SHAPES = {
     "multi-primary": Shape("flat", NET),
     "multi-primary on networks": Shape("separate", NETS),
-    "primary and remotes": Shape("flat", {**NET, **HOSTED}, first=east_west(), others=REMOTE),
+    "primary and remotes": Shape("flat", {**NET, **HOSTED}, first=east_west(), others=REMOTE, env=PATIENT),
     "external control plane": Shape(
         "flat",
         {**NET, **HOSTED},
         first={**external_door(), "mesh_cluster_role": "external"},
         second=CONFIG,
         others=REMOTE,
+        env=PATIENT,
     ),
-    "primary and remotes on networks": Shape("separate", {**NETS, **HOSTED}, others=REMOTE),
+    "primary and remotes on networks": Shape("separate", {**NETS, **HOSTED}, others=REMOTE, env=PATIENT),
 }
 # `make campaign NAME=clusters` tries all shapes with three.
 COUNT = int(os.environ.get("CLUSTERS", "2"))
@@ -111,7 +115,7 @@ def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder, shape = tmp_path_factory.mktemp("clusters"), SHAPES[request.param]
     with bed.own_clusters(folder, COUNT, "--network", shape.network) as several, cloud(several.clusters):
         meshes = Meshes(several, Runner(folder, within=("nsenter", f"--net={several.switch}")))
-        meshes.describe({**shared(folder, several), **shape.shared}, shape.hosts(several.clusters))
+        meshes.describe({**shared(folder, several, **shape.env), **shape.shared}, shape.hosts(several.clusters))
         yield joined(meshes, shape)
 
 
@@ -207,7 +211,7 @@ def expose(mesh: Joined, name: str, hosts: str) -> None:
 
 
 def test_new_tokens_fail_no_request(mesh: Joined) -> None:
-    """Nor any to Pods that one cluster alone has; but istiods up to 1.30 forget what those of a remote listen to."""
+    """Nor any to Pods that one cluster alone has."""
     *_others, last = mesh.inside
     with mesh.meshes.only_in(last, mesh.inside) as elsewhere:
         for name in mesh.inside:
@@ -215,8 +219,7 @@ def test_new_tokens_fail_no_request(mesh: Joined) -> None:
         with mesh.meshes.under_traffic(*mesh.inside, urls=(SHOP, elsewhere)) as seen:
             done = mesh.meshes.play("rotate_remote_secrets")
     assert done.rc == 0, done.output
-    lost = 1 if mesh.shape.without_configuration(mesh.meshes.clusters) else 0
-    assert all(sum(one.failed.values()) <= lost for one in seen.values()), [one.lines for one in seen.values()]
+    assert not any(one.failed for one in seen.values()), [one.lines for one in seen.values()]
     assert all(one.statuses["200"] > 100 for one in seen.values())
     test_every_cluster_reaches_the_pods_of_the_others(mesh)
 
@@ -232,7 +235,7 @@ def test_who_leaves_is_nowhere_any_more(mesh: Joined) -> None:
             mesh.meshes.clusters[names[number]].stop_answering()
         elif mesh.remotes:
             refused(mesh, number)
-            mesh.meshes.switch_off(names[number])
+            mesh.meshes.switch_off(names[number], stay)
         with mesh.meshes.under_traffic(*stay) as seen:
             left = unregistered(mesh, number)
             for name in stay:

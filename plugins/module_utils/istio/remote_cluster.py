@@ -52,6 +52,8 @@ from .remote_secret import (
 # The kubelet looks every 60 to 90 seconds whether a mounted Secret has changed, and client-go reads a file with a token
 # anew every minute (k8s.io/client-go/transport/token_source.go).
 _MOUNTED_WITHIN = timedelta(seconds=150)
+# How long an istiod waits for more changes before it tells its proxies of any (pilot/pkg/features).
+_PATIENCE = "PILOT_DEBOUNCE_AFTER"
 # In a plan, before there is a token: never written.
 _PLACEHOLDER = "planned"
 
@@ -101,6 +103,7 @@ class _Registering:
         recreated = self._recreated(in_primary)
         outcome = Outcome([*in_remote.actions, *(self._explained(action, recreated) for action in in_primary.actions)])
         outcome.warnings += self._probed() if in_primary.changed else []
+        outcome.warnings += self._forgets() if recreated else []
         if outcome.changed and not self.primary.check_mode:
             self._write(slot, readers, old, recreated)
             outcome.warnings += self._unseen()
@@ -135,6 +138,17 @@ class _Registering:
         if not self.live or not data or self.wanted.config_account:
             return ""
         return defect_of(version_of(item) for item in self._istiods())
+
+    def _forgets(self) -> list[str]:
+        """What the Pods of a remote cluster listen to is in no other registry."""
+        impatient = [found for found in self._istiods() if _PATIENCE not in str(found["spec"]["template"])]
+        if not self.wanted.serves or not impatient:
+            return []
+        return [
+            f"the istiod on {self.wanted.primary} forgets for a moment what Pods of {self.wanted.cluster} listen to, "
+            f"and requests to them may fail then; with {_PATIENCE} in its environment it tells nobody "
+            "(docs/multicluster.md, Renewing)"
+        ]
 
     def _explained(self, action: Action, recreated: str) -> Action:
         meanwhile = f"istiod reads it by Secret {self.wanted.interim_key.name} meanwhile"

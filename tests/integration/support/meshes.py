@@ -102,13 +102,22 @@ class Meshes:
             asked = names or tuple(self.clusters)
             yield {name: stack.enter_context(under_traffic(self.clusters[name], clients)) for name in asked}
 
-    def switch_off(self, name: str) -> None:
-        """The application of a cluster runs on without sidecars."""
+    def switch_off(self, name: str, others: Iterable[str]) -> None:
+        """The application of a cluster runs on without sidecars, and clients of the others know its new Pods."""
         cluster = self.clusters[name]
         cluster.kubectl("label", "namespace", "shop", "istio-injection-")
         cluster.kubectl("rollout", "restart", "deployment", "-n", "shop")
         for workload in ("client", "shop"):
             cluster.kubectl("rollout", "status", f"deployment/{workload}", "-n", "shop", "--timeout=60s")
+        until = time.monotonic() + 30
+        while any(self.endpoints(other) != self._pods() for other in others):
+            assert time.monotonic() < until, "istiod tells no client of the new Pods"
+            time.sleep(0.5)
+
+    def _pods(self) -> set[str]:
+        """Where the application answers on a flat network."""
+        asked = ("get", "pods", "-n", "shop", "-l", "app=shop", "-o", "jsonpath={.items[*].status.podIP}")
+        return {f"{address}:8080" for one in self.clusters.values() for address in one.kubectl(*asked).split()}
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         path = self.runner.folder / name
@@ -164,10 +173,11 @@ class Changes:
         return found
 
 
-def shared(folder: Path, several: Several) -> dict[str, Any]:
+def shared(folder: Path, several: Several, **env: str) -> dict[str, Any]:
     """What the clusters of a mesh have in common: trust, the bed's Istio, and an application that says where it is."""
     part = f"charts-{ISTIO}"
     values = yaml.safe_load((ROOT / "tests/testbed/values/istiod.yaml").read_text("utf-8"))
+    values["env"] |= env
     any_cluster = next(iter(several.clusters.values()))
     return {
         "mesh_name": "shop",
