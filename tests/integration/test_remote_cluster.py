@@ -220,7 +220,7 @@ def test_a_run_that_was_killed_between_two_secrets_is_finished(pair: Pair, chang
     pair.east.kubectl("delete", "secret", REMOTE, "-n", pair.namespace)
     changes()
     check, done = pair.run(check=True), pair.run()
-    assert (check["plan"], done["renewed"]) == (done["plan"], "")
+    assert (check["plan"], done["renewed"]) == (done["plan"], "a renewal that was cut off is finished")
     assert [(row["action"], row["name"]) for row in done["plan"]] == [("create", REMOTE), ("delete", INTERIM)]
     assert _of_secrets(changes()) == [f"patch {REMOTE}", f"delete {INTERIM}"]
     assert pair.kubeconfig()["users"][0]["user"]["token"] == token
@@ -234,7 +234,12 @@ def test_what_a_killed_renewal_has_left_goes_before_the_next_one(
     istiod_in_east("1.29.1")
     _interim(pair)
     changes()
-    pair.run(rotate=True)
+    assert pair.run(rotate=True)["renewed"] == "a renewal that was cut off is finished"
+    assert _of_secrets(changes()) == [f"delete {INTERIM}"], "the other one was there, by the same token"
+    _interim(pair)
+    pair.west.kubectl("delete", "secret", f"{ACCOUNT}-a", "-n", pair.namespace)
+    changes()
+    assert pair.run()["renewed"] == "west does not accept its token any more"
     first, second = [f"patch {INTERIM}", f"delete {REMOTE}"], [f"patch {REMOTE}", f"delete {INTERIM}"]
     assert _of_secrets(changes()) == [f"delete {INTERIM}", *first, *second]
     _interim(pair)
@@ -334,6 +339,7 @@ BAD: dict[str, tuple[dict[str, Any], type[Failure], str]] = {
     "itself": ({"cluster_name": "east"}, RemoteClusterError, "cannot be remote to itself"),
     "name": ({"cluster_name": "West"}, RemoteClusterError, "'West' cannot be the name"),
     "unnamed": ({"remote": None}, RemoteClusterError, "not named"),
+    "interim": ({"cluster_name": "west-token-renewal"}, RemoteClusterError, "istiod reads west by that name"),
     "short": ({"token_lifetime": 60}, RemoteClusterError, "less than 600 s"),
     "unreachable": ({"unreachable": True}, RemoteClusterError, "cannot be registered"),
     "primary": ({"primary_unreachable": True}, RemoteClusterError, "cannot be registered"),

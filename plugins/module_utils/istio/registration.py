@@ -16,7 +16,7 @@ from ..reconcile.objects import Key
 from ..reconcile.plan import Owner
 from .facts import KEYED_LISTS, MANAGER_PREFIX, ROOT_NAMESPACE
 from .reader import Reader
-from .remote_secret import CONFIG_SECRET, interim_of, name_of
+from .remote_secret import CONFIG_SECRET, INTERIM, interim_of, name_of
 
 FAMILY = f"{MANAGER_PREFIX}remote_cluster"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -78,6 +78,13 @@ def checked(wanted: Registration) -> Registration:
                 reason="it becomes a part of names of objects: at most 63 lower-case letters, digits and dashes",
                 hint=f"Correct '{what}'; it has to be the cluster name that its control plane was installed with",
             )
+    if wanted.cluster.endswith(INTERIM):
+        raise RemoteClusterError(
+            f"'{wanted.cluster}' cannot be the name of a cluster that others read",
+            subject="cluster_name",
+            reason=f"while a token is renewed, istiod reads {wanted.cluster.removesuffix(INTERIM)} by that name",
+            hint="Give the cluster another name",
+        )
     if wanted.cluster == wanted.primary:
         raise RemoteClusterError(
             f"{wanted.cluster} cannot be remote to itself", subject="cluster_name", hint="Name two different clusters"

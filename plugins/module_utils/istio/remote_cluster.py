@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..kube.client import Client, Object
+from ..kube.client import Client, Object, remaining
 from ..kube.connection import connect
 from ..kube.errors import Failure, TimedOut, Unauthorized, Unreachable
 from ..kube.kubeconfig import ConnectionOptions
@@ -44,14 +44,13 @@ from .remote_secret import (
     config_secret,
     interim_of,
     interim_secret,
-    is_interim,
     kubeconfig,
     remote_secret,
 )
 
 # The kubelet looks every 60 to 90 seconds whether a mounted Secret has changed, and client-go reads a file with a token
 # anew every minute (k8s.io/client-go/transport/token_source.go).
-_MOUNTED_WITHIN = timedelta(seconds=150)
+_MOUNTED_SECONDS = 160.0
 # How long an istiod waits for more changes before it tells its proxies of any (pilot/pkg/features).
 _PATIENCE = "PILOT_DEBOUNCE_AFTER"
 # In a plan, before there is a token: never written.
@@ -70,15 +69,21 @@ def run_register(
     if not primary.check_mode:
         _refuse_without_account(remote.client, wanted)
     live = primary.client.get(SECRET, wanted.key.name, wanted.namespace)
-    interim = next((found for found in known if is_interim(found, wanted.cluster)), None)
-    token = _token_in(live, wanted.cluster) or _token_in(interim, interim_of(wanted.cluster))
+    interim = next((found for found in known if found["metadata"]["name"] == wanted.interim_key.name), None)
+    begun = _token_in(interim, interim_of(wanted.cluster))
+    if begun and not _why_new(remote.client, replace(wanted, rotate=False), begun, now):
+        return _Registering(primary, remote, wanted, address, live, interim, begun, "", True).run()
+    token = _token_in(live, wanted.cluster)
     why = _why_new(remote.client, wanted, token, now)
-    return _Registering(primary, remote, wanted, address, live, interim, token, why, now).run()
+    return _Registering(primary, remote, wanted, address, live, interim, token, why).run()
 
 
 @dataclass
 class _Registering:
-    """One registration: what was found, and what is done about it."""
+    """One registration: what was found, and what is done about it.
+
+    `why` is why a new token is needed; where a run was killed that had made one, `goes_on` with that.
+    """
 
     primary: Run
     remote: Run
@@ -88,7 +93,7 @@ class _Registering:
     interim: Object | None
     token: Token | None
     why: str
-    now: datetime
+    goes_on: bool = False
 
     def __post_init__(self) -> None:
         self.registries = Registries(self.primary, self.wanted.namespace, self.wanted.wait_timeout)
@@ -109,6 +114,10 @@ class _Registering:
             outcome.warnings += self._unseen()
         outcome.extra = self._told()
         return outcome
+
+    @property
+    def _reason(self) -> str:
+        return "a renewal that was cut off is finished" if self.goes_on else self.why
 
     def _slot(self) -> str:
         """Where the token is bound to; a new one takes the turn of the other."""
@@ -153,7 +162,7 @@ class _Registering:
     def _explained(self, action: Action, recreated: str) -> Action:
         meanwhile = f"istiod reads it by Secret {self.wanted.interim_key.name} meanwhile"
         why = "; ".join(
-            part for part in (self.why, recreated and f"deleted and created: {recreated}; {meanwhile}") if part
+            part for part in (self._reason, recreated and f"deleted and created: {recreated}; {meanwhile}") if part
         )
         return replace(action, reason=why) if action.writes and why else action
 
@@ -190,6 +199,8 @@ class _Registering:
             self._require_same(token.text)
             if recreated:
                 self._make_room(token.text)
+            elif self.interim and not self.live:
+                self.registries.await_forgotten(self.wanted.cluster)
             reconcile(self.primary, owner, [self._secret(token.text)])
         self._await_taken_up(old, recreated)
         reconcile(self.primary, owner, [], [self.wanted.interim_key] if recreated else self._left())
@@ -198,7 +209,7 @@ class _Registering:
     def _make_room(self, token: str) -> None:
         """The Secret goes, and no endpoint with it: istiod reads the cluster by another name until it is back."""
         wanted, name = self.wanted, interim_of(self.wanted.cluster)
-        if self.interim:  # of a run that was killed: it may hold a token of before
+        if self.interim and not self.goes_on:  # it leads nowhere any more
             reconcile(self.primary, wanted.owner, [], [wanted.interim_key])
             self.registries.await_forgotten(name)
         content = interim_secret(wanted.cluster, wanted.namespace, self.address, token)
@@ -223,10 +234,9 @@ class _Registering:
 
     def _await_mounted(self) -> None:
         """A mounted Secret comes to its Pods in time."""
-        wanted, token = self.wanted, self.token or Token("")
-        until = token.begins + _MOUNTED_WITHIN
-        self.primary.progress(f"the istiod on {wanted.primary} takes up its new token by {until:%H:%M:%S} UTC")
-        while _now() < until:
+        until = time.monotonic() + _MOUNTED_SECONDS
+        self.primary.progress(f"the istiod on {self.wanted.primary} takes up its new token in {_MOUNTED_SECONDS:.0f} s")
+        while remaining(until):
             self.primary.before_write()
             time.sleep(1)
 
@@ -256,7 +266,7 @@ class _Registering:
             "primary": self.wanted.primary,
             "server": self.address.server,
             "token_ends": ends.isoformat() if ends else "",
-            "renewed": self.why,
+            "renewed": self._reason,
             "left": [],
         }
 
@@ -270,8 +280,7 @@ def run_unregister(primary: Run | None, remote: Run | None, wanted: Registration
     secrets = [wanted.key]
     if primary:
         _refuse_strangers(primary.client, wanted.key, wanted)
-        interim = primary.client.get(SECRET, wanted.interim_key.name, wanted.namespace)
-        secrets += [wanted.interim_key] if interim and is_interim(interim, wanted.cluster) else []
+        secrets += [wanted.interim_key]
     sides = ((primary, wanted.primary, secrets), (remote, wanted.cluster, wanted.reader.keys()))
     asked = [(run, keys) for run, _name, keys in sides if run]
     planned = [reconcile(_planning(run), wanted.owner, [], keys) for run, keys in asked]
@@ -393,6 +402,8 @@ def _why_new(remote: Client, wanted: Registration, token: Token | None, now: dat
         return "it has no token of ours yet"
     if wanted.rotate:
         return "a new token was asked for"
+    if token.bound_to("serviceaccount")[0] != wanted.reader.account:
+        return "its token is of another account"
     ends = token.ends
     if ends is None or ends - now < (ends - token.begins) * wanted.renew_below:
         return f"its token ends on {ends:%Y-%m-%d %H:%M} UTC" if ends else "its token never ends"

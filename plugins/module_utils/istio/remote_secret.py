@@ -33,7 +33,7 @@ from .world import mapping
 LABEL, VALUE = "istio/multiCluster", "true"
 SELECTOR = f"{LABEL}={VALUE}"
 CLUSTER_ANNOTATION = "networking.istio.io/cluster"
-_PREFIX = "istio-remote-secret-"
+_PREFIX, INTERIM = "istio-remote-secret-", "-token-renewal"
 CONFIG_SECRET = "istio-kubeconfig"
 _CONFIG, _TOKEN = "config", "token"
 _MOUNTED_TOKEN = f"/var/run/secrets/remote/{_TOKEN}"
@@ -89,14 +89,8 @@ def name_of(cluster: str) -> str:
 
 
 def interim_of(cluster: str) -> str:
-    """The name by which an istiod reads a cluster while it does not read it by its own."""
-    return f"{cluster}-token-renewal"
-
-
-def is_interim(secret: Object, cluster: str) -> bool:
-    """A cluster whose real name is the same says so in the annotation."""
-    named = mapping(secret["metadata"].get("annotations")).get(CLUSTER_ANNOTATION)
-    return secret["metadata"]["name"] == name_of(interim_of(cluster)) and named == cluster
+    """The name by which an istiod reads a cluster while it does not read it by its own; no cluster is called so."""
+    return f"{cluster}{INTERIM}"
 
 
 def remote_secret(cluster: str, namespace: str, address: Address, token: str) -> Object:

@@ -18,7 +18,7 @@ from ..kube.resources import NAMESPACE, NODE, SECRET, SERVICE
 from .facts import NETWORK_LABEL
 from .networks import CROSS_NETWORK_PORT, addresses_of
 from .registration import FAMILY
-from .remote_secret import CONFIG_SECRET, LABEL, SELECTOR, VALUE, access_in, clusters_in
+from .remote_secret import CONFIG_SECRET, INTERIM, LABEL, SELECTOR, VALUE, access_in, clusters_in
 from .snapshot import Ask, Snapshot
 from .webhooks import annotations_of, labels_of
 
@@ -66,7 +66,7 @@ def _gateway(service: Object) -> dict[str, Any]:
 
 def _rows(secret: Object) -> Iterator[dict[str, Any]]:
     managers = [str(entry.get("manager")) for entry in secret["metadata"].get("managedFields") or []]
-    for cluster in clusters_in(secret):
+    for cluster in (name for name in clusters_in(secret) if not name.endswith(INTERIM)):
         server, token = access_in(secret, cluster)
         ends = token.ends if token else None
         yield {
