@@ -84,7 +84,7 @@ def give_ca(planes: Planes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "revised"), zip(VERSIONS, (False, True, False), strict=True), ids=["default", "revision", "newest"]
+    ("version", "revised"), [*zip(VERSIONS, (False, True, False), strict=True)], ids=["default", "revision", "newest"]
 )
 def test_nothing_changes_but_whose_it_is(version: str, revised: bool, planes: Planes, helm: Helm) -> None:
     own: dict[str, Any] = {"revision": "r1"} if revised else {}
