@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,14 @@ def _answers(cluster: Cluster, namespace: str, request: Sequence[str]) -> dict[s
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     found: dict[str, Any] = json.loads(done.stdout) if done.stdout.startswith("{") else {"statuses": {}, "errors": {}}
     return found
+
+
+def await_answers(cluster: Cluster, clients: Mapping[str, Sequence[str]], within: float = 60.0) -> None:
+    """Until a mesh that has just been made answers each client twenty times in a row."""
+    until = time.monotonic() + within
+    for namespace, request in clients.items():
+        while (answer := _answers(cluster, namespace, request))["statuses"] != {"200": 20}:
+            assert time.monotonic() < until, f"{namespace} is not answered: {answer}"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from .bed import cluster
-from .traffic import under_traffic
+from .traffic import await_answers, under_traffic
 
 SHOP = ("-host", "shop.example.com", "http://ingress.istio-ingress.svc.cluster.local")
 CLIENTS = {"demo-outside": SHOP, "demo": ("http://shop.demo.svc.cluster.local",)}
@@ -16,7 +16,9 @@ CLIENTS = {"demo-outside": SHOP, "demo": ("http://shop.demo.svc.cluster.local",)
 
 def main(file: Path) -> None:
     """Ask until then, and print the answers as JSON."""
-    with under_traffic(cluster("cluster"), CLIENTS) as seen:
+    demo = cluster("cluster")
+    await_answers(demo, CLIENTS)
+    with under_traffic(demo, CLIENTS) as seen:
         while not file.exists():
             time.sleep(0.1)
     print(json.dumps({"answered": seen.statuses["200"], "failed": seen.failed, "lines": seen.lines}))
