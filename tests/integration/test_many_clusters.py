@@ -30,7 +30,6 @@ class Shape:
     first: Mapping[str, Any] = field(default_factory=dict)
     others: Mapping[str, Any] = field(default_factory=dict)
     second: Mapping[str, Any] = field(default_factory=dict)
-    env: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_external(self) -> bool:
@@ -59,21 +58,18 @@ class Shape:
 
 NET, HOSTED, REMOTE = {"mesh_network": "net1"}, {"mesh_mode": "hosted"}, {"mesh_cluster_role": "remote"}
 CONFIG = {**REMOTE, "mesh_cluster_config": True}
-# What docs/multicluster.md says of renewing tokens in a mesh that one control plane serves.
-PATIENT = {"PILOT_DEBOUNCE_AFTER": "5s"}
 SHAPES = {
     "multi-primary": Shape("flat", NET),
     "multi-primary on networks": Shape("separate", NETS),
-    "primary and remotes": Shape("flat", {**NET, **HOSTED}, first=east_west(), others=REMOTE, env=PATIENT),
+    "primary and remotes": Shape("flat", {**NET, **HOSTED}, first=east_west(), others=REMOTE),
     "external control plane": Shape(
         "flat",
         {**NET, **HOSTED},
         first={**external_door(), "mesh_cluster_role": "external"},
         second=CONFIG,
         others=REMOTE,
-        env=PATIENT,
     ),
-    "primary and remotes on networks": Shape("separate", {**NETS, **HOSTED}, others=REMOTE, env=PATIENT),
+    "primary and remotes on networks": Shape("separate", {**NETS, **HOSTED}, others=REMOTE),
 }
 # `make campaign NAME=clusters` tries all shapes with three.
 COUNT = int(os.environ.get("CLUSTERS", "2"))
@@ -115,7 +111,7 @@ def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder, shape = tmp_path_factory.mktemp("clusters"), SHAPES[request.param]
     with bed.own_clusters(folder, COUNT, "--network", shape.network) as several, cloud(several.clusters):
         meshes = Meshes(several, Runner(folder, within=("nsenter", f"--net={several.switch}")))
-        meshes.describe({**shared(folder, several, **shape.env), **shape.shared}, shape.hosts(several.clusters))
+        meshes.describe({**shared(folder, several), **shape.shared}, shape.hosts(several.clusters))
         yield joined(meshes, shape)
 
 
@@ -211,7 +207,7 @@ def expose(mesh: Joined, name: str, hosts: str) -> None:
 
 
 def test_new_tokens_fail_no_request(mesh: Joined) -> None:
-    """Nor any to Pods that one cluster alone has."""
+    """Nor any to Pods that one cluster alone has; but see below."""
     *_others, last = mesh.inside
     with mesh.meshes.only_in(last, mesh.inside) as elsewhere:
         for name in mesh.inside:
@@ -219,8 +215,8 @@ def test_new_tokens_fail_no_request(mesh: Joined) -> None:
         with mesh.meshes.under_traffic(*mesh.inside, urls=(SHOP, elsewhere)) as seen:
             done = mesh.meshes.play("rotate_remote_secrets")
     assert done.rc == 0, done.output
-    # An istiod that serves other clusters is patient for so long; beside other tests it may not be done by then.
-    share = 0.02 if mesh.remotes and not CAMPAIGN else 0.0
+    # An istiod up to 1.30 forgets for a moment what the Pods that it serves elsewhere listen to (docs/multicluster.md).
+    share = 0.03 if mesh.shape.without_configuration(mesh.meshes.clusters) else 0.0
     lost = {name: sum(one.failed.values()) / one.statuses["200"] for name, one in seen.items()}
     assert all(part <= share for part in lost.values()), [one.lines for one in seen.values()]
     assert all(one.statuses["200"] > 100 for one in seen.values())

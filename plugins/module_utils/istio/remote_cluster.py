@@ -51,8 +51,6 @@ from .remote_secret import (
 # The kubelet looks every 60 to 90 seconds whether a mounted Secret has changed, and client-go reads a file with a token
 # anew every minute (k8s.io/client-go/transport/token_source.go).
 _MOUNTED_SECONDS = 160.0
-# How long an istiod waits for more changes before it tells its proxies of any (pilot/pkg/features).
-_PATIENCE = "PILOT_DEBOUNCE_AFTER"
 # In a plan, before there is a token: never written.
 _PLACEHOLDER = "planned"
 
@@ -149,14 +147,12 @@ class _Registering:
         return defect_of(version_of(item) for item in self._istiods())
 
     def _forgets(self) -> list[str]:
-        """What the Pods of a remote cluster listen to is in no other registry."""
-        impatient = [found for found in self._istiods() if _PATIENCE not in str(found["spec"]["template"])]
-        if not self.wanted.serves or not impatient:
+        """What the Pods of a remote cluster listen to is in no other registry, whatever name it is read by."""
+        if not self.wanted.serves:
             return []
         return [
             f"the istiod on {self.wanted.primary} forgets for a moment what Pods of {self.wanted.cluster} listen to, "
-            f"and requests to them may fail then; with {_PATIENCE} in its environment it tells nobody "
-            "(docs/multicluster.md, Renewing)"
+            "and some requests to them may fail then (docs/multicluster.md, Renewing)"
         ]
 
     def _explained(self, action: Action, recreated: str) -> Action:

@@ -173,11 +173,10 @@ class Changes:
         return found
 
 
-def shared(folder: Path, several: Several, **env: str) -> dict[str, Any]:
+def shared(folder: Path, several: Several) -> dict[str, Any]:
     """What the clusters of a mesh have in common: trust, the bed's Istio, and an application that says where it is."""
     part = f"charts-{ISTIO}"
     values = yaml.safe_load((ROOT / "tests/testbed/values/istiod.yaml").read_text("utf-8"))
-    values["env"] |= env
     any_cluster = next(iter(several.clusters.values()))
     return {
         "mesh_name": "shop",
