@@ -216,7 +216,9 @@ def test_new_tokens_fail_no_request(mesh: Joined) -> None:
             done = mesh.meshes.play("rotate_remote_secrets")
     assert done.rc == 0, done.output
     # An istiod up to 1.30 forgets for a moment what the Pods that it serves elsewhere listen to (docs/multicluster.md).
-    share = 0.03 if mesh.shape.without_configuration(mesh.meshes.clusters) else 0.0
+    # Beside other tests the moment is longer.
+    moment = 0.03 if CAMPAIGN else 0.1
+    share = moment if mesh.shape.without_configuration(mesh.meshes.clusters) else 0.0
     lost = {name: sum(one.failed.values()) / one.statuses["200"] for name, one in seen.items()}
     assert all(part <= share for part in lost.values()), [one.lines for one in seen.values()]
     assert all(one.statuses["200"] > 100 for one in seen.values())
