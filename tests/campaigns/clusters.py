@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
+
+from integration.support.campaign import run_pytest
 
 FOLDER = Path(__file__).resolve().parent
 TESTS = (FOLDER.parent / "integration" / "test_many_clusters.py", FOLDER / "between", FOLDER / "roots")
@@ -13,6 +12,4 @@ TESTS = (FOLDER.parent / "integration" / "test_many_clusters.py", FOLDER / "betw
 
 def campaign(clusters: int = 3) -> list[str]:
     """Which of the shapes went wrong, as pytest tells it on the screen; root needed."""
-    argv = (sys.executable, "-m", "pytest", "-q", "--durations=20", "-o", "timeout=600", *map(str, TESTS))
-    code = subprocess.run(argv, check=False, env={**os.environ, "CLUSTERS": str(clusters)}).returncode
-    return [f"pytest ended with {code}"] if code else []
+    return run_pytest(*TESTS, options=("--durations=20", "-o", "timeout=600"), CLUSTERS=str(clusters))

@@ -20,6 +20,7 @@ from typing import Any
 from integration.conftest import charts_of
 from integration.support import bed
 from integration.support.bed import Cluster
+from integration.support.campaign import run_pytest
 from integration.support.playbook import Runner
 from integration.support.rest import Rest
 from integration.support.rollouts import Mesh, install, killed
@@ -59,8 +60,7 @@ def campaign(kills: int = 20, seed: int = 1, namespaces: int = 1000, whole: int 
 
 
 def _whole() -> list[str]:
-    code = subprocess.run((sys.executable, "-m", "pytest", "-q", str(FOLDER)), check=False).returncode
-    return [f"pytest ended with {code}"] if code else []
+    return run_pytest(FOLDER)
 
 
 def _without_nodes(kills: int, seed: int, namespaces: int) -> list[str]:

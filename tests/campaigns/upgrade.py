@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
+
+from integration.support.campaign import run_pytest
 
 FOLDER = Path(__file__).resolve().parent / "upgrades"
 
 
 def campaign() -> list[str]:
     """Which of the upgrades went wrong, as pytest tells it on the screen."""
-    code = subprocess.run((sys.executable, "-m", "pytest", "-q", str(FOLDER)), check=False).returncode
-    return [f"pytest ended with {code}"] if code else []
+    return run_pytest(FOLDER)

@@ -14,9 +14,9 @@ from typing import Any
 from ..kube.client import Object, remaining
 from ..kube.errors import Failure
 from ..kube.exec import CommandFailed
-from ..kube.pods import Pods, stays
+from ..kube.pods import Pods, is_ready
 from ..kube.resources import DEPLOYMENT, POD
-from ..kube.wait import Events, Verdict, condition, deployment_available, newest
+from ..kube.wait import Events, Verdict, deployment_available, newest
 from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired
 from ..reconcile.outcome import Outcome
@@ -133,7 +133,7 @@ def _image(run: Run, probe: Probe) -> str:
 def _pod(run: Run, probe: Probe) -> str:
     """The Pod that asks."""
     found = run.client.list_objects(POD, probe.namespace, labels=probe.selector)
-    ready = (pod for pod in found if stays(pod) and condition(pod, "Ready").get("status") == "True")
+    ready = (pod for pod in found if is_ready(pod))
     return str(next(ready)["metadata"]["name"])
 
 

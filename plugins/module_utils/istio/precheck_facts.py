@@ -31,7 +31,6 @@ from ..kube.resources import (
 )
 from . import facts
 from .components import version_of
-from .facts import ISTIOD_SELECTOR
 from .kinds import KINDS
 from .permissions import TO_REMOVE, TO_WRITE, Permission, missing
 from .releases import BUNDLES, Version, version_of_tag
@@ -133,7 +132,7 @@ _ARRIVING = (
     Ask(NODE),
     Ask(LIMIT_RANGE),
     Ask(BUDGET),
-    Ask(CLUSTER_ROLE, labels=ISTIOD_SELECTOR),
+    Ask(CLUSTER_ROLE, labels=facts.ISTIOD_SELECTOR),
     Ask(CONFIG_MAP, labels=facts.REVISION_LABEL),
     *(Ask(CRD, name=name) for name in dict.fromkeys([*(bundle.crd for bundle in BUNDLES), OPERATOR_CRD])),
     *(Ask(kind.resource) for kind in KINDS),

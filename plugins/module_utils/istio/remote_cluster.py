@@ -219,7 +219,8 @@ class _Registering:
         """Until then the old token is what istiod has."""
         used = any(self.remote.client.get(SECRET, key.name, key.namespace) for key in old)
         if self.wanted.config_account:
-            self._await_mounted() if used and self._istiods() else None
+            if used and self._istiods():
+                self._await_mounted()
         elif used or recreated or self.interim:
             self.registries.await_read(self.wanted.cluster, anew=not recreated)
 

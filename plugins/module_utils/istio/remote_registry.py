@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from ..kube.client import Client, Object, remaining
 from ..kube.errors import ApiError, Forbidden, NotFound, Unauthorized
 from ..kube.exec import CommandFailed
-from ..kube.pods import stays
+from ..kube.pods import is_ready
 from ..kube.resources import DEPLOYMENT, POD
-from ..kube.wait import NotReady, condition
+from ..kube.wait import NotReady
 from ..reconcile.parallel import each
 from ..reconcile.run import Run
 from .facts import ISTIOD_SELECTOR
@@ -43,17 +43,13 @@ def states_in(client: Client, namespace: str, cluster: str) -> dict[str, str]:
 
     Where there should be Pods and none is ready, the Deployment says so: what they read when they start is not sure.
     """
-    pods = [pod for pod in client.list_objects(POD, namespace, labels=ISTIOD_SELECTOR) if _is_ready(pod)]
+    pods = [pod for pod in client.list_objects(POD, namespace, labels=ISTIOD_SELECTOR) if is_ready(pod)]
     if not pods:
         planes = client.list_objects(DEPLOYMENT, namespace, labels=ISTIOD_SELECTOR)
         wanted = [found for found in planes if found["spec"].get("replicas", 1)]
         return {str(found["metadata"]["name"]): "none of its Pods is ready" for found in wanted}
     told = each(lambda pod: (str(pod["metadata"]["name"]), _state(client, cluster, pod)), pods)
     return {name: state for name, state in told if state is not None}
-
-
-def _is_ready(pod: Object) -> bool:
-    return stays(pod) and condition(pod, "Ready").get("status") == "True"
 
 
 def _state(client: Client, cluster: str, pod: Object) -> str | None:

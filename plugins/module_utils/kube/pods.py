@@ -76,7 +76,12 @@ def container_statuses(pod: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
 
 
 def _is_awaited(pod: Mapping[str, Any]) -> bool:
-    return stays(pod) and condition(pod, "Ready").get("status") != "True"
+    return stays(pod) and not is_ready(pod)
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Whether a Pod that is there to stay answers."""
+    return stays(pod) and condition(pod, "Ready").get("status") == "True"
 
 
 def is_over(pod: Mapping[str, Any]) -> bool:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import pytest
 from integration.support import bed
-from integration.support.bed import ROOT, Cluster
+from integration.support.bed import ROOT
 from integration.support.meshes import NETS, Changes, Meshes, cloud, shared
 from integration.support.playbook import Played, Runner
 from integration.support.presence import presence
@@ -35,10 +35,6 @@ class Timed:
 
     meshes: Meshes
     seconds: dict[str, float]
-
-    @property
-    def clusters(self) -> list[Cluster]:
-        return [*self.meshes.clusters.values()]
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +88,9 @@ def test_the_next_run_finishes(mesh: Timed, capsys: pytest.CaptureFixture[str]) 
 
 
 def assert_finished(mesh: Timed, name: str) -> None:
-    if name == "unregister":
-        assert_left(mesh)
-    else:
-        assert_joined(mesh)
-    again = "unregister" if name == "unregister" else "mesh"
+    is_apart = name == "unregister"
+    (assert_left if is_apart else assert_joined)(mesh)
+    again = name if is_apart else "mesh"
     changes = Changes(mesh.meshes.clusters)
     done: Played = mesh.meshes.play(again, *STEPS[again])
     assert (done.rc, changes.since()) == (0, []), done.output
