@@ -27,7 +27,9 @@ description:
   - >-
     An istiod of a version that does not take up a Secret which changes in place reads the remote by another Secret,
     C(istio-remote-secret-NAME-token-renewal), while that one is deleted and created, so that it loses no endpoint. It
-    is gone afterwards, or with the next run.
+    is gone afterwards, or with the next run. Where it serves the remote (O(serves)) and keeps what it has read until it
+    is restarted (up to Istio 1.29), the Secret is changed in place, and it is restarted by the annotation of
+    C(kubectl rollout restart).
   - >-
     Istiods are asked by a command in their Pods, which needs rights for C(pods/exec) in the primary. Without them a
     token is renewed all the same, with a warning.
@@ -110,8 +112,8 @@ options:
   wait_timeout:
     description:
       - >-
-        Seconds that an istiod of the primary has to read the remote by a new token, or to forget it. After that the
-        task fails; the token of before is still good.
+        Seconds that an istiod of the primary has to read the remote by a new token, to forget it, or to restart. After
+        that the task fails; the token of before is still good.
     type: float
     default: 60.0
 extends_documentation_fragment:

@@ -29,6 +29,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors imp
 )
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import POD, SECRET
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
 from integration.engine.bound import bound
 from integration.support.bed import Cluster
 from integration.support.operations import Operations
@@ -245,6 +246,53 @@ def test_what_a_killed_renewal_has_left_goes_before_the_next_one(
     _interim(pair)
     assert {row["name"] for row in pair.run(state="absent")["plan"][:2]} == {REMOTE, INTERIM}
     assert pair.east.names("secrets", pair.namespace) == set()
+
+
+def _rolled_out(pair: Pair) -> None:
+    """What a controller says of istiod's Deployment."""
+    found = pair.east.get("deployment", "istiod", pair.namespace)
+    status = json.dumps({"status": {"observedGeneration": found["metadata"]["generation"]}})
+    changed = ("patch", "deployment", "istiod", "-n", pair.namespace, "--subresource=status", "--type=merge", "-p")
+    pair.east.kubectl(*changed, status)
+
+
+def _done(outcome: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(row["action"], row["name"]) for row in outcome["plan"]]
+
+
+def test_an_istiod_that_serves_the_cluster_is_restarted(
+    pair: Pair, changes: Changes, istiod_in_east: Callable[[str], None]
+) -> None:
+    """It keeps what it has read until then. A restart that does not come to its end is not begun again."""
+    pair.run(serves=True)
+    istiod_in_east("1.29.1")
+    changes()
+    check = pair.run(check=True, serves=True, rotate=True)
+    assert (("update", "istiod") in _done(check), ("update", REMOTE) in _done(check), changes()) == (True, True, [])
+    with pytest.raises(NotReady, match="istiod"):
+        pair.run(serves=True, rotate=True, wait_timeout=0.5)
+    written = changes()
+    assert _of_secrets(written) == [f"patch {REMOTE}"]
+    assert len([one for one in written if "deployments" in one]) == 1
+    assert {f"{ACCOUNT}-a", f"{ACCOUNT}-b"} <= pair.west.names("secrets", pair.namespace), "the old token is still good"
+    _rolled_out(pair)
+    assert _done(pair.run(serves=True)) == [("delete", f"{ACCOUNT}-a")]
+    assert (len(changes()), pair.run(serves=True)["changed"], changes()) == (1, False, [])
+
+
+def test_a_run_that_was_killed_before_the_restart_restarts(
+    pair: Pair, changes: Changes, istiod_in_east: Callable[[str], None]
+) -> None:
+    pair.run(serves=True)
+    pair.west.apply(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{ACCOUNT}-b", "namespace": pair.namespace}}
+    )
+    istiod_in_east("1.29.1")
+    changes()
+    check = pair.run(check=True, serves=True)
+    assert (_done(check), changes()) == ([("delete", f"{ACCOUNT}-b"), ("update", "istiod")], [])
+    istiod_in_east("1.31.0")
+    assert _done(pair.run(serves=True)) == [("delete", f"{ACCOUNT}-b")]
 
 
 def test_what_a_killed_run_has_left_is_finished(pair: Pair) -> None:

@@ -34,6 +34,7 @@ _SAID_BY_OPTION: Mapping[tuple[str, ...], str] = {
     ("istioNamespace",): "namespace",
     ("global", "istioNamespace"): "namespace",
 }
+_MOUNTS = ("volumes", "volumeMounts")
 # ConfigMaps of the chart, and where istiod looks first. Source: pilot/pkg/bootstrap, mesh.go and sidecarinjector.go.
 _MOUNTED = (("istio", "/etc/istio/config"), ("istio-sidecar-injector", "/var/lib/istio/inject"))
 _REPLICAS = {"least": 2, "most": 5}
@@ -168,6 +169,14 @@ def _judge_external(wanted: ControlPlane) -> None:
             reason=f"CRDs and validation are in {wanted.config_cluster}, and no Pods of this cluster are in the mesh",
             hint="Say 'components: [istiod]'",
         )
+    for name in _MOUNTS:
+        if wanted.own_values(ISTIOD).get(name):
+            raise ConflictingOptions(
+                f"'{name}' of an external control plane hold what it is told of its mesh, which yours would replace",
+                subject=f"values.{ISTIOD}.{name}",
+                reason="a list in the values of a chart is replaced, not joined",
+                hint=f"Take '{name}' away; certificates are mounted by the chart itself (Secret cacerts)",
+            )
 
 
 def chart_values(wanted: ControlPlane, component: str) -> Tree:

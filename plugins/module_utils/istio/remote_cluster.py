@@ -31,6 +31,7 @@ from ..reconcile.plan import Action
 from ..reconcile.run import Run
 from .components import version_of
 from .facts import ISTIOD_SELECTOR
+from .istiod_restart import await_restarted, due, mark
 from .reader import SLOTS, minted
 from .registration import FAMILY, Registration, RemoteClusterError
 from .remote_defects import defect_of
@@ -76,6 +77,21 @@ def run_register(
     return _Registering(primary, remote, wanted, address, live, interim, token, why).run()
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How the Secret gets other content: in place, unless `why` istiods do not take that up.
+
+    Then it is deleted and created, or, where `istiods` are named, changed in place, and these are restarted.
+    """
+
+    why: str = ""
+    istiods: Sequence[Object] = ()
+
+    @property
+    def recreates(self) -> bool:
+        return bool(self.why) and not self.istiods
+
+
 @dataclass
 class _Registering:
     """One registration: what was found, and what is done about it.
@@ -103,12 +119,14 @@ class _Registering:
         text = _PLACEHOLDER if self.why else (self.token or Token("")).text
         in_remote = reconcile(_planning(self.remote), self.wanted.owner, readers, old)
         in_primary = reconcile(_planning(self.primary), self.wanted.owner, [self._secret(text)], self._left())
-        recreated = self._recreated(in_primary)
-        outcome = Outcome([*in_remote.actions, *(self._explained(action, recreated) for action in in_primary.actions)])
+        way = self._way(in_primary, old)
+        outcome = Outcome([*in_remote.actions, *(self._explained(action, way) for action in in_primary.actions)])
+        restarts = mark(_planning(self.primary), way.istiods).actions
+        outcome.actions += [replace(action, reason=way.why) for action in restarts]
         outcome.warnings += self._probed() if in_primary.changed else []
-        outcome.warnings += self._forgets() if recreated else []
+        outcome.warnings += self._forgets() if way.recreates else []
         if outcome.changed and not self.primary.check_mode:
-            self._write(slot, readers, old, recreated)
+            self._write(slot, readers, old, way)
             outcome.warnings += self._unseen()
         outcome.extra = self._told()
         return outcome
@@ -139,15 +157,25 @@ class _Registering:
         content = made(self.wanted.cluster, self.wanted.namespace, self.address, token)
         return Desired(content, f"cluster {self.wanted.cluster}")
 
-    def _recreated(self, planned: Outcome) -> str:
-        """Why the Secret is deleted and created instead of changed; empty where it need not be."""
-        data = any(field.startswith("data") for action in planned.actions for field in action.fields)
-        if not self.live or not data or self.wanted.config_account:
-            return ""
-        return defect_of(version_of(item) for item in self._istiods())
+    def _way(self, planned: Outcome, old: Sequence[Key]) -> _Way:
+        """A cluster that it serves is not forgotten: what its Pods listen to is in no other registry, by any name."""
+        if not self.live or self.wanted.config_account:
+            return _Way()
+        changes = any(name.startswith("data") for action in planned.actions for name in action.fields)
+        defects = [(found, defect) for found in self._istiods() if (defect := defect_of(version_of(found)))]
+        why = min((defect.told(version_of(found)) for found, defect in defects), default="")
+        if not self.wanted.serves or not all(defect.keeps for _found, defect in defects):
+            return _Way(why) if changes else _Way()
+        istiods = [found for found, _defect in defects]
+        if not changes:  # a run that was killed may have written it
+            istiods = due(istiods, self.live) if self._has(old) else []
+        return _Way(why, istiods) if istiods else _Way()
+
+    def _has(self, old: Sequence[Key]) -> bool:
+        """Whether a token of before is still good."""
+        return any(self.remote.client.get(SECRET, key.name, key.namespace) for key in old)
 
     def _forgets(self) -> list[str]:
-        """What the Pods of a remote cluster listen to is in no other registry, whatever name it is read by."""
         if not self.wanted.serves:
             return []
         return [
@@ -155,11 +183,12 @@ class _Registering:
             "and some requests to them may fail then (docs/multicluster.md, Renewing)"
         ]
 
-    def _explained(self, action: Action, recreated: str) -> Action:
-        meanwhile = f"istiod reads it by Secret {self.wanted.interim_key.name} meanwhile"
-        why = "; ".join(
-            part for part in (self._reason, recreated and f"deleted and created: {recreated}; {meanwhile}") if part
-        )
+    def _explained(self, action: Action, way: _Way) -> Action:
+        how = ""
+        if way.recreates:
+            meanwhile = f"istiod reads it by Secret {self.wanted.interim_key.name} meanwhile"
+            how = f"deleted and created: {way.why}; {meanwhile}"
+        why = "; ".join(part for part in (self._reason, how) if part)
         return replace(action, reason=why) if action.writes and why else action
 
     def _probed(self) -> list[str]:
@@ -180,7 +209,7 @@ class _Registering:
         content = kubeconfig(self.wanted.cluster, self.address, {"token": token})
         return Client(connect(ConnectionOptions(kubeconfig=content, request_timeout=5.0)))
 
-    def _write(self, slot: str, readers: Sequence[Desired], old: Sequence[Key], recreated: str) -> None:
+    def _write(self, slot: str, readers: Sequence[Desired], old: Sequence[Key], way: _Way) -> None:
         owner = self.wanted.owner
         if self.why and not self.wanted.reader.slot_of(self.token):
             # A run that was killed may have left a token behind that nobody knows: it ends with these.
@@ -193,13 +222,13 @@ class _Registering:
         token = self.token or Token("")
         with _hidden(token.text):
             self._require_same(token.text)
-            if recreated:
+            if way.recreates:
                 self._make_room(token.text)
             elif self.interim and not self.live:
                 self.registries.await_forgotten(self.wanted.cluster)
             reconcile(self.primary, owner, [self._secret(token.text)])
-        self._await_taken_up(old, recreated)
-        reconcile(self.primary, owner, [], [self.wanted.interim_key] if recreated else self._left())
+        self._await_taken_up(old, way)
+        reconcile(self.primary, owner, [], [self.wanted.interim_key] if way.recreates else self._left())
         reconcile(self.remote, owner, [], old)
 
     def _make_room(self, token: str) -> None:
@@ -215,14 +244,23 @@ class _Registering:
         # istiod looks at a Secret, not at what has happened to it: deleted and created at once is changed in place.
         self.registries.await_forgotten(wanted.cluster)
 
-    def _await_taken_up(self, old: Sequence[Key], recreated: str) -> None:
+    def _await_taken_up(self, old: Sequence[Key], way: _Way) -> None:
         """Until then the old token is what istiod has."""
-        used = any(self.remote.client.get(SECRET, key.name, key.namespace) for key in old)
+        used = self._has(old)
         if self.wanted.config_account:
             if used and self._istiods():
                 self._await_mounted()
-        elif used or recreated or self.interim:
-            self.registries.await_read(self.wanted.cluster, anew=not recreated)
+        elif used or way.why or self.interim:
+            self._restart(way.istiods)
+            self.registries.await_read(self.wanted.cluster, anew=not way.why)
+
+    def _restart(self, istiods: Sequence[Object]) -> None:
+        """By what is there now: somebody who renews another token may have restarted them meanwhile."""
+        if istiods:
+            run, names = self.primary, [istiod["metadata"]["name"] for istiod in istiods]
+            secret = run.client.get(SECRET, self.wanted.key.name, self.wanted.namespace) or {"metadata": {}}
+            mark(run, due([found for found in self._istiods() if found["metadata"]["name"] in names], secret))
+            await_restarted(run, istiods, self.wanted.wait_timeout)
 
     def _unseen(self) -> list[str]:
         why = self.registries.unseen

@@ -4,12 +4,12 @@
 
 """Versions of istiod that do not take up a remote secret which changes in place.
 
-Such a Secret is deleted and created instead: istiod then forgets the cluster and reads it anew.
+Some keep what they have read until they are restarted. With the others the Secret is deleted and created instead:
+istiod then forgets the cluster and reads it anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .releases import Minor, version_of_tag
@@ -17,27 +17,31 @@ from .releases import Minor, version_of_tag
 
 @dataclass(frozen=True)
 class Defect:
-    """From which minor release on, up to which that has it no more, what happens, and where that is told."""
+    """From which minor release on, up to which that has it no more, what happens, and where that is told.
+
+    `keeps` are those whose endpoints and listeners stay as they were before the change.
+    """
 
     since: Minor
     before: Minor
     effect: str
+    keeps: bool
     source: str
+
+    def told(self, tag: str) -> str:
+        return f"istiod {tag} does not take up a change in place: {self.effect}"
 
 
 DEFECTS = (
-    Defect((1, 27), (1, 30), "its secret controller deadlocks", "istio/istio issue 59875, seen with 1.29.1"),
-    Defect((1, 30), (1, 31), "it loses the cluster's endpoints", "istio/istio issues 60612 and 61043"),
+    Defect((1, 27), (1, 30), "its secret controller deadlocks", True, "istio/istio issue 59875, seen with 1.29.1"),
+    Defect((1, 30), (1, 31), "it loses the cluster's endpoints", False, "istio/istio issues 60612 and 61043"),
 )
+_UNKNOWN = Defect((0, 0), (0, 0), "nobody knows whether its version does", False, "")
 
 
-def defect_of(tags: Iterable[str]) -> str:
-    """What would happen with one of some istiods, in words; empty where all of them take a change up."""
-    for tag in sorted(tags):
-        version = version_of_tag(tag)
-        if version is None:
-            return f"nobody knows whether istiod {tag} takes up a change in place"
-        for defect in DEFECTS:
-            if defect.since <= version.minor < defect.before:
-                return f"istiod {tag} does not take up a change in place: {defect.effect}"
-    return ""
+def defect_of(tag: str) -> Defect | None:
+    """What would happen with an istiod of that image."""
+    version = version_of_tag(tag)
+    if version is None:
+        return _UNKNOWN
+    return next((defect for defect in DEFECTS if defect.since <= version.minor < defect.before), None)

@@ -78,10 +78,13 @@ class Meshes:
         return {row.split()[0] for row in self._istioctl(name, *asked)}
 
     def _istioctl(self, name: str, *arguments: str) -> list[str]:
-        """The rows of the table that it prints, without the head."""
-        cluster = self.clusters[name]
+        """The rows of the table that it prints, without the head; it asks Pods of istiod that are ending, too."""
+        cluster, until = self.clusters[name], time.monotonic() + 30
         argv = [str(cluster.bin / "istioctl"), "--kubeconfig", cluster.kubeconfig, *arguments]
-        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()[1:]
+        while (ran := subprocess.run(argv, capture_output=True, text=True)).returncode:
+            assert time.monotonic() < until, ran.stderr
+            time.sleep(0.5)
+        return ran.stdout.splitlines()[1:]
 
     @contextmanager
     def only_in(self, name: str, clients: Iterable[str]) -> Iterator[str]:
