@@ -22,7 +22,7 @@ except ImportError:  # connect() says which library is missing
     pass
 
 from ..istio.kinds import RESOURCES
-from ..kube.client import Client
+from ..kube.client import Client, Object
 from ..kube.connection import connect
 from ..kube.errors import Bug, Failure, Interrupted
 from ..kube.kubeconfig import ConnectionOptions
@@ -102,8 +102,13 @@ def _result(client: Client, outcome: Outcome, diff_mode: bool) -> dict[str, Any]
 
 def _as_text(entry: Mapping[str, Any]) -> dict[str, str]:
     """A diff of objects as people write them."""
-    texts = {side: yaml.safe_dump(entry[side], sort_keys=False) if entry[side] else "" for side in ("before", "after")}
-    return {**entry, **texts}
+    return {**entry, **{side: _yaml(entry[side]) for side in ("before", "after")}}
+
+
+def _yaml(content: Object) -> str:
+    """By PyYAML's emitter in C where there is one: a plan of thousands of changes would wait for the other one."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(content, Dumper=dumper, sort_keys=False, allow_unicode=True)) if content else ""
 
 
 def _parent() -> int:
