@@ -84,7 +84,7 @@ def workload(name: str, namespace: str, replicas: int, *arguments: str) -> dict[
         "ports": [{"name": "http", "containerPort": 8080}],
         "lifecycle": {"preStop": {"sleep": {"seconds": 10}}},
         **({"readinessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1}} if replicas > 1 else {}),
-        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+        "resources": {"requests": {"cpu": "5m", "memory": "16Mi"}},
     }
     strategy = {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     labels = {"app": name}
