@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import base64
-import copy
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -124,10 +123,10 @@ def _tidy(content: Any) -> Any:
 
 
 def comparable(found: Object | None) -> Object:
-    """An object without what the server keeps for itself and without its status."""
+    """An object without what the server keeps for itself and without its status. The rest is shared: read it only."""
     if found is None:
         return {}
-    content = {key: copy.deepcopy(value) for key, value in found.items() if key != "status"}
+    content = {key: value for key, value in found.items() if key != "status"}
     content["metadata"] = {key: value for key, value in content["metadata"].items() if key not in _SERVER_FIELDS}
     return content
 

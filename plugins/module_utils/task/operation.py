@@ -10,9 +10,12 @@ never be right, before anything is asked of a cluster. `run` does the work.
 
 from __future__ import annotations
 
+import functools
+import gc
 import multiprocessing
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -34,6 +37,7 @@ from .environment import connection_options, connection_secrets
 
 Request = TypeVar("Request")
 Params = Mapping[str, Any]
+_COLLECTED_AFTER = 50_000
 # The controller hands the planned world to a module on another host through its environment.
 PLANNED_VARIABLE = "SERVICE_MESH_ISTIO_PLANNED"
 
@@ -67,12 +71,27 @@ def perform(operation: Operation[Any], params: Params, surroundings: Surrounding
     """Run an operation and return the task's result. Raises Failure."""
     options = connection_options(params)
     try:
-        return _perform(operation, operation.prepare(params), options, surroundings)
+        with _seldom_collected():
+            return _perform(operation, operation.prepare(params), options, surroundings)
     except Failure as error:
         error.hide(connection_secrets(params))
         raise
     except Exception as error:
         raise Bug.of(error) from None
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """What is read of a cluster lives as long as its task; to look for garbage in it all the time takes a third of it.
+
+    Every 50,000 objects is seldom enough, and costs some megabytes.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(_COLLECTED_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _perform(
@@ -106,9 +125,17 @@ def _as_text(entry: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _yaml(content: Object) -> str:
-    """By PyYAML's emitter in C where there is one: a plan of thousands of changes would wait for the other one."""
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return str(yaml.dump(content, Dumper=dumper, sort_keys=False, allow_unicode=True)) if content else ""
+    return str(yaml.dump(content, Dumper=_dumper(), sort_keys=False, allow_unicode=True)) if content else ""
+
+
+@functools.cache
+def _dumper() -> Any:
+    """PyYAML's emitter in C where there is one: a plan of thousands of changes would wait for the other one.
+
+    What stands in two places of an object is written twice, as people write it.
+    """
+    base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return type("Dumper", (base,), {"ignore_aliases": lambda _self, _data: True})
 
 
 def _parent() -> int:

@@ -37,7 +37,7 @@ class Moving:
         """The workloads, of the old revision, and a client in a namespace with these labels."""
         for name in self.spaces:
             self.whole.cluster.apply(space(name, **{"istio.io/rev": OLD_REVISION}), *self._of_space(name))
-            # A hundred proxies that start at once on two cores answer no probe in time, and are started again and again.
+            # A hundred proxies that start at once on two cores would answer no probe in time.
             self.whole.await_workloads((name,), seconds=120)
         client = workload("client", VISITORS, 1, "pause")
         self.whole.cluster.apply(space(VISITORS, **labels_of_visitors), client)
