@@ -17,7 +17,8 @@ HEAD = """\
 # Performance
 
 Written by `make bench`: do not edit. Whole processes side by side in one run, in turns, on one machine with its API
-server; seconds differ from machine to machine, ratios hardly.
+server. Seconds differ from machine to machine; ratios less, but they do: a second run of ours is Python at work on one
+core, and kubectl's waits for the server most of the time.
 """
 NOTES = """\
 - *fresh*: the namespaces exist, the objects do not. *second run*: everything is as described. *check*: `kubectl diff

@@ -69,7 +69,7 @@ def _whole() -> list[str]:
 
 @contextmanager
 def _enough_watchers() -> Iterator[None]:
-    """A hundred proxies of one user watch more files than a kernel allows unless it is told; it is told so meanwhile."""
+    """A hundred proxies of one user watch more files than a kernel allows; it allows more meanwhile."""
     before = _WATCHERS.read_text(encoding="ascii")
     _WATCHERS.write_text(str(max(int(before), _ENOUGH)), encoding="ascii")
     try:

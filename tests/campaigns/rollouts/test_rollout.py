@@ -15,6 +15,8 @@ from integration.support.moving import NEW_REVISION, NEWER, OLD_REVISION, OLDER,
 from integration.support.playbook import Runner
 from integration.support.whole import charts
 
+pytestmark = pytest.mark.timeout(3600)
+
 
 @pytest.fixture(scope="module")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moving]:
