@@ -28,7 +28,7 @@ description:
     An istiod of a version that does not take up a Secret which changes in place reads the remote by another Secret,
     C(istio-remote-secret-NAME-token-renewal), while that one is deleted and created, so that it loses no endpoint. It
     is gone afterwards, or with the next run. Where it serves the remote (O(serves)) and keeps what it has read until it
-    is restarted (up to Istio 1.29), the Secret is changed in place, and it is restarted by the annotation of
+    is restarted (Istio 1.29.0 to 1.29.2), the Secret is changed in place, and it is restarted by the annotation of
     C(kubectl rollout restart).
   - >-
     Istiods are asked by a command in their Pods, which needs rights for C(pods/exec) in the primary. Without them a

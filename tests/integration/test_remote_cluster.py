@@ -173,7 +173,7 @@ def _istiod(namespace: str, version: str) -> dict[str, Any]:
 def istiod_in_east(pair: Pair) -> Iterator[Callable[[str], None]]:
     """Makes one of a version, without Pods."""
     yield lambda version: pair.east.apply(_istiod(pair.namespace, version))
-    pair.east.kubectl("delete", "deployment", "istiod", "-n", pair.namespace, "--ignore-not-found")
+    pair.east.kubectl("delete", "deployment/istiod", "pod/istiod-old", "-n", pair.namespace, "--ignore-not-found")
 
 
 @pytest.mark.parametrize(
@@ -249,11 +249,20 @@ def test_what_a_killed_renewal_has_left_goes_before_the_next_one(
 
 
 def _rolled_out(pair: Pair) -> None:
-    """What a controller says of istiod's Deployment."""
+    """What a controller does to istiod's Deployment, and says of it."""
+    pair.east.kubectl("delete", "pod", "istiod-old", "-n", pair.namespace, "--force", "--grace-period=0")
     found = pair.east.get("deployment", "istiod", pair.namespace)
     status = json.dumps({"status": {"observedGeneration": found["metadata"]["generation"]}})
     changed = ("patch", "deployment", "istiod", "-n", pair.namespace, "--subresource=status", "--type=merge", "-p")
     pair.east.kubectl(*changed, status)
+
+
+def _old_pod(pair: Pair) -> None:
+    """One of istiod's, from before what comes next by the server's clock, which tells seconds."""
+    pod = _istiod(pair.namespace, "1.29.1")["spec"]["template"]
+    metadata = {**pod["metadata"], "name": "istiod-old", "namespace": pair.namespace}
+    pair.east.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"]})
+    time.sleep(1.1)
 
 
 def _done(outcome: dict[str, Any]) -> list[tuple[str, str]]:
@@ -263,9 +272,10 @@ def _done(outcome: dict[str, Any]) -> list[tuple[str, str]]:
 def test_an_istiod_that_serves_the_cluster_is_restarted(
     pair: Pair, changes: Changes, istiod_in_east: Callable[[str], None]
 ) -> None:
-    """It keeps what it has read until then. A restart that does not come to its end is not begun again."""
+    """It keeps what it has read until then. A restart that is under way is not begun again, but waited for."""
     pair.run(serves=True)
     istiod_in_east("1.29.1")
+    _old_pod(pair)
     changes()
     check = pair.run(check=True, serves=True, rotate=True)
     assert (("update", "istiod") in _done(check), ("update", REMOTE) in _done(check), changes()) == (True, True, [])
@@ -274,6 +284,9 @@ def test_an_istiod_that_serves_the_cluster_is_restarted(
     written = changes()
     assert _of_secrets(written) == [f"patch {REMOTE}"]
     assert len([one for one in written if "deployments" in one]) == 1
+    with pytest.raises(NotReady, match="istiod"):
+        pair.run(serves=True, wait_timeout=0.5)
+    assert changes() == []
     assert {f"{ACCOUNT}-a", f"{ACCOUNT}-b"} <= pair.west.names("secrets", pair.namespace), "the old token is still good"
     _rolled_out(pair)
     assert _done(pair.run(serves=True)) == [("delete", f"{ACCOUNT}-a")]
@@ -283,15 +296,26 @@ def test_an_istiod_that_serves_the_cluster_is_restarted(
 def test_a_run_that_was_killed_before_the_restart_restarts(
     pair: Pair, changes: Changes, istiod_in_east: Callable[[str], None]
 ) -> None:
+    """As after one that changed the Secret where no restart was needed; nothing else tells of it."""
     pair.run(serves=True)
-    pair.west.apply(
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{ACCOUNT}-b", "namespace": pair.namespace}}
-    )
+    istiod_in_east("1.31.0")
+    _old_pod(pair)
+    assert pair.run(serves=True, rotate=True)["changed"]
     istiod_in_east("1.29.1")
     changes()
     check = pair.run(check=True, serves=True)
-    assert (_done(check), changes()) == ([("delete", f"{ACCOUNT}-b"), ("update", "istiod")], [])
-    istiod_in_east("1.31.0")
+    assert (_done(check), changes()) == ([("update", "istiod")], [])
+    _rolled_out(pair)
+    assert _done(pair.run(serves=True)) == []
+
+
+def test_a_secret_that_was_never_changed_restarts_nobody(pair: Pair, istiod_in_east: Callable[[str], None]) -> None:
+    """After a run that was killed when it had made the place of a new token."""
+    istiod_in_east("1.29.1")
+    _old_pod(pair)
+    pair.run(serves=True)
+    metadata = {"name": f"{ACCOUNT}-b", "namespace": pair.namespace}
+    pair.west.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
     assert _done(pair.run(serves=True)) == [("delete", f"{ACCOUNT}-b")]
 
 

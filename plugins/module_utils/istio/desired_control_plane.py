@@ -170,7 +170,7 @@ def _judge_external(wanted: ControlPlane) -> None:
             hint="Say 'components: [istiod]'",
         )
     for name in _MOUNTS:
-        if wanted.own_values(ISTIOD).get(name):
+        if name in wanted.own_values(ISTIOD):
             raise ConflictingOptions(
                 f"'{name}' of an external control plane hold what it is told of its mesh, which yours would replace",
                 subject=f"values.{ISTIOD}.{name}",

@@ -4,17 +4,17 @@
 
 """Restarts istiods that take up a Secret only when they start.
 
-What is due is told by the server's own clock: a run that was killed between the Secret and the restart goes on from
-there, and none restarts twice for the same Secret.
+Who has to is told by the server's own clock: a run that was cut off between the Secret and the end of the restart goes
+on from there, and none restarts twice for the same Secret.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..kube.client import Object
-from ..kube.pods import Pods
-from ..kube.resources import DEPLOYMENT
+from ..kube.client import Client, Object
+from ..kube.pods import Pods, selector_of, stays
+from ..kube.resources import DEPLOYMENT, POD
 from ..kube.wait import deployment_available
 from ..reconcile.engine import reconcile
 from ..reconcile.outcome import Outcome
@@ -25,10 +25,27 @@ from .restart_marker import MANAGER, holders, is_older, marked, now, restarted_o
 _DATA = "f:data"
 
 
-def due(istiods: Iterable[Object], secret: Object) -> list[Object]:
-    """The Deployments that have not been restarted since a Secret was written."""
+def outdated(client: Client, istiods: Iterable[Object], secret: Object) -> list[Object]:
+    """The Deployments with a Pod from before a Secret was changed in place; one as it was made is old to nobody."""
+    written = _written_on(secret)
+    if not is_older(str(secret["metadata"].get("creationTimestamp") or ""), written):
+        return []
+    return [found for found in istiods if any(is_older(made, written) for made in _pods_made(client, found))]
+
+
+def _pods_made(client: Client, found: Object) -> list[str]:
+    pods = client.list_objects(POD, found["metadata"]["namespace"], labels=selector_of(found))
+    return [str(pod["metadata"]["creationTimestamp"]) for pod in pods if stays(pod)]
+
+
+def _written_on(secret: Object) -> str:
     entries = [one for one in secret["metadata"].get("managedFields") or [] if _DATA in (one.get("fieldsV1") or {})]
-    written = max((str(entry.get("time") or "") for entry in entries), default="")
+    return max((str(entry.get("time") or "") for entry in entries), default="")
+
+
+def due(istiods: Iterable[Object], secret: Object) -> list[Object]:
+    """Those whose restart has not been begun since the Secret was written."""
+    written = _written_on(secret)
     return [found for found in istiods if not restarted_on(found) or is_older(restarted_on(found), written)]
 
 

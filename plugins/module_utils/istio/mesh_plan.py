@@ -21,7 +21,7 @@ from .world import mapping
 
 PRIMARY, REMOTE = "primary", "remote"
 # What has to be the same in all clusters of a mesh, and in words.
-_SHARED = (("mesh_id", "mesh"), ("trust_domain", "trust domain"))
+_SHARED = (("mesh_id", "mesh"), ("mode", "mode"), ("trust_domain", "trust domain"))
 # What the inventory says of a cluster, and what its charts were told, which only a reinstallation changes.
 _INSTALLED = (("mesh_id", "mesh"), ("cluster_name", "cluster name"), ("network", "network"))
 
@@ -39,6 +39,7 @@ class Member:
     host: str
     cluster_name: str
     mesh_id: str = ""
+    mode: str = "dedicated"
     network: str = ""
     role: str = PRIMARY
     primary: str = ""

@@ -31,7 +31,7 @@ from ..reconcile.plan import Action
 from ..reconcile.run import Run
 from .components import version_of
 from .facts import ISTIOD_SELECTOR
-from .istiod_restart import await_restarted, due, mark
+from .istiod_restart import await_restarted, due, mark, outdated
 from .reader import SLOTS, minted
 from .registration import FAMILY, Registration, RemoteClusterError
 from .remote_defects import defect_of
@@ -81,11 +81,13 @@ def run_register(
 class _Way:
     """How the Secret gets other content: in place, unless `why` istiods do not take that up.
 
-    Then it is deleted and created, or, where `istiods` are named, changed in place, and these are restarted.
+    Then it is deleted and created, or, where `istiods` are named, changed in place, and these are restarted, as far as
+    their restart is not under way: `marked`.
     """
 
     why: str = ""
     istiods: Sequence[Object] = ()
+    marked: Sequence[Object] = ()
 
     @property
     def recreates(self) -> bool:
@@ -119,9 +121,9 @@ class _Registering:
         text = _PLACEHOLDER if self.why else (self.token or Token("")).text
         in_remote = reconcile(_planning(self.remote), self.wanted.owner, readers, old)
         in_primary = reconcile(_planning(self.primary), self.wanted.owner, [self._secret(text)], self._left())
-        way = self._way(in_primary, old)
+        way = self._way(in_primary)
         outcome = Outcome([*in_remote.actions, *(self._explained(action, way) for action in in_primary.actions)])
-        restarts = mark(_planning(self.primary), way.istiods).actions
+        restarts = mark(_planning(self.primary), way.marked).actions
         outcome.actions += [replace(action, reason=way.why) for action in restarts]
         outcome.warnings += self._probed() if in_primary.changed else []
         outcome.warnings += self._forgets() if way.recreates else []
@@ -157,23 +159,21 @@ class _Registering:
         content = made(self.wanted.cluster, self.wanted.namespace, self.address, token)
         return Desired(content, f"cluster {self.wanted.cluster}")
 
-    def _way(self, planned: Outcome, old: Sequence[Key]) -> _Way:
+    def _way(self, planned: Outcome) -> _Way:
         """A cluster that it serves is not forgotten: what its Pods listen to is in no other registry, by any name."""
-        if not self.live or self.wanted.config_account:
-            return _Way()
         changes = any(name.startswith("data") for action in planned.actions for name in action.fields)
+        if not self.live or self.wanted.config_account or not (changes or self.wanted.serves):
+            return _Way()
         defects = [(found, defect) for found in self._istiods() if (defect := defect_of(version_of(found)))]
         why = min((defect.told(version_of(found)) for found, defect in defects), default="")
         if not self.wanted.serves or not all(defect.keeps for _found, defect in defects):
             return _Way(why) if changes else _Way()
         istiods = [found for found, _defect in defects]
-        if not changes:  # a run that was killed may have written it
-            istiods = due(istiods, self.live) if self._has(old) else []
-        return _Way(why, istiods) if istiods else _Way()
-
-    def _has(self, old: Sequence[Key]) -> bool:
-        """Whether a token of before is still good."""
-        return any(self.remote.client.get(SECRET, key.name, key.namespace) for key in old)
+        if changes:
+            return _Way(why, istiods, istiods)
+        # A run that was cut off may have written it.
+        istiods = outdated(self.primary.client, istiods, self.live)
+        return _Way(why, istiods, due(istiods, self.live)) if istiods else _Way()
 
     def _forgets(self) -> list[str]:
         if not self.wanted.serves:
@@ -246,7 +246,7 @@ class _Registering:
 
     def _await_taken_up(self, old: Sequence[Key], way: _Way) -> None:
         """Until then the old token is what istiod has."""
-        used = self._has(old)
+        used = any(self.remote.client.get(SECRET, key.name, key.namespace) for key in old)
         if self.wanted.config_account:
             if used and self._istiods():
                 self._await_mounted()

@@ -12,18 +12,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .releases import Minor, version_of_tag
+from .releases import Version, parsed, version_of_tag
 
 
 @dataclass(frozen=True)
 class Defect:
-    """From which minor release on, up to which that has it no more, what happens, and where that is told.
+    """From which release on, up to which that has it no more, what happens, and where that is told.
 
-    `keeps` are those whose endpoints and listeners stay as they were before the change.
+    `keeps` are those whose endpoints and listeners stay as they were before the change, in every replica.
     """
 
-    since: Minor
-    before: Minor
+    since: Version
+    before: Version
     effect: str
     keeps: bool
     source: str
@@ -32,11 +32,32 @@ class Defect:
         return f"istiod {tag} does not take up a change in place: {self.effect}"
 
 
+# Of 1.29.3 and later the source says that they take it up, but forget the cluster first; nobody has tried them.
 DEFECTS = (
-    Defect((1, 27), (1, 30), "its secret controller deadlocks", True, "istio/istio issue 59875, seen with 1.29.1"),
-    Defect((1, 30), (1, 31), "it loses the cluster's endpoints", False, "istio/istio issues 60612 and 61043"),
+    Defect(parsed("1.27.0"), parsed("1.29.0"), "its secret controller may deadlock", False, "istio/istio issue 59875"),
+    Defect(
+        parsed("1.29.0"),
+        parsed("1.29.3"),
+        "its secret controller deadlocks",
+        True,
+        "istio/istio issue 59875, seen with 1.29.1, mended in 1.29.3",
+    ),
+    Defect(
+        parsed("1.29.3"),
+        parsed("1.30.0"),
+        "it forgets the cluster before it reads it anew",
+        False,
+        "istio/istio, pkg/kube/multicluster: clusterClosing",
+    ),
+    Defect(
+        parsed("1.30.0"),
+        parsed("1.31.0"),
+        "it loses the cluster's endpoints",
+        False,
+        "istio/istio issues 60612 and 61043",
+    ),
 )
-_UNKNOWN = Defect((0, 0), (0, 0), "nobody knows whether its version does", False, "")
+_UNKNOWN = Defect(parsed("0.0.0"), parsed("0.0.0"), "nobody knows whether its version does", False, "")
 
 
 def defect_of(tag: str) -> Defect | None:
@@ -44,4 +65,4 @@ def defect_of(tag: str) -> Defect | None:
     version = version_of_tag(tag)
     if version is None:
         return _UNKNOWN
-    return next((defect for defect in DEFECTS if defect.since <= version.minor < defect.before), None)
+    return next((one for one in DEFECTS if one.since.order <= version.order < one.before.order), None)

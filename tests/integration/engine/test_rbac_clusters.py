@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
 from integration.engine.bound import bound
 from integration.support.bed import Cluster
 from unit.support.certificates import root
@@ -28,5 +30,22 @@ def test_clusters(cluster: Cluster, west: Cluster, namespace: str) -> None:
             "server": west.server,
             "remote": remote,
         }
-        for more, changed in (({}, True), ({}, False), ({"rotate": True}, True), ({"state": "absent"}, True)):
+        for more, changed in (({}, True), ({}, False), ({"rotate": True}, True)):
             assert reading.operations.run("remote_cluster", {**wanted, **more})["changed"] is changed, more
+        cluster.apply(*unready_istiod(namespace))
+        with pytest.raises(NotReady, match="istiod"):  # it is restarted, and waited for
+            reading.operations.run("remote_cluster", {**wanted, "rotate": True, "serves": True, "wait_timeout": 1.0})
+        cluster.kubectl("delete", "deployment/istiod", "pod/istiod-0", "-n", namespace)
+        assert reading.operations.run("remote_cluster", {**wanted, "state": "absent"})["changed"] is True
+
+
+def unready_istiod(namespace: str) -> list[dict[str, Any]]:
+    """A Deployment that no controller rolls out, and a Pod that runs nowhere."""
+    labels = {"app": "istiod"}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "discovery", "image": "pilot:1.29.1"}]}}
+    place = {"namespace": namespace, "labels": labels}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod}
+    return [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "istiod", **place}, "spec": spec},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "istiod-0", **place}, "spec": pod["spec"]},
+    ]

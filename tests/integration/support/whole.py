@@ -75,6 +75,11 @@ class Whole:
             self.cluster.kubectl("wait", *wanted, "-n", name)
 
 
+# Where a hundred Pods share two cores, one late answer does not mean that a Pod is not ready.
+_PATIENT = {"periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 5}
+_READY = {"httpGet": {"path": "/", "port": "http"}, **_PATIENT}
+
+
 def workload(name: str, namespace: str, replicas: int, *arguments: str) -> dict[str, Any]:
     """Replaced gracefully: the new Pod is ready before the old one goes, and that one ends its requests."""
     container = {
@@ -83,7 +88,7 @@ def workload(name: str, namespace: str, replicas: int, *arguments: str) -> dict[
         "args": list(arguments),
         "ports": [{"name": "http", "containerPort": 8080}],
         "lifecycle": {"preStop": {"sleep": {"seconds": 10}}},
-        **({"readinessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1}} if replicas > 1 else {}),
+        **({"readinessProbe": _READY} if replicas > 1 else {}),
         "resources": {"requests": {"cpu": "5m", "memory": "16Mi"}},
     }
     strategy = {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}

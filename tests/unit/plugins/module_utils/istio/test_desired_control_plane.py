@@ -176,7 +176,7 @@ def test_an_external_control_plane_bears_the_name_of_the_cluster_with_its_config
     [
         ({"mode": "dedicated"}, "config_cluster"),
         ({"remote": SERVED["remote"]}, "config_cluster"),
-        ({"values": {"istiod": {"volumes": [{"name": "own"}]}}}, "values.istiod.volumes"),
+        ({"values": {"istiod": {"volumes": []}}}, "values.istiod.volumes"),
         ({"components": ["base", "istiod"]}, "components"),
     ],
 )

@@ -82,6 +82,7 @@ CASES: dict[str, tuple[list[Member], str]] = {
     "cluster": ([member("east"), member("west", uid="east")], "east and west have one cluster (its kube-system"),
     "mesh": ([member("east"), member("west", mesh_id="x")], "east has the mesh 'shop' and west 'x'"),
     "domain": ([member("east"), member("west", trust_domain="x")], "the trust domain 'cluster.local' and west 'x'"),
+    "mode": ([member("east"), member("west", mode="hosted")], "east has the mode 'dedicated' and west 'hosted'"),
     "no primary": ([member("east", role="remote")], "no cluster of the mesh is a primary"),
     "roots": ([member("east"), member("west", above=OTHER)], "east and west do not trust each other"),
 }
