@@ -22,4 +22,6 @@ def meshes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meshes]:
         described = {**shared(folder, several), "mesh_network": CLUSTER, **east_west(), **documented(1)}
         meshes.describe(described, {})
         applied(meshes)
+        for cluster in several.clusters.values():
+            cluster.kubectl("wait", "--for=condition=Available", "--timeout=60s", "deployment", "--all", "-n", "shop")
         yield meshes
