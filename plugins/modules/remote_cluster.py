@@ -27,7 +27,7 @@ description:
   - >-
     An istiod of a version that does not take up a Secret which changes in place reads the remote by another Secret,
     C(istio-remote-secret-NAME-token-renewal), while that one is deleted and created, so that it loses no endpoint. It
-    is gone afterwards, or with the next run. Where it serves the remote (O(serves)) and keeps what it has read until it
+    is gone afterwards, or with the next run. Where it serves the remote (C(serves)) and keeps what it has read until it
     is restarted (Istio 1.29.0 to 1.29.2), the Secret is changed in place, and it is restarted by the annotation of
     C(kubectl rollout restart).
   - >-
