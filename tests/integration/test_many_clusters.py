@@ -122,10 +122,7 @@ def joined(meshes: Meshes, shape: Shape) -> Joined:
     assert run.played.rc == 0, run.played.output
     for name in shape.without_configuration(meshes.clusters):
         meshes.deploy(name)
-    for name in shape.inside(meshes.clusters):
-        meshes.clusters[name].kubectl(
-            "wait", "--for=condition=Available", "--timeout=60s", "deployment", "--all", "-n", "shop"
-        )
+    meshes.await_application(shape.inside(meshes.clusters))
     return Joined(meshes, shape, remotes, before, check, run, again)
 
 

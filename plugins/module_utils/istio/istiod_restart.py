@@ -18,9 +18,8 @@ from ..kube.resources import DEPLOYMENT, POD
 from ..kube.wait import deployment_available
 from ..reconcile.engine import reconcile
 from ..reconcile.outcome import Outcome
-from ..reconcile.plan import Owner
 from ..reconcile.run import Run
-from .restart_marker import MANAGER, holders, is_older, marked, now, restarted_on
+from .restart_marker import is_older, marked, now, owner_of_mark, restarted_on
 
 _DATA = "f:data"
 
@@ -51,12 +50,8 @@ def due(istiods: Iterable[Object], secret: Object) -> list[Object]:
 
 def mark(run: Run, istiods: Iterable[Object]) -> Outcome:
     """Their restart: planned in check mode, otherwise begun."""
-    done = [reconcile(run, _owner(found), [marked(found, now())]) for found in istiods]
+    done = [reconcile(run, owner_of_mark(found), [marked(found, now())]) for found in istiods]
     return Outcome([action for one in done for action in one.actions])
-
-
-def _owner(found: Object) -> Owner:
-    return Owner(MANAGER, take_ownership_from=tuple(name for name in holders(found) if name != MANAGER))
 
 
 def await_restarted(run: Run, istiods: Iterable[Object], seconds: float) -> None:

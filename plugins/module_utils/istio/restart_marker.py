@@ -16,6 +16,7 @@ from typing import Any
 
 from ..kube.client import Object
 from ..reconcile.objects import Desired
+from ..reconcile.plan import Owner
 from .facts import MANAGER_PREFIX
 from .webhooks import annotations_of
 
@@ -28,6 +29,11 @@ _PATH = ("f:spec", "f:template", "f:metadata", "f:annotations", f"f:{RESTARTED_A
 def holders(workload: Object) -> tuple[str, ...]:
     """Who manages the mark."""
     return tuple(dict.fromkeys(str(entry.get("manager")) for entry in _entries(workload)))
+
+
+def owner_of_mark(workload: Object) -> Owner:
+    """Who we write it as; whoever has restarted the workload before shares it with nobody."""
+    return Owner(MANAGER, take_ownership_from=tuple(name for name in holders(workload) if name != MANAGER))
 
 
 def restarted_on(workload: Object) -> str:

@@ -14,12 +14,11 @@ from ..kube.pods import Pods, container_statuses, selector_of, stays
 from ..kube.resources import DISRUPTION_BUDGET, POD
 from ..kube.wait import Verdict
 from ..reconcile.engine import reconcile
-from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from .disruption import lacks, takes_down
 from .pods import PROXY
 from .readiness import WORKLOADS
-from .restart_marker import MANAGER, holders, mark_of, marked, now
+from .restart_marker import mark_of, marked, now, owner_of_mark
 from .rollout_plan import Item, due
 from .rollout_pods import Essences, Judge, SeenPod, seen_pods
 from .rollout_world import slim
@@ -80,8 +79,7 @@ class Restarter:
         self.run.progress(f"{self.run.client.name}: {item.place}: restarted, because {item.reason}")
 
     def _write(self, live: Object, mark: str) -> None:
-        owner = Owner(MANAGER, take_ownership_from=tuple(name for name in holders(live) if name != MANAGER))
-        reconcile(self.run, owner, [marked(live, mark)])
+        reconcile(self.run, owner_of_mark(live), [marked(live, mark)])
 
     def _await_budgets(self, item: Item) -> None:
         """Until a disruption budget allows as many Pods to be away as the update takes down."""

@@ -22,6 +22,5 @@ def meshes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meshes]:
         described = {**shared(folder, several), "mesh_network": CLUSTER, **east_west(), **documented(1)}
         meshes.describe(described, {})
         applied(meshes)
-        for cluster in several.clusters.values():
-            cluster.kubectl("wait", "--for=condition=Available", "--timeout=60s", "deployment", "--all", "-n", "shop")
+        meshes.await_application(several.clusters)
         yield meshes

@@ -45,8 +45,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Timed]:
         meshes = Meshes(several, Runner(folder, within=("nsenter", f"--net={several.switch}")))
         meshes.describe({**shared(folder, several), **NETS}, {})
         played(meshes, "mesh")
-        for cluster in several.clusters.values():
-            cluster.kubectl("wait", "--for=condition=Available", "--timeout=60s", "deployment", "--all", "-n", "shop")
+        meshes.await_application(several.clusters)
         seconds = {name: played(meshes, name) for name in (*list(STEPS)[1:], "mesh")}
         played(meshes, "unregister")
         yield Timed(meshes, seconds)

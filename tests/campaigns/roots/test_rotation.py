@@ -40,8 +40,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meshes]:
         describe(meshes, "root.pem")
         made = meshes.play("mesh")
         assert made.rc == 0, made.output
-        for cluster in several.clusters.values():
-            cluster.kubectl("wait", "--for=condition=Available", "--timeout=60s", "deployment", "--all", "-n", "shop")
+        meshes.await_application(several.clusters)
         yield meshes
 
 

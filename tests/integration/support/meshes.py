@@ -54,6 +54,12 @@ class Meshes:
         objects = json.loads(json.dumps([*_workloads(), _service()]).replace(CLUSTER, name))
         self.clusters[name].apply(*objects)
 
+    def await_application(self, names: Iterable[str]) -> None:
+        """Until it runs in these clusters."""
+        wanted = ("--for=condition=Available", "--timeout=60s", "deployment", "--all", "-n", "shop")
+        for name in names:
+            self.clusters[name].kubectl("wait", *wanted)
+
     def answers(self, name: str, url: str = SHOP, count: int = 40) -> Counter[str]:
         """Who answers the client of a cluster: requests by the cluster of the Pod that has answered, or by error."""
         asked = ("exec", "-n", "shop", "deployment/client", "-c", "client", "--", "httpapp", "get", "-json")
