@@ -204,8 +204,9 @@ def expose(mesh: Joined, name: str, hosts: str) -> None:
 
 
 def test_new_tokens_fail_no_request(mesh: Joined) -> None:
-    """Nor any to Pods that one cluster alone has."""
+    """Nor any to Pods that one cluster alone has. The old ones are refused afterwards."""
     *_others, last = mesh.inside
+    old = mesh.meshes.tokens()
     with mesh.meshes.only_in(last, mesh.inside) as elsewhere:
         for name in mesh.inside:
             assert mesh.meshes.answered_by(name, {last}, elsewhere).keys() == {last}
@@ -216,6 +217,11 @@ def test_new_tokens_fail_no_request(mesh: Joined) -> None:
         one.lines for one in seen.values()
     ]
     assert all(one.statuses["200"] > 100 for one in seen.values())
+    new = mesh.meshes.tokens()
+    assert old or mesh.shape.is_external, "the cluster of its configuration is read by a file"
+    assert len(old) == len(new) == len(old | new) / 2
+    assert all(mesh.meshes.refuses(name, token) for name, token in old)
+    assert not any(mesh.meshes.refuses(name, token, within=0) for name, token in new)
     test_every_cluster_reaches_the_pods_of_the_others(mesh)
 
 
@@ -233,7 +239,7 @@ def test_who_leaves_is_nowhere_any_more(mesh: Joined) -> None:
             mesh.meshes.clusters[names[number]].stop_answering()
         elif mesh.remotes:
             refused(mesh, number)
-            mesh.meshes.switch_off(names[number], stay)
+            mesh.meshes.switch_off(names[number], stay, doors=mesh.shape.network == "separate")
         with mesh.meshes.under_traffic(*stay) as seen:
             left = unregistered(mesh, number)
             for name in stay:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import threading
 import time
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -78,6 +80,25 @@ class Meshes:
         # NAME, SECRET (none for its own cluster), STATUS, ISTIOD
         return {row.split()[0]: row.split()[-2] for row in self._istioctl(name, "remote-clusters")}
 
+    def tokens(self) -> set[tuple[str, str]]:
+        """By which tokens the clusters are read: the cluster that accepts it, and the token."""
+        asked = ("get", "secrets", "-A", "-l", "istio/multiCluster=true", "-o", "json")
+        lists = [json.loads(cluster.kubectl(*asked))["items"] for cluster in self.clusters.values()]
+        files = [(name, file) for secrets in lists for one in secrets for name, file in one["data"].items()]
+        return {(name, yaml.safe_load(b64decode(file))["users"][0]["user"]["token"]) for name, file in files}
+
+    def refuses(self, name: str, token: str, within: float = 15.0) -> bool:
+        """Whether a cluster does not know a token, once it has forgotten that it did: that takes ten seconds."""
+        cluster, until = self.clusters[name], time.monotonic() + within
+        argv = [str(cluster.bin / "kubectl"), "--kubeconfig", os.devnull, "--server", cluster.server]
+        argv += ["--certificate-authority", cluster.ca_file, "--token", token, "get", "--raw", "/api"]
+        while "Unauthorized" not in (told := subprocess.run(argv, capture_output=True, text=True).stderr):
+            if time.monotonic() > until:
+                assert not told, told
+                return False
+            time.sleep(0.5)
+        return True
+
     def endpoints(self, name: str) -> set[str]:
         """Where the client of a cluster sends its requests, by Istio's own tool."""
         asked = ("proxy-config", "endpoint", "deployment/client", "-n", "shop", "--cluster", f"outbound|80||{HOST}")
@@ -111,22 +132,30 @@ class Meshes:
             asked = names or tuple(self.clusters)
             yield {name: stack.enter_context(under_traffic(self.clusters[name], clients)) for name in asked}
 
-    def switch_off(self, name: str, others: Iterable[str]) -> None:
-        """The application of a cluster runs on without sidecars, and clients of the others know its new Pods."""
+    def switch_off(self, name: str, others: Iterable[str], doors: bool) -> None:
+        """The application of a cluster runs on without sidecars, and clients of the others know it."""
         cluster = self.clusters[name]
         cluster.kubectl("label", "namespace", "shop", "istio-injection-")
         cluster.kubectl("rollout", "restart", "deployment", "-n", "shop")
         for workload in ("client", "shop"):
             cluster.kubectl("rollout", "status", f"deployment/{workload}", "-n", "shop", "--timeout=60s")
-        until = time.monotonic() + 30
-        while any(self.endpoints(other) != self._pods() for other in others):
+        until, others = time.monotonic() + 30, set(others)
+        wanted = self._through_doors if doors else self._everywhere
+        while any(self.endpoints(other) != wanted(other, others) for other in others):
             assert time.monotonic() < until, "istiod tells no client of the new Pods"
             time.sleep(0.5)
 
-    def _pods(self) -> set[str]:
-        """Where the application answers on a flat network."""
+    def _everywhere(self, _client: str, _inside: set[str]) -> set[str]:
+        """Where the application answers on a flat network, with or without a sidecar."""
+        return {address for name in self.clusters for address in self._pods(name)}
+
+    def _through_doors(self, client: str, inside: set[str]) -> set[str]:
+        """The same on networks of their own, where nobody but a sidecar takes what comes through a door."""
+        return self._pods(client) | {f"{self.clusters[name].gateway}:15443" for name in inside - {client}}
+
+    def _pods(self, name: str) -> set[str]:
         asked = ("get", "pods", "-n", "shop", "-l", "app=shop", "-o", "jsonpath={.items[*].status.podIP}")
-        return {f"{address}:8080" for one in self.clusters.values() for address in one.kubectl(*asked).split()}
+        return {f"{address}:8080" for address in self.clusters[name].kubectl(*asked).split()}
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         path = self.runner.folder / name

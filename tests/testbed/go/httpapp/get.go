@@ -20,6 +20,7 @@ type request struct {
 	headers http.Header
 	count   int
 	timeout time.Duration
+	pause   time.Duration
 	reuse   bool
 	json    bool
 }
@@ -55,6 +56,7 @@ func parse(arguments []string) (request, error) {
 	flags.IntVar(&wanted.count, "n", 1, "how many requests")
 	flags.StringVar(&wanted.host, "host", "", "Host header to send")
 	flags.DurationVar(&wanted.timeout, "t", 5*time.Second, "time limit of a request")
+	flags.DurationVar(&wanted.pause, "p", 0, "pause after each request")
 	flags.BoolVar(&wanted.reuse, "k", false, "reuse connections")
 	flags.BoolVar(&wanted.json, "json", false, "print one JSON object")
 	flags.Func("H", "header to send, as name:value; may be given again", func(text string) error {
@@ -94,6 +96,7 @@ func ask(ctx context.Context, wanted request) report {
 			result.Errors[err.Error()]++
 			result.tally["error: "+err.Error()]++
 		}
+		time.Sleep(wanted.pause)
 	}
 	return result
 }
