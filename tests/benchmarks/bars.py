@@ -109,6 +109,7 @@ BARS: tuple[Bar, ...] = (
     Bar("peak memory, second run", value(_ours(rows.SECOND_MEMORY), "megabytes"), "MB", at_most=200),
     Bar("peak memory, 10 times the objects", value(_ours(rows.MANY_MEMORY), "megabytes"), "MB", at_most=400),
     Bar("all hosts, unchanged", value(_ours(rows.HOSTS)), "s", at_most=4),
+    Bar("all hosts by the playbook mesh, unchanged", value(_ours(rows.FLEET)), "s", at_most=10),
     Bar("one more task", above(_ours(rows.TASKS), _ours(rows.TASK), MORE), "s", at_most=0.15),
     Bar("one more task of kubernetes.core", above(Row(rows.TASKS, CORE), Row(rows.TASK, CORE), MORE), "s"),
     Bar(

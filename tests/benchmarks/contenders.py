@@ -79,4 +79,8 @@ class Contenders:
     def playbook(self, row: Row, inventory: Path, tasks: Sequence[Task], *arguments: str, **proof: Any) -> Command:
         """An Ansible process. `changed` of its recap is the proof: so many hosts have said it."""
         path = self.files.playbook(f"{row.phase} {row.tool}", tasks)
-        return Command(row, (PLAYBOOK, "-i", str(inventory), str(path), *arguments), AGENTS[row.tool], **proof)
+        return self.played(row, inventory, str(path), *arguments, **proof)
+
+    def played(self, row: Row, inventory: Path, playbook: str, *arguments: str, **proof: Any) -> Command:
+        """The same of a playbook that is there, by path or by its name in a collection."""
+        return Command(row, (PLAYBOOK, "-i", str(inventory), playbook, *arguments), AGENTS[row.tool], **proof)

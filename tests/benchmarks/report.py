@@ -34,6 +34,8 @@ NOTES = """\
 - *control plane*: base and istiod from the same charts with the same values on a cluster with a node, by one task, and
   by two releases of Helm (`helm upgrade --install --wait`), until istiod is ready.
 - *many hosts*: every inventory host has the 20 objects of one namespace; all of them are one API server here.
+  *whole playbook*: the same by `service_mesh.istio.mesh`, of a mesh whose Istio is somebody else's, beside ten empty
+  tasks.
 """
 
 

@@ -32,6 +32,7 @@ VARIABLES = "second run from inventory variables"
 MANY = "second run, many objects"
 MANY_MEMORY = "second run, many objects, memory"
 HOSTS = "second run on many hosts"
+FLEET = "whole playbook, second run on many hosts"
 # Where the memory of a phase was measured.
 MEMORY_OF = {SECOND: SECOND_MEMORY, MANY: MANY_MEMORY}
 TASK = "1 task and 10 empty ones"

@@ -23,6 +23,8 @@ WIPE: Literal["wipe"] = "wipe"
 # How many objects differ in a check, and how many tasks share the cost of one more.
 DIFFERENT = 10
 MORE = 10
+# A mesh whose control planes are not there: what they take is measured in a suite of its own.
+SOMEBODY_ELSES = {"mesh_mode": "external"}
 
 
 @dataclass(frozen=True)
@@ -185,14 +187,17 @@ def hosts(kit: Kit) -> Suite:
     """A fleet: every host has the objects of one namespace."""
     made = kit.objects(kit.scale.objects)
     shares = {name: [entry for entry in made if entry["metadata"]["namespace"] == name] for name in kit.namespaces}
-    each = {name: {"objects_of_host": str(kit.manifests(f"of-{name}", share))} for name, share in shares.items()}
-    fleet = kit.contenders.files.inventory("fleet", each, {})
-    run, forks, tasks = kit.contenders.playbook, f"--forks={kit.scale.forks}", [ours("{{ objects_of_host }}")]
+    each = {name: {"mesh_config_src": str(kit.manifests(f"of-{name}", share))} for name, share in shares.items()}
+    fleet = kit.contenders.files.inventory("fleet", each, SOMEBODY_ELSES)
+    run, forks, tasks = kit.contenders.playbook, f"--forks={kit.scale.forks}", [ours("{{ mesh_config_src }}")]
+    whole, same = kit.contenders.played, proof(False, len(each))
     return Suite(
         (WIPE, run(Row(rows.HOSTS, OURS), fleet, tasks, forks, least_writes=kit.scale.objects)),
         (
             run(Row(rows.HOSTS, EMPTY), fleet, [NOTHING], forks),
-            run(Row(rows.HOSTS, OURS), fleet, tasks, forks, **proof(False, len(each))),
+            run(Row(rows.HOSTS, OURS), fleet, tasks, forks, **same),
+            run(Row(rows.FLEET, EMPTY), fleet, [NOTHING] * MORE, forks),
+            whole(Row(rows.FLEET, OURS), fleet, "service_mesh.istio.mesh", forks, **same),
         ),
     )
 
