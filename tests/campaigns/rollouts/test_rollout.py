@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from integration.support.moving import NEW_REVISION, NEWER, OLD_REVISION, OLDER, Moving, moving
+from integration.support.moving import NEWER, OLDER, Moving, moving
 from integration.support.playbook import Runner
-from integration.support.whole import charts
 
 pytestmark = pytest.mark.timeout(3600)
 
@@ -26,21 +26,12 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moving]:
 
 
 def test_a_mesh_moves_in_waves(mesh: Moving, tmp_path: Path) -> None:
-    to = {
-        "mesh_upgrade_strategy": "revision",
-        "mesh_upgrade_version": NEWER,
-        "mesh_upgrade_revision": NEW_REVISION,
-        "mesh_upgrade_charts": charts(NEWER),
-        "mesh_control_plane_revision": OLD_REVISION,
-        "mesh_upgrade_waves": [
-            {"name": "canary", "namespaces": [mesh.spaces[0]]},
-            {"name": "half", "percentage": 50},
-            {"name": "rest"},
-        ],
-        "mesh_upgrade_take_ownership_from": ["kubectl"],
-        "mesh_upgrade_wait_timeout": 900.0,
-        "mesh_rollout_max_parallel": 2,
-    }
+    waves: list[dict[str, Any]] = [
+        {"name": "canary", "namespaces": [mesh.spaces[0]]},
+        {"name": "half", "percentage": 50},
+        {"name": "rest"},
+    ]
+    to = mesh.upgrade(waves) | {"mesh_upgrade_wait_timeout": 900.0, "mesh_rollout_max_parallel": 2}
     runner = Runner(tmp_path)
     mesh.whole.play(runner, "upgrade_start", OLDER, **to)
     with mesh.observed() as (seen, violated):

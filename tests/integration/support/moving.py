@@ -12,7 +12,7 @@ from . import bed
 from .operations import Operations
 from .traffic import Seen, under_traffic
 from .watcher import followed
-from .whole import Whole, service, space, workload
+from .whole import Whole, charts, service, space, workload
 
 OLDER, NEWER = "1.29.1", "1.31.0"
 OLD_REVISION, NEW_REVISION = "1-29-1", "1-31-0"
@@ -32,6 +32,18 @@ class Moving:
     @property
     def workloads(self) -> int:
         return len(self.spaces) * len(self.names)
+
+    def upgrade(self, waves: list[dict[str, Any]]) -> dict[str, Any]:
+        """What the inventory says of an upgrade to the newer revision."""
+        return {
+            "mesh_upgrade_strategy": "revision",
+            "mesh_upgrade_version": NEWER,
+            "mesh_upgrade_revision": NEW_REVISION,
+            "mesh_upgrade_charts": charts(NEWER),
+            "mesh_control_plane_revision": OLD_REVISION,
+            "mesh_upgrade_waves": waves,
+            "mesh_upgrade_take_ownership_from": ["kubectl"],
+        }
 
     def fill(self, **labels_of_visitors: str) -> None:
         """The workloads, of the old revision, and a client in a namespace with these labels."""

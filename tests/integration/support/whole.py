@@ -41,6 +41,13 @@ class Whole:
         self.operations.run("control_plane", {**common, "values": {"istiod": values("istiod")}, **more})
 
     def play(self, runner: Runner, playbook: str, version: str, **more: Any) -> Played:
+        """A playbook that succeeds."""
+        played = self.attempt(runner, playbook, version, **more)
+        assert played.rc == 0, played.output
+        return played
+
+    def attempt(self, runner: Runner, playbook: str, version: str, **more: Any) -> Played:
+        """One that may fail."""
         variables = {
             "mesh_kubeconfig": self.cluster.kubeconfig,
             "mesh_cluster_name": "Kubernetes",
@@ -54,9 +61,7 @@ class Whole:
         inventory = runner.folder / "group_vars" / "all.yml"
         inventory.parent.mkdir(exist_ok=True)
         inventory.write_text(yaml.safe_dump(variables), encoding="utf-8")
-        played = runner.run(arguments=(str(ROOT / "playbooks" / f"{playbook}.yml"),))
-        assert played.rc == 0, played.output
-        return played
+        return runner.run(arguments=(str(ROOT / "playbooks" / f"{playbook}.yml"),))
 
     def proxies(self) -> set[str]:
         """The versions of all proxies that stay."""
