@@ -38,8 +38,8 @@ options:
   pods:
     description:
       - >-
-        Pods, as C(NAMESPACE/NAME), whose workloads restart whatever proxies they have; for example because they present
-        certificates of an old root. Pods that are gone count for nothing.
+        Pods, as C(NAMESPACE/NAME), whose workloads restart whatever proxies they have, and no others; for example
+        because they present certificates of an old root. Pods that are gone count for nothing.
     type: list
     elements: str
     default: []
@@ -145,14 +145,14 @@ rollout:
       description: >-
         Each with its name, its state (V(waiting), V(running), V(done), V(failed) or V(undone)), the number of its
         workloads, and the first 200 of them with the reason and the state (V(waiting), V(restarting), V(restarted),
-        V(failed) or V(undone)).
+        V(left), V(failed) or V(undone)).
       type: list
       elements: dict
     left:
       description: >-
         Workloads with other proxies that are not restarted: their number, and the first 200 of them with C(how)
-        (V(by_hand), V(delete_pods), V(paused), V(partition), V(downtime), V(frozen), V(terminating) or V(no_wave)) and
-        C(why).
+        (V(by_hand), V(delete_pods), V(paused), V(partition), V(downtime), V(frozen), V(terminating), V(gone) or
+        V(no_wave)) and C(why).
       type: dict
 not_read:
   description: Namespaces that may not be read.

@@ -67,10 +67,9 @@ options:
     default: istio-system
   namespaces:
     description:
-      - For C(phase=shift), the namespaces that move.
+      - For C(phase=shift), the namespaces that move. An empty list moves none.
     type: list
     elements: str
-    default: []
   selector:
     description:
       - >-

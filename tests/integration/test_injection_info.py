@@ -60,6 +60,40 @@ def deployment(own: Mesh, name: str, labels: Made | None = None) -> None:
     own.apply("apps/v1", "Deployment", name, spec=spec)
 
 
+def test_what_is_explained_is_read_beside_what_a_selector_chooses(own: Mesh, operations: Operations) -> None:
+    told(own)
+    own.pod("old", "1.28.3")
+    asked = {"explain": [own.namespace, f"{own.namespace}/old"]}
+    alone, beside = ask(operations, **asked), ask(operations, selector="nobody=has-it", **asked)
+    assert beside["explanations"] == alone["explanations"]
+    assert "would get a sidecar" in alone["explanations"][0]["text"]
+    with pytest.raises(UnknownNamespace, match="There is no namespace 'nowhere'"):
+        ask(operations, selector="nobody=has-it", explain=["nowhere"])
+
+
+@pytest.mark.parametrize(("started", "failed"), [("2026-01-01T00:00:00Z", True), ("2100-01-01T00:00:00Z", False)])
+def test_a_proxy_that_has_run_for_long_and_is_not_ready_has_failed(
+    own: Mesh, operations: Operations, started: str, failed: bool
+) -> None:
+    told(own)
+    own.pod("mute", "1.29.1")
+    container = {"name": "istio-proxy", "image": "", "imageID": "", "restartCount": 0, "ready": False}
+    running = {**container, "state": {"running": {"startedAt": started}}}
+    own.status("pod", "mute", {"containerStatuses": [running]})
+    (bare,) = ask(operations, namespaces=[own.namespace])["apart"]
+    assert (bare["state"] == "failed") is failed
+    assert [reason for reason in bare["reasons"] if "and is not ready" in reason] == (
+        ["Pod mute, container istio-proxy: it has run since 2026-01-01 00:00 UTC and is not ready"] if failed else []
+    )
+
+
+def test_pods_that_nobody_makes_again_hold_no_change_up(own: Mesh, operations: Operations) -> None:
+    told(own)
+    own.pod("old", "1.28.3")
+    away = {"namespaces": [{"name": own.namespace, "mode": "disabled"}], "take_ownership_from": ["kubectl"]}
+    assert operations.run("injection", {**away, "guard_pending_restart": True}, check=True)["changed"]
+
+
 def test_desired_and_effective(own: Mesh, operations: Operations) -> None:
     told(own)
     deployment(own, "web")

@@ -16,15 +16,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.resources import LIMIT_RANGE, NAMESPACE
+from ..kube.pods import stays
+from ..kube.resources import DEPLOYMENT, LIMIT_RANGE, MUTATING_WEBHOOKS, NAMESPACE, POD
 from .decision import Decision, Injectors, decision_asks, injectors_of
+from .facts import ISTIOD_SELECTOR
 from .pods import injected_by, living, proxy_of, proxy_version
 from .proxy_settings import setting_differences, wish_of
 from .releases import image_tag
 from .second_filter import subject_of
 from .selectors import Labels
 from .snapshot import Ask, Snapshot
-from .webhooks import annotations_of, labels_of
+from .webhooks import annotations_of, hooks_of, labels_of
 from .workload_kinds import KUBERNETES_KINDS, Owner, WorkloadKind, owner_of
 
 _IMAGE = "sidecar.istio.io/proxyImage"
@@ -85,6 +87,12 @@ class DesiredProxies:
         return next((f"its proxy {text}" for text in setting_differences(pod, wish)), "")
 
 
+def istiod_asks(first: Snapshot) -> list[Ask]:
+    """The istiods behind the webhooks, whose versions new proxies have: where they are, and nowhere else."""
+    places = sorted({hook.place for hook in hooks_of(first.of(MUTATING_WEBHOOKS)) if hook.place})
+    return [Ask(DEPLOYMENT, place, labels=ISTIOD_SELECTOR) for place in places]
+
+
 def desired_asks(first: Snapshot) -> list[Ask]:
     """What has to be read besides webhooks, which have to be there already, namespaces and workloads."""
     return [Ask(LIMIT_RANGE), *decision_asks(first)]
@@ -106,11 +114,13 @@ def desired_proxies(
     return DesiredProxies(injectors_of(snapshot), versions, namespaces, templates, limits, kinds)
 
 
-def pending(snapshot: Snapshot, versions: Mapping[str, str]) -> Iterator[Pending]:
-    """Pods whose proxy is not the one that they would get today."""
-    desired = desired_proxies(snapshot, versions)
-    for pod in living(snapshot):
-        reason = desired.difference(pod)
+def pending(
+    snapshot: Snapshot, versions: Mapping[str, str], kinds: Sequence[WorkloadKind] = KUBERNETES_KINDS
+) -> Iterator[Pending]:
+    """Pods that stay and whose proxy is not the one that they would get today."""
+    desired = desired_proxies(snapshot, versions, kinds)
+    for pod in snapshot.of(POD):
+        reason = desired.difference(pod) if stays(pod) else ""
         if reason:
             yield Pending(pod["metadata"]["namespace"], pod["metadata"]["name"], str(owner_of(pod)), reason)
 

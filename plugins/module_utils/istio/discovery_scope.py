@@ -5,7 +5,8 @@
 """Which services the sidecars of a namespace know: one Sidecar without a selector for each namespace.
 
 What is not in it, is not sent to its proxies. The root namespace always is, because what is there is for everybody.
-Source: Istio, networking/v1 Sidecar; at most one without a selector counts in a namespace.
+Sources: Istio, networking/v1 Sidecar; at most one without a selector counts in a namespace, and that of the root
+namespace is for all that have none, each with "./" for its own (ConvertToSidecarScope, pilot/pkg/model/sidecar.go).
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class DiscoveryScope:
     def hosts(self, root: str) -> list[str]:
         if self.scope == ALL:
             return ["*/*"]
-        others = {*self.namespaces, root} - {self.namespace}
+        # The root namespace's is for proxies of all others: "./" is theirs there, and not the root namespace.
+        others = {*self.namespaces, root} - ({self.namespace} - {root})
         return ["./*", *(f"{name}/*" for name in sorted(others))]
 
 

@@ -44,11 +44,19 @@ class Query:
     kinds: tuple[WorkloadKind, ...] = KUBERNETES_KINDS
 
     @property
+    def _named(self) -> list[str]:
+        return [*(one.partition("/")[0] for one in self.explain), *(one.namespace for one in self.what_if)]
+
+    @property
     def places(self) -> tuple[str, ...]:
         """The namespaces to read, none for all."""
-        named = [*(one.partition("/")[0] for one in self.explain), *(one.namespace for one in self.what_if)]
-        alone = not self.namespaces and not self.selector
-        return tuple(dict.fromkeys([*self.namespaces, *(named if alone or self.namespaces else ())]))
+        chosen_by_labels = self.selector and not self.namespaces
+        return () if chosen_by_labels else tuple(dict.fromkeys([*self.namespaces, *self._named]))
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Those to read besides what labels choose."""
+        return tuple(dict.fromkeys(self._named)) if self.selector and not self.namespaces else ()
 
 
 def injection_query(params: Mapping[str, Any]) -> Query:
@@ -90,7 +98,7 @@ class View:
 
 def run_injection_info(run: Run, query: Query) -> Outcome:
     """All that is asked."""
-    found = read_injection(run.client, query.kinds, query.places, query.selector, query.allow_partial)
+    found = read_injection(run.client, query.kinds, query.places, query.selector, query.allow_partial, query.beside)
     view = View.of(found.snapshot, query.kinds, found.namespaces)
     told = {**told_of(view), "unread": [{"namespace": name, "reason": why} for name, why in found.unread.items()]}
     if query.explain:

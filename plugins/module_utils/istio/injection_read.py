@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 
 from ..kube.client import Client, Object
 from ..kube.errors import Failure
-from ..kube.resources import DEPLOYMENT, LIMIT_RANGE, MUTATING_WEBHOOKS, NAMESPACE, POD
+from ..kube.resources import LIMIT_RANGE, MUTATING_WEBHOOKS, NAMESPACE, POD
 from ..kube.text import did_you_mean
 from .decision import decision_asks
-from .facts import ISTIOD_SELECTOR, SYSTEM_NAMESPACES
+from .desired_proxies import istiod_asks
+from .facts import SYSTEM_NAMESPACES
 from .pods import INJECTED_CONTAINERS
 from .snapshot import Ask, Snapshot, Unread, read, read_more
-from .webhooks import hooks_of
 from .workload_kinds import WorkloadKind
 
 _FEW = 4
@@ -58,40 +58,50 @@ class Read:
 
 
 def read_injection(
-    client: Client, kinds: Sequence[WorkloadKind], names: Sequence[str], labels: str, allow_partial: bool
+    client: Client,
+    kinds: Sequence[WorkloadKind],
+    names: Sequence[str],
+    labels: str,
+    allow_partial: bool,
+    beside: Sequence[str] = (),
 ) -> Read:
-    """All that decides about injection in some namespaces, or in all. Raises UnknownNamespace and NotAllRead."""
+    """All that decides about injection in some namespaces, or in all; `beside` those that the labels choose, others.
+
+    Raises UnknownNamespace and NotAllRead.
+    """
     first = read(client, [Ask(MUTATING_WEBHOOKS, required=True)])
-    places = {hook.place for hook in hooks_of(first.of(MUTATING_WEBHOOKS)) if hook.place}
-    istiods = [Ask(DEPLOYMENT, place, labels=ISTIOD_SELECTOR) for place in sorted(places)]
-    snapshot = _with_namespaces(client, read_more(client, first, [*istiods, *decision_asks(first)]), names, labels)
-    chosen = _chosen(snapshot, names)
+    more = read_more(client, first, [*istiod_asks(first), *decision_asks(first)])
+    snapshot = _with_namespaces(client, more, names, labels, beside)
+    chosen = _chosen(snapshot, names, beside)
     read_there, unread = _contents(client, snapshot, kinds, chosen, whole=len(chosen) > _FEW or not (names or labels))
     if unread and not allow_partial:
         raise _not_all_read(client, unread)
     return Read(read_there, tuple(name for name in chosen if name not in unread), unread)
 
 
-def _with_namespaces(client: Client, before: Snapshot, names: Sequence[str], labels: str) -> Snapshot:
+def _with_namespaces(
+    client: Client, before: Snapshot, names: Sequence[str], labels: str, beside: Sequence[str]
+) -> Snapshot:
     """By one LIST; where it is forbidden, by one GET for each that is named. Raises Forbidden."""
-    if not names:
-        return read_more(client, before, [Ask(NAMESPACE, labels=labels, required=True)])
+    if labels or not names:
+        others = [Ask(NAMESPACE, name=name) for name in beside]
+        return read_more(client, before, [Ask(NAMESPACE, labels=labels, required=True), *others])
     snapshot = read_more(client, before, [Ask(NAMESPACE, labels=labels)])
     if snapshot.is_readable(NAMESPACE):
         return snapshot
     return read_more(client, before, [Ask(NAMESPACE, name=name, required=True) for name in names])
 
 
-def _chosen(snapshot: Snapshot, names: Sequence[str]) -> list[str]:
+def _chosen(snapshot: Snapshot, names: Sequence[str], beside: Sequence[str]) -> list[str]:
     there = sorted(found["metadata"]["name"] for found in snapshot.of(NAMESPACE))
-    for name in names:
+    for name in (*names, *beside):
         if name not in there:
             raise UnknownNamespace(
                 f"There is no namespace '{name}' on {snapshot.cluster}{did_you_mean(name, there)}",
                 subject=f"Namespace {name}",
                 hint="Correct its name, or the label selector that leaves it out",
             )
-    return list(dict.fromkeys(names)) or [name for name in there if name not in SYSTEM_NAMESPACES]
+    return list(dict.fromkeys(names)) or [name for name in there if name in beside or name not in SYSTEM_NAMESPACES]
 
 
 def _contents(

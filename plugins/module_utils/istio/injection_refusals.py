@@ -31,7 +31,7 @@ from .selectors import Labels
 from .snapshot import Ask, Snapshot, read, read_more
 from .status import versions_of
 from .webhooks import Hook, labels_of, services_of
-from .workload_kinds import KUBERNETES_KINDS, WorkloadKind
+from .workload_kinds import WorkloadKind
 
 # With changes in more namespaces than this, one LIST of all Pods is cheaper.
 _FEW = 3
@@ -100,6 +100,8 @@ def judged(
     for change, decision in decided:
         _refuse_two(run, change, decision)
         _refuse_never(run, change, decision)
+    for change in _there_already(there, plan, kinds):
+        _refuse_two(run, change, there.injectors.decide(change.subject))
     doubts = dict.fromkeys(decision.doubt for _change, decision in decided if decision.doubt)
     return [*_refuse_down(run, snapshot, decided), *_nobody(decided), *(f"Not certain: {doubt}" for doubt in doubts)]
 
@@ -117,6 +119,22 @@ def _changes(plan: Plan, namespaces: Mapping[str, Labels], kinds: Sequence[Workl
             template = by_kind[action.key.group_kind].template_of(_after(action))
             subject = subject_of(template, space, after.get(space, namespaces.get(space, {})))
             yield _Change(action.key, subject, subject.labels.get(INJECT_LABEL) == "true")
+
+
+def _there_already(there: InjectorsThere, plan: Plan, kinds: Sequence[WorkloadKind]) -> list[_Change]:
+    """Workloads of namespaces that change: with labels of their own, their Pods may be another's than bare ones."""
+    after = {one.key.name: labels_of(_after(one)) for one in plan.writes if _is_namespace(one) and one.verb == "update"}
+    if not after:
+        return []
+    few = sorted(after) if len(after) <= _FEW else [None]
+    snapshot = read_more(there.run.client, there.snapshot, [Ask(one.resource, name) for one in kinds for name in few])
+    written = {action.key for action in plan.writes}
+    return [
+        _Change(Key.of(found), subject_of(kind.template_of(found), space, after[space]), asks=False)
+        for kind in kinds
+        for found in snapshot.of(kind.resource)
+        if (space := found["metadata"]["namespace"]) in after and Key.of(found) not in written
+    ]
 
 
 def _after(action: Action) -> Object:
@@ -188,16 +206,24 @@ def _service_of(snapshot: Snapshot, hook: Hook) -> tuple[str, str] | None:
     return next(((namespace, name) for found, namespace, name in services if found["name"] == hook.name), None)
 
 
-def refuse_pending(there: InjectorsThere, plan: Plan) -> None:
-    """Raises InjectionError for a change in a namespace whose Pods have not been restarted after the last one."""
+def refuse_pending(there: InjectorsThere, plan: Plan, kinds: Sequence[WorkloadKind]) -> None:
+    """Raises InjectionError for a change in a namespace whose workloads have not been restarted after the last one.
+
+    Pods that nobody makes again, bare ones and those of Jobs, would keep a namespace waiting for good.
+    """
     spaces = {action.key.namespace or action.key.name for action in plan.writes}
     if not spaces:
         return
     few = sorted(spaces) if len(spaces) <= _FEW else [None]
-    workloads = [Ask(kind.resource, space) for kind in KUBERNETES_KINDS for space in few]
+    workloads = [Ask(kind.resource, space) for kind in kinds for space in few]
     asks = [Ask(DEPLOYMENT), Ask(NAMESPACE), *workloads, *(Ask(POD, space, required=True) for space in few)]
     snapshot = read_more(there.run.client, there.snapshot, [*asks, *desired_asks(there.snapshot)])
-    waiting = [pod for pod in pending(snapshot, versions_of(snapshot)) if pod.namespace in spaces]
+    restarted = {kind.kind for kind in kinds}
+    waiting = [
+        pod
+        for pod in pending(snapshot, versions_of(snapshot), kinds)
+        if pod.namespace in spaces and pod.owner.partition(" ")[0] in restarted
+    ]
     if waiting:
         names = sorted({pod.namespace for pod in waiting})
         pod = waiting[0]

@@ -13,18 +13,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.pods import is_over, troubles_of
+from ..kube.pods import container_statuses, is_over, troubles_of
 from ..kube.resources import NAMESPACE, POD
 from ..kube.wait import condition
 from .decision import Decision
 from .desired_proxies import DesiredProxies
 from .facts import DECIDING_LABELS
-from .pods import INJECTED_CONTAINERS, injected_by, is_native, proxy_of, proxy_version
+from .pods import INJECTED_CONTAINERS, PROXY, injected_by, is_native, proxy_of, proxy_version
 from .proxy_settings import resources_of
+from .restart_marker import moment
 from .second_filter import Subject
 from .snapshot import Snapshot
 from .webhooks import labels_of
@@ -34,6 +36,7 @@ INJECTED, NOT_INJECTED, PENDING, FAILED = "injected", "not_injected", "pending_r
 STATES = (INJECTED, NOT_INJECTED, PENDING, FAILED)
 BARE, OF_JOB, OVER, OF_UNKNOWN = "bare", "job", "completed", "unknown_kind"
 _JOB = "Job"
+_PATIENCE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,19 @@ def _proxy_troubles(pod: Object) -> Iterator[str]:
         part: [one for one in status.get(part) or [] if one["name"] in INJECTED_CONTAINERS]
         for part in ("initContainerStatuses", "containerStatuses")
     }
-    return troubles_of({**pod, "status": ours})
+    yield from troubles_of({**pod, "status": ours})
+    yield from (f"Pod {_name(pod)}, {why}" for one in container_statuses({"status": ours}) if (why := _not_ready(one)))
+
+
+def _not_ready(container: Mapping[str, Any]) -> str:
+    """A proxy that has run for minutes and takes no traffic; one that has just started may well."""
+    since = moment(str(((container.get("state") or {}).get("running") or {}).get("startedAt") or ""))
+    if container["name"] != PROXY or container.get("ready") or not since:
+        return ""
+    runs = datetime.now(timezone.utc) - since
+    return (
+        f"container {PROXY}: it has run since {since:%Y-%m-%d %H:%M} UTC and is not ready" if runs > _PATIENCE else ""
+    )
 
 
 def workloads_of(snapshot: Snapshot, desired: DesiredProxies) -> list[Workload]:

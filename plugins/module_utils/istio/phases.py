@@ -17,7 +17,7 @@ Nothing is kept between them but the record in the cluster. Each computes what i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..kube.resources import DEPLOYMENT, DISRUPTION_BUDGET, MUTATING_WEBHOOKS, SERVICE, VALIDATING_WEBHOOKS
@@ -33,7 +33,7 @@ from .desired_proxies import desired_asks
 from .facts import ROOT_NAMESPACE
 from .going_back import is_of, remains, require_old, restored
 from .refusals import refuse_way
-from .rollout import How, roll_out
+from .rollout import How, require_sound, roll_out
 from .rollout_pods import Judge
 from .rollout_world import claims_of
 from .shift import Selection, selected
@@ -234,11 +234,12 @@ def _rollback(run: Run, wanted: Wanted) -> Outcome:
         return Outcome(extra={"upgrade": NONE})
     snapshot = _read(run, wanted)
     require_old(run, snapshot, upgrade)
-    back = restored(run, snapshot, upgrade)
     versions = {**versions_of(snapshot), upgrade.before.revision: upgrade.before.version}
-    seen = after_plan(snapshot, back)
+    seen = after_plan(snapshot, restored(replace(run, check_mode=True), snapshot, upgrade))
     judge = Judge.of(seen, versions, is_of(upgrade.after))
     plan = planned_waves(run, seen, judge, wanted.how, claims_of(run.client, wanted.how.waves))
+    require_sound(run, wanted.how)  # what cannot be right is refused before the first write
+    back = restored(run, snapshot, upgrade)
     restarted = roll_out(run, plan, wanted.how, judge)
     forgotten = _forgotten(run, wanted)
     left = remains(seen, upgrade, plan.left)

@@ -54,8 +54,7 @@ def run_log_level(run: Run, wanted: LogLevel) -> Outcome:
     levels = list(each(lambda pod: _asked(run, wanted, pod["metadata"]["name"]), pods))
     actions = [_action(wanted, pod, found) for pod, found in zip(pods, levels, strict=True)]
     if not run.check_mode:
-        for _done in each(lambda action: _set(run, wanted, action.key.name), [one for one in actions if one.writes]):
-            pass
+        _set_all(run, wanted, [one.key.name for one in actions if one.writes])
     told = [
         {"pod": action.key.name, "before": dict(Counter(found.values()))}
         for action, found in zip(actions, levels, strict=True)
@@ -118,6 +117,22 @@ def _action(wanted: LogLevel, pod: Object, levels: Mapping[str, str]) -> Action:
     head = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": key.name, "namespace": key.namespace}}
     before, after = ({**head, "proxy": {"logLevel": level}} for level in (others, dict.fromkeys(others, wanted.level)))
     return Action("update", key, POD, (_FIELD,), "until the Pod is made again", before=before, after=after)
+
+
+def _set_all(run: Run, wanted: LogLevel, pods: Sequence[str]) -> None:
+    """Every one that can be, before the first failure is raised."""
+    failures = [failure for failure in each(lambda pod: _trouble(run, wanted, pod), pods) if failure]
+    if failures:
+        failures[0].changed = len(failures) < len(pods)
+        raise failures[0]
+
+
+def _trouble(run: Run, wanted: LogLevel, pod: str) -> Failure | None:
+    try:
+        _set(run, wanted, pod)
+    except Failure as error:
+        return error
+    return None
 
 
 def _set(run: Run, wanted: LogLevel, pod: str) -> None:

@@ -24,15 +24,15 @@ from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
 from .facts import ROOT_NAMESPACE
 from .prometheus import Prometheus
-from .rollout_gates import Gate, GateClosed, Gates
-from .rollout_plan import Item, PlannedWave, RolloutPlan, plan_rollout
+from .rollout_gates import Gate, GateClosed, Gates, Question, digest
+from .rollout_plan import Item, Left, PlannedWave, RolloutPlan, plan_rollout
 from .rollout_pods import Judge
 from .rollout_report import Stopped, told_warnings
-from .rollout_restart import Restarter
+from .rollout_restart import LeftAlone, Restarter
 from .rollout_waves import ALL, Claims, Wave
 from .rollout_window import Window
 from .rollout_world import Scope, read_world
-from .web import Access
+from .web import Access, shown
 
 OnFailure = Literal["stop", "undo"]
 ON_FAILURE: tuple[OnFailure, ...] = ("stop", "undo")
@@ -56,19 +56,42 @@ class How:
     wait_timeout: float = 300.0
     namespace: str = ROOT_NAMESPACE
 
+    @property
+    def unverified(self) -> list[str]:
+        """Whom a gate would believe without knowing that it is them."""
+        asked = self.prometheus
+        if asked is None or asked.access.validate_certs:
+            return []
+        return [f"The certificate of Prometheus at {shown(asked.url)} is not verified: anyone in between can answer"]
+
 
 class Mover(Protocol):
     """What changes for the namespaces of a wave before its workloads restart, and back."""
 
+    def due(self, names: Sequence[str]) -> bool:
+        """Whether anything is left to change for them."""
+
     def enter(self, names: Sequence[str]) -> Outcome:
         """Let them get other proxies from now on."""
 
-    def leave(self, names: Sequence[str]) -> tuple[Outcome, Judge]:
-        """As before, and who says whether Pods are so, too."""
+    def leave(self, names: Sequence[str]) -> tuple[Outcome, Judge] | None:
+        """As before, and who says whether Pods are so, too; None where that cannot be taken back for them alone."""
 
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
+
+
+def require_sound(run: Run, how: How) -> None:
+    """Before the first write: gates that can be passed. Raises BadGate."""
+    _gates(run, how).require_sound([*how.gates, *(gate for wave in how.waves for gate in wave.gates)])
+
+
+def _gates(run: Run, how: How) -> Gates:
+    def tell(line: str) -> None:
+        run.progress(f"{run.client.name}: {line}")
+
+    return Gates(run, how.namespace, tell, how.prometheus, how.access)
 
 
 def roll_out(run: Run, plan: RolloutPlan, how: How, judge: Judge, mover: Mover | None = None) -> Outcome:
@@ -101,13 +124,11 @@ class _Rollout:
                 run.progress(line)
 
         own = replace(run, progress=progress)
-        gates = Gates(
-            own, how.namespace, lambda line: progress(f"{run.client.name}: {line}"), how.prometheus, how.access
-        )
-        return cls(own, plan, how, mover, gates, Restarter(own, judge, how.wait_timeout, how.allow_downtime))
+        restarter = Restarter(own, judge, how.wait_timeout, how.allow_downtime)
+        return cls(own, plan, how, mover, _gates(own, how), restarter)
 
     def carry_out(self) -> Outcome:
-        self.gates.require_sound([*self.how.gates, *(gate for wave in self.how.waves for gate in wave.gates)])
+        require_sound(self.run, self.how)
         if self.run.check_mode:
             for planned in self.plan.waves:
                 self._enter(planned)
@@ -115,13 +136,19 @@ class _Rollout:
         for number, planned in enumerate(self.plan.waves):
             if not self._pass(number, planned):
                 return self._outcome("outside_window")
+        if any(gate.is_approval for wave in self.how.waves for gate in (*self.how.gates, *wave.gates)):
+            self.gates.forget_approval()  # of a wave that was over before it was gone on with
         return self._outcome("done")
 
     def _outcome(self, state: str, changing: Iterable[Item] | None = None) -> Outcome:
         items = [item for item in self.plan.items if item.written] if changing is None else changing
         outcome = Outcome([*self.moves.actions, *(item.action() for item in items)])
         outcome.extra = {"rollout": self.plan.told(state)}
-        outcome.warnings = [*self.moves.warnings, *told_warnings(self.plan, self.how.window, state)]
+        outcome.warnings = [
+            *self.how.unverified,
+            *self.moves.warnings,
+            *told_warnings(self.plan, self.how.window, state),
+        ]
         return outcome
 
     def _enter(self, planned: PlannedWave) -> None:
@@ -137,14 +164,23 @@ class _Rollout:
 
     def _pass(self, number: int, planned: PlannedWave) -> bool:
         """One wave with its gates. False when the window has closed. Raises Stopped."""
-        if not planned.items:
-            self._enter(planned)
-            planned.state = "done"
-            return True
+        title = f"wave '{planned.wave.name}' ({number + 1} of {len(self.plan.waves)})"
+        if planned.items:
+            return self._pass_with(number, planned, title)
+        if self.mover and self.mover.due(planned.namespaces):
+            if not self._is_open():
+                return False
+            self._require(planned, title, lambda: self._enter(planned))
+        planned.state = "done"
+        return True
+
+    def _pass_with(self, number: int, planned: PlannedWave, title: str) -> bool:
+        """The same of one with workloads."""
         if not self._is_open():
             return False
-        title = f"wave '{planned.wave.name}' ({number + 1} of {len(self.plan.waves)})"
         self._require(planned, title, lambda: self._before(number, planned))
+        if not self._is_open():  # whoever was asked has taken their time
+            return False
         self._tell(f"{title}: {len(planned.items)} workloads in {len(planned.namespaces)} namespaces")
         planned.state = "running"
         self._require(planned, title, lambda: self._enter(planned), undoes=True)
@@ -164,7 +200,8 @@ class _Rollout:
         self.begun = True
         asked = [*(self.how.gates if number else ()), *planned.wave.gates]
         what = f"{len(planned.items)} workloads in {len(planned.namespaces)} namespaces"
-        self.gates.await_approval(asked, planned.wave.name, what)
+        each = frozenset(digest(f"{item.place}: {item.reason}") for item in planned.items)
+        self.gates.await_approval(asked, Question(planned.wave.name, what, each))
 
     def _after(self, number: int, planned: PlannedWave) -> None:
         conditions = [gate for gate in self.how.gates if not gate.is_approval]
@@ -221,8 +258,15 @@ class _Rollout:
                 self._tell(f"{item.place}: ready")
             except Interrupted as error:
                 self.interrupted = error
+            except LeftAlone as error:
+                self._leave_alone(item, error)
             except Failure as error:
                 self._note(item, error)
+
+    def _leave_alone(self, item: Item, error: LeftAlone) -> None:
+        item.state = "left"
+        self.plan.left.append(Left(item.place, item.pods, item.reason, error.how, error.reason))
+        self._tell(f"{item.place}: left alone: {error.reason}")
 
     def _note(self, item: Item, error: Failure) -> None:
         item.state, item.error = "failed", str(error)
@@ -233,8 +277,8 @@ class _Rollout:
         planned.state = "failed" if undoes else "waiting"
         not_undone: list[str] = []
         if undoes and self.how.on_failure == "undo":
-            not_undone = self._undo(planned, title)
-            planned.state = "failed" if not_undone else "undone"
+            went_back, not_undone = self._undo(planned, title)
+            planned.state = "undone" if went_back and not not_undone else "failed"
         code = cause.code if isinstance(cause, GateClosed) else "rollout_stopped"
         error = Stopped.of(self.run.client.name, title, self.plan, (cause, self.failed), not_undone)
         error.code = code  # type: ignore[misc]  # of this failure, not of its class
@@ -242,8 +286,12 @@ class _Rollout:
         error.extra = {"rollout": self.plan.told("undone" if planned.state == "undone" else "stopped")}
         return error
 
-    def _undo(self, planned: PlannedWave, title: str) -> list[str]:
-        """The namespaces first, so that whoever comes back gets what it had. What stays as it is, and why."""
+    def _undo(self, planned: PlannedWave, title: str) -> tuple[bool, list[str]]:
+        """The namespaces first, so that whoever comes back gets what it had.
+
+        Whether anything went back, and what stays as it is, and why. What has become ready stays where only its own
+        mark would go back: injection would give it the same proxy again.
+        """
         self._tell(f"{title}: is undone")
         troubles: list[str] = []
         try:
@@ -251,14 +299,14 @@ class _Rollout:
         except Interrupted:
             raise
         except Failure as error:
-            return [str(error)]
+            return False, [str(error)]
         touched = [item for item in planned.items if item.written and (left or item.state != "restarted")]
         for item in touched:
             self._back(item, self.restarter.undo, troubles)
         if left:
             self._keep(left[0])
             self._undo_rest(planned, left[1], troubles)
-        return troubles
+        return bool(left or touched), troubles
 
     def _undo_rest(self, planned: PlannedWave, judge: Judge, troubles: list[str]) -> None:
         """What an earlier run has restarted: nobody knows its mark of before, so it is restarted once more."""
@@ -269,6 +317,7 @@ class _Rollout:
             return
         number = self.plan.waves.index(planned)
         again = plan_rollout(world, judge, Claims((ALL,), {}), self.how.allow_downtime)
+        troubles += [str(one) for one in again.left if self.plan.claims.wave_of(one.place) == number]
         restarter = replace(self.restarter, judge=judge)
         known = {item.place: item for item in planned.items}
         for item in again.items:

@@ -5,13 +5,15 @@
 """Gates: what must hold before the next wave begins. No data, and nothing but silence, is a failure.
 
 A query or an address is asked once; a person is waited for. Approval is an annotation of a ConfigMap that exists only
-while somebody is asked: so approving needs one right on one object, and a run that was cut off finds the answer.
+while somebody is asked: so approving needs one right on one object, and a run that was cut off finds the answer. It
+says which restarts are meant and for which reasons, so that an answer that was left behind is none to another question.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..kube.client import Object
@@ -24,12 +26,31 @@ from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from .facts import MANAGER_PREFIX
 from .prometheus import NoAnswer, Prometheus, Sample
-from .web import Access, ask
+from .web import Access, ask, secrets_of, shown
 from .webhooks import annotations_of
 
 MANAGER = f"{MANAGER_PREFIX}rollout"
 APPROVAL = "service-mesh-istio-rollout"
 APPROVED = "service-mesh-istio/approved"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a person approves: a wave, what it is in words, and each of its restarts by a digest."""
+
+    wave: str
+    what: str
+    restarts: frozenset[str] = frozenset()
+
+    def is_asked_by(self, found: Object | None) -> bool:
+        """Whether this was asked before; what of it is done meanwhile is no other question."""
+        data: Mapping[str, str] = (found or {}).get("data") or {}
+        return data.get("wave") == self.wave and self.restarts <= {*data.get("restarts", "").split()}
+
+
+def digest(restart: str) -> str:
+    """Short, because a wave may have thousands, and all have to fit into one object."""
+    return hashlib.sha256(restart.encode()).hexdigest()[:10]
 
 
 class GateClosed(Failure):
@@ -80,7 +101,7 @@ def checked_gate(gate: Gate) -> Gate:
     if gate.least is not None and gate.most is not None and gate.least > gate.most:
         raise _bad(gate, f"no value is {gate.threshold}", "Correct 'min' or 'max'")
     if gate.url and not gate.url.startswith(("http://", "https://")):
-        raise _bad(gate, f"'{gate.url}' is no address of a page", "Say 'url' with http:// or https://")
+        raise _bad(gate, f"'{shown(gate.url)}' is no address of a page", "Say 'url' with http:// or https://")
     if gate.approve_within is not None and gate.approve_within <= 0:
         raise _bad(gate, "nobody can approve in no time", "Say 'approve_within' in seconds")
     return gate
@@ -140,30 +161,40 @@ class Gates:
         if not found.is_good:
             said = f"it answers {found.status}: {found.excerpt}" if found.status else found.excerpt
             raise self._closed(gate, said)
-        self.tell(f"gate '{gate.name}' holds: {gate.url} answers {found.status}")
+        self.tell(f"gate '{gate.name}' holds: {shown(gate.url)} answers {found.status}")
 
     def _closed(self, gate: Gate, why: str) -> GateClosed:
-        asked = f"{gate.query} has to be {gate.threshold}" if gate.query else f"{gate.url} has to answer with 2xx"
+        page = f"{shown(gate.url)} has to answer with 2xx"
+        asked = f"{gate.query} has to be {gate.threshold}" if gate.query else page
         error = GateClosed(
             f"The gate '{gate.name}' is closed on {self.run.client.name}",
             subject=f"gate {gate.name}",
             reason=f"{asked}: {why}",
             hint="Look into it, then run the task again: it goes on from here",
         )
-        error.hide((self.prometheus.access if self.prometheus else Access()).secrets() | self.access.secrets())
+        theirs = (self.prometheus.access if self.prometheus else Access()).secrets()
+        error.hide(theirs | self.access.secrets() | secrets_of(gate.url))
         return error
 
-    def await_approval(self, gates: Iterable[Gate], wave: str, what: str) -> None:
+    def await_approval(self, gates: Iterable[Gate], question: Question) -> None:
         """Until a person has approved a wave. Raises GateClosed when nobody does in time."""
         for gate in gates:
             if gate.approve_within is not None:
-                self._await(gate, gate.approve_within, wave, what)
+                self._ask(question)
+                self._await(gate, gate.approve_within, question.wave)
 
-    def _await(self, gate: Gate, seconds: float, wave: str, what: str) -> None:
-        wanted = {"wave": wave, "what": what}
+    def _ask(self, question: Question) -> None:
+        found = self.run.client.get(CONFIG_MAP, APPROVAL, self.namespace)
+        if question.is_asked_by(found):
+            return
+        if found:
+            self.forget_approval()
+        wanted = {"wave": question.wave, "what": question.what, "restarts": " ".join(sorted(question.restarts))}
         metadata = {"name": APPROVAL, "namespace": self.namespace}
         content = {"apiVersion": "v1", "kind": CONFIG_MAP.kind, "metadata": metadata, "data": wanted}
         reconcile(self.run, Owner(MANAGER), [Desired(content, "the question for approval")])
+
+    def _await(self, gate: Gate, seconds: float, wave: str) -> None:
         command = f"kubectl annotate configmap {APPROVAL} -n {self.namespace} {APPROVED}='{wave}' --overwrite"
         self.tell(f"gate '{gate.name}': wave '{wave}' waits up to {seconds:g} s for approval: {command}")
 

@@ -28,7 +28,7 @@ from .rollout_world import World
 from .webhooks import labels_of
 
 FREEZE = "service-mesh-istio/freeze"
-State = Literal["waiting", "restarting", "restarted", "failed", "undone"]
+State = Literal["waiting", "restarting", "restarted", "left", "failed", "undone"]
 _SHOWN = 200
 # Why nothing of ours renews such Pods; of every other kind, what makes them may well restart, but not by us.
 _BY_HAND = {
@@ -197,13 +197,23 @@ def _obstacle(world: World, place: Place, workload: Object | None, allow_downtim
     space = world.namespaces.get(place.namespace) or {"metadata": {}}
     if (space.get("status") or {}).get("phase") == "Terminating" or space["metadata"].get("deletionTimestamp"):
         return "terminating", "its namespace is being deleted"
-    for found, whose in ((workload, "it"), (space, "its namespace")):
-        if labels_of(found).get(FREEZE, "false") != "false":
-            return "frozen", f"{whose} has the label {FREEZE}"
-    return _obstacle_of_update(world, place, workload, allow_downtime)
+    if _is_frozen(space):
+        return "frozen", f"its namespace has the label {FREEZE}"
+    how, why = held_back(workload)
+    if how or allow_downtime:
+        return how, why
+    why = hindrance(workload, world.budgets_in(place.namespace))
+    return ("downtime", f"{why}; 'allow_downtime: true' restarts it all the same") if why else ("", "")
 
 
-def _obstacle_of_update(world: World, place: Place, workload: Object, allow_downtime: bool) -> tuple[str, str]:
+def _is_frozen(found: Object) -> bool:
+    return labels_of(found).get(FREEZE, "false") != "false"
+
+
+def held_back(workload: Object) -> tuple[str, str]:
+    """Why somebody does not want a workload restarted, by itself alone."""
+    if _is_frozen(workload):
+        return "frozen", f"it has the label {FREEZE}"
     spec = workload["spec"]
     update = spec.get("updateStrategy") or {}
     if spec.get("paused"):
@@ -212,5 +222,4 @@ def _obstacle_of_update(world: World, place: Place, workload: Object, allow_down
         return "delete_pods", "its strategy is OnDelete: delete its Pods"
     if (update.get("rollingUpdate") or {}).get("partition"):
         return "partition", "its update is held back by a partition"
-    why = "" if allow_downtime else hindrance(workload, world.budgets_in(place.namespace))
-    return ("downtime", f"{why}; 'allow_downtime: true' restarts it all the same") if why else ("", "")
+    return "", ""

@@ -98,7 +98,7 @@ class Judge:
     """How the proxy of a Pod differs from the one that it would get.
 
     `concerns` limits who is restarted to some Pods; what they get then is judged like everybody's. `named` are Pods, by
-    namespace and name, that are to be made again whatever their proxies are.
+    namespace and name, that are to be made again whatever their proxies are, and nobody else then.
     """
 
     desired: DesiredProxies
@@ -114,7 +114,7 @@ class Judge:
 
     def __call__(self, pod: Object) -> str:
         """The difference of a Pod that is concerned in words, or nothing."""
-        return self.difference(pod) if self.concerns(pod) else ""
+        return self.difference(pod) if self.concerns(pod) and not self.named else ""
 
     def why_named(self, pod: SeenPod) -> str:
         return "its Pods were named" if f"{pod.place.namespace}/{pod.name}" in self.named else ""

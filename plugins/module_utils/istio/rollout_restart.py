@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..kube.client import Object
-from ..kube.errors import Failure
+from ..kube.errors import Failure, ServerError, TimedOut, Unreachable
 from ..kube.pods import Pods, container_statuses, selector_of, stays
 from ..kube.resources import DISRUPTION_BUDGET, POD
 from ..kube.wait import Verdict
@@ -19,7 +19,7 @@ from .disruption import lacks, takes_down
 from .pods import PROXY
 from .readiness import WORKLOADS
 from .restart_marker import mark_of, marked, now, owner_of_mark
-from .rollout_plan import Item, due
+from .rollout_plan import Item, due, held_back
 from .rollout_pods import Essences, Judge, SeenPod, seen_pods
 from .rollout_world import slim
 
@@ -28,6 +28,20 @@ class StillDifferent(Failure):
     """A workload has restarted, and its Pods have another proxy than they should."""
 
     code = "still_different"
+
+
+class LeftAlone(Failure):
+    """Nothing is wrong, and nothing is to be done: `how` is a word for playbooks."""
+
+    code = "left_alone"
+
+    def __init__(self, item: Item, how: str, why: str) -> None:
+        super().__init__(f"{item.place} is left alone", subject=str(item.place), reason=why)
+        self.how = how
+
+
+# After these nobody knows whether the server has written.
+_UNKNOWN = (TimedOut, Unreachable, ServerError)
 
 
 @dataclass(frozen=True)
@@ -40,11 +54,14 @@ class Restarter:
     allow_downtime: bool = False
 
     def restart(self, item: Item) -> None:
-        """Until every Pod has the proxy. Raises Failure. A rollout of somebody else's is waited for first."""
+        """Until every Pod has the proxy. Raises Failure, LeftAlone where somebody has removed it or holds it back.
+
+        A rollout of somebody else's is waited for first.
+        """
         for _look in range(3):
             live, differing = self._look(item)
             if live is None:
-                return
+                raise _gone(item)
             if due(slim(live), differing):
                 if item.written:
                     raise self._still_different(item, differing)
@@ -72,10 +89,18 @@ class Restarter:
         return bool(self.judge(pod.essence) or self.judge.why_named(pod))
 
     def _mark(self, item: Item, live: Object) -> None:
+        how, why = held_back(live)  # since the plan
+        if how:
+            raise LeftAlone(item, how, why)
         if not self.allow_downtime:
             self._await_budgets(item)
-        item.before, item.written = mark_of(live), True
-        self._write(live, now())
+        item.before = mark_of(live)
+        try:
+            self._write(live, now())
+        except Failure as error:
+            item.written = error.changed or isinstance(error, _UNKNOWN)
+            raise
+        item.written = True
         self.run.progress(f"{self.run.client.name}: {item.place}: restarted, because {item.reason}")
 
     def _write(self, live: Object, mark: str) -> None:
@@ -98,8 +123,10 @@ class Restarter:
         client = self.run.client
 
         def proxies_too(found: Object | None) -> Verdict:
+            if found is None:
+                raise _gone(item)
             verdict = judge(found)
-            return self._proxies(found, verdict) if found and verdict.ready else verdict
+            return self._proxies(found, verdict) if verdict.ready else verdict
 
         place = item.place
         self.run.wait(self.wait_timeout).until(resource, place.name, place.namespace, proxies_too, Pods(client))
@@ -126,6 +153,10 @@ class Restarter:
             return
         self._write(live, item.before)
         self._await(item)
+
+
+def _gone(item: Item) -> LeftAlone:
+    return LeftAlone(item, "gone", "it is not there any more")
 
 
 def _lacks_proxy(pod: Object) -> bool:

@@ -134,21 +134,38 @@ def _shared(one: Wave, other: Wave, matching: Mapping[str, Collection[str]]) -> 
     yield from (str(place) for place in other.workloads or () if place.namespace in spaces)
 
 
-def require_known(waves: Iterable[Wave], namespaces: Collection[str], workloads: Collection[Place], where: str) -> None:
+@dataclass(frozen=True)
+class Known:
+    """What waves may name. Of namespaces that may not be read, nobody knows; a task may look at some only."""
+
+    namespaces: Collection[str]
+    workloads: Collection[Place]
+    where: str
+    unread: Collection[str] = ()
+    is_limited: bool = False
+
+    @property
+    def lacks(self) -> str:
+        """Beside its name."""
+        return "is not among what this task looks at" if self.is_limited else "does not exist"
+
+
+def require_known(waves: Iterable[Wave], known: Known) -> None:
     """Nothing is named that is not there. Raises RolloutError."""
     for wave in waves:
         for name in wave.namespaces or ():
-            if name not in namespaces:
-                raise unknown_namespace(name, namespaces, where, f"wave '{wave.name}'")
+            if name not in known.namespaces and name not in known.unread:
+                raise unknown_namespace(name, known, f"wave '{wave.name}'")
         for place in wave.workloads or ():
-            if place not in workloads:
-                near = did_you_mean(str(place), map(str, workloads))
+            if place not in known.workloads and place.namespace not in known.unread:
+                near = did_you_mean(str(place), map(str, known.workloads))
                 reason = f"wave '{wave.name}' names it"
                 hint = "Correct its kind, namespace or name; Deployments, StatefulSets and DaemonSets are restarted"
-                raise _wrong(f"{place} does not exist on {where}{near}", str(place), reason, hint)
+                raise _wrong(f"{place} {known.lacks} on {known.where}{near}", str(place), reason, hint)
 
 
-def unknown_namespace(name: str, known: Iterable[str], where: str, who: str) -> RolloutError:
-    near = did_you_mean(name, known)
-    what = f"The namespace '{name}' does not exist on {where}{near}"
-    return _wrong(what, f"Namespace {name}", f"{who} names it", "Correct its name")
+def unknown_namespace(name: str, known: Known, who: str) -> RolloutError:
+    near = did_you_mean(name, known.namespaces)
+    what = f"The namespace '{name}' {known.lacks} on {known.where}{near}"
+    hint = "Correct its name, or 'namespaces' and 'selector' of the task" if known.is_limited else "Correct its name"
+    return _wrong(what, f"Namespace {name}", f"{who} names it", hint)

@@ -49,7 +49,12 @@ def checked_window(given: Mapping[str, Any] | None) -> Window | None:
     """The window that options describe. Raises WindowError."""
     if not given:
         return None
-    days = tuple(day for day in DAYS if day in (given.get("days") or DAYS))
+    chosen = given.get("days")
+    if chosen is not None and not chosen:
+        raise WindowError(
+            "The window has no day", subject="window.days", hint="Name days, or leave 'days' out for all of them"
+        )
+    days = tuple(day for day in DAYS if chosen is None or day in chosen)
     return Window(_hour(given["begin"]), _hour(given["end"]), days, _zone(given.get("timezone") or "UTC"))
 
 

@@ -21,12 +21,11 @@ from ..kube.resources import (
     Resource,
 )
 from ..reconcile.parallel import each
-from .desired_proxies import desired_asks
-from .facts import ISTIOD_SELECTOR
+from .desired_proxies import desired_asks, istiod_asks
 from .restart_marker import restarted_on
 from .restarts import CONTROLLERS
 from .rollout_pods import Essences, SeenPod, essential_spec, seen_pods
-from .rollout_waves import Claims, Place, RolloutError, Wave, unknown_namespace
+from .rollout_waves import Claims, Known, Place, RolloutError, Wave, unknown_namespace
 from .snapshot import Ask, Snapshot, read, read_more
 from .status import versions_of
 
@@ -43,6 +42,10 @@ class Scope:
     namespaces: tuple[str, ...] | None = None
     selector: str = ""
     allow_partial: bool = False
+
+    @property
+    def is_limited(self) -> bool:
+        return self.namespaces is not None or bool(self.selector)
 
 
 @dataclass
@@ -79,12 +82,25 @@ def world_of(snapshot: Snapshot, names: Collection[str] | None = None) -> World:
 
 def read_world(client: Client, scope: Scope) -> World:
     """Everything that a plan needs. Raises RolloutError for namespaces that may not be read."""
-    first = read(client, [Ask(MUTATING_WEBHOOKS, required=True), Ask(DEPLOYMENT, labels=ISTIOD_SELECTOR)])
-    snapshot = read_more(client, first, desired_asks(first))
+    first = read(client, [Ask(MUTATING_WEBHOOKS, required=True)])
+    snapshot = read_more(client, first, [*istiod_asks(first), *desired_asks(first)])
+    _require_versions(snapshot, scope)
     world = World(snapshot, _namespaces(client, scope), versions=versions_of(snapshot))
     _fill(client, world, scope)
     world.snapshot = replace(snapshot, objects={**snapshot.objects, **_objects(world)})
     return world
+
+
+def _require_versions(snapshot: Snapshot, scope: Scope) -> None:
+    """Without the istiods nothing would differ by its version, and nobody would know why nothing restarts."""
+    unread = next((one for one in snapshot.unread if one.resource == DEPLOYMENT), None)
+    if unread and not scope.allow_partial:
+        raise RolloutError(
+            f"Which version new proxies would have is not known on {snapshot.cluster}",
+            subject=f"Namespace {unread.namespace}",
+            reason=f"{unread} is forbidden ({unread.reason})",
+            hint="Grant it (examples/rbac/rollout.yaml), or say 'allow_partial: true' to compare all else",
+        )
 
 
 def _objects(world: World) -> dict[str, Sequence[Object]]:
@@ -110,7 +126,7 @@ def _namespaces(client: Client, scope: Scope) -> dict[str, Object]:
     try:
         found = {one["metadata"]["name"]: one for one in client.list_objects(NAMESPACE, labels=scope.selector)}
     except Forbidden:
-        if scope.namespaces is None:
+        if scope.namespaces is None or scope.selector:
             raise
         there = {name: client.get(NAMESPACE, name) for name in scope.namespaces}
         found = {name: one for name, one in there.items() if one}
@@ -118,7 +134,7 @@ def _namespaces(client: Client, scope: Scope) -> dict[str, Object]:
         return found
     for name in scope.namespaces:
         if name not in found and not scope.selector:
-            raise unknown_namespace(name, found, client.name, "'namespaces'")
+            raise unknown_namespace(name, Known(found, (), client.name), "'namespaces'")
     return {name: one for name, one in found.items() if name in scope.namespaces}
 
 
@@ -145,8 +161,7 @@ def _fill(client: Client, world: World, scope: Scope) -> None:
 
 
 def _is_small(scope: Scope, world: World) -> bool:
-    is_limited = scope.namespaces is not None or bool(scope.selector)
-    return is_limited and len(world.namespaces) <= _ONE_BY_ONE
+    return scope.is_limited and len(world.namespaces) <= _ONE_BY_ONE
 
 
 def _one_by_one(client: Client, world: World, takers: Mapping[Resource, Take], scope: Scope) -> None:

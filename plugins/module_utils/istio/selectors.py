@@ -12,7 +12,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..kube.errors import Failure
+
 Labels = Mapping[str, str]
+
+
+def checked_selector(
+    text: str | None, error: type[Failure], subject: str = "selector", where: str = "", everything: str = ""
+) -> str:
+    """A label selector as `kubectl` takes it, nothing where there is none. Raises the error for an empty one.
+
+    To the API server that means everything, and to whoever wrote it most likely nothing.
+    """
+    if text is not None and not text.strip():
+        raise error(
+            f"The selector is empty{where}",
+            subject=subject,
+            reason="for Kubernetes an empty one selects everything",
+            hint=f"Name labels, as 'tier=front'; {everything or 'for everything leave it out'}",
+        )
+    return text or ""
 
 
 def matches(selector: Mapping[str, Any] | None, labels: Labels) -> bool:

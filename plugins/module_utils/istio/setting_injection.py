@@ -97,7 +97,7 @@ def _reconciled(
 
     def review(plan: Plan) -> list[str]:
         if wanted.guard:
-            refuse_pending(injectors, plan)
+            refuse_pending(injectors, plan, wanted.kinds)
         told = judged(injectors, plan, labels, wanted.kinds)
         return [*told, *check_cluster(run.client, plan.actions, check_mode=run.check_mode)]
 

@@ -33,7 +33,7 @@ _SHOWN = 10
 class Selection:
     """Which namespaces: one of these says it."""
 
-    namespaces: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] | None = None
     selector: str = ""
     percentage: int | None = None
     tag: str = ""
@@ -51,7 +51,7 @@ def selected(client: Client, snapshot: Snapshot, upgrade: Upgrade, chosen: Selec
     if chosen.tag:
         return _of_tag(snapshot, upgrade, chosen.tag)
     candidates = _candidates(snapshot, upgrade)
-    if chosen.namespaces:
+    if chosen.namespaces is not None:
         _require_candidates(client, snapshot, upgrade, chosen.namespaces, candidates)
         return sorted(chosen.namespaces)
     if chosen.selector:

@@ -18,10 +18,10 @@ from ..reconcile.run import Run
 from .before_images import namespaces_again
 from .going_back import is_of
 from .restarts import CONTROLLERS, laid_over, moved
-from .rollout import How, roll_out
+from .rollout import How, Mover, roll_out
 from .rollout_plan import RolloutPlan, plan_rollout
 from .rollout_pods import Judge
-from .rollout_waves import Claims, Place, require_known
+from .rollout_waves import Claims, Known, Place, require_known
 from .rollout_world import claims_of, world_of
 from .shift import Selection, move
 from .snapshot import Ask, Snapshot, read
@@ -40,29 +40,35 @@ class Shift:
     place: tuple[str, tuple[str, ...]]
 
     def in_waves(self, names: Collection[str], how: How) -> Outcome:
-        """Wave by wave. A tag moves at once, before the first: it is one object, whoever bears it."""
+        """Wave by wave. A tag moves with the first: it is one object, whoever bears it."""
         claims = claims_of(self.run.client, how.waves)
-        if self.selection.tag:
-            first = self.enter(list(names))
-            seen = after_plan(self.snapshot, first)
-        else:
-            first, seen = Outcome(), self._moved(names, claims)
+        seen = self._moved(names, claims)
         versions = {**versions_of(self.snapshot), self.upgrade.after.revision: self.upgrade.after.version}
         judge = Judge.of(seen, versions, is_of(self.upgrade.before))
         plan = planned_waves(self.run, seen, judge, how, claims, names)
-        moves = not self.selection.tag and self.upgrade.strategy != IN_PLACE
-        outcome = roll_out(self.run, plan, how, judge, self if moves else None)
-        outcome.actions = [*first.actions, *outcome.actions]
-        outcome.warnings = [*first.warnings, *outcome.warnings]
-        return outcome
+        return roll_out(self.run, plan, how, judge, self._mover())
+
+    def _mover(self) -> Mover | None:
+        if self.upgrade.strategy == IN_PLACE:
+            return None
+        return TagMove(self) if self.selection.tag else self
 
     def _moved(self, names: Collection[str], claims: Claims) -> Snapshot:
         """The cluster when all waves have moved; in place nothing has to."""
         if self.upgrade.strategy == IN_PLACE:
             return self.snapshot
+        if self.selection.tag:
+            return after_plan(self.snapshot, self._planned(list(names)))
         waves = range(len(claims.waves))
         inside = {name for number in waves for name in claims.namespaces_of(number, names)}
         return moved(self.snapshot, inside, self.upgrade.after.revision)
+
+    def _planned(self, names: Sequence[str]) -> Outcome:
+        return replace(self, run=replace(self.run, check_mode=True)).enter(names)
+
+    def due(self, names: Sequence[str]) -> bool:
+        """Whether any of them is not injected by the new revision yet."""
+        return self._planned(names).changed
 
     def enter(self, names: Sequence[str]) -> Outcome:
         """Let them be injected by the new revision, from their next restart on."""
@@ -79,12 +85,33 @@ class Shift:
         return outcome, Judge.of(laid_over(self.snapshot, images), versions, is_of(self.upgrade.after))
 
 
+@dataclass
+class TagMove:
+    """A tag that moves once, for all who bear it; it goes back by a rollback, not for one wave."""
+
+    shift: Shift
+    moved: bool = False
+
+    def due(self, names: Sequence[str]) -> bool:
+        """Whether it has not moved yet."""
+        return not self.moved and self.shift.due(names)
+
+    def enter(self, names: Sequence[str]) -> Outcome:
+        """With the first wave."""
+        outcome = Outcome() if self.moved else self.shift.enter(names)
+        self.moved = True
+        return outcome
+
+    def leave(self, _names: Sequence[str]) -> None:
+        """Earlier waves need it."""
+
+
 def planned_waves(
     run: Run, snapshot: Snapshot, judge: Judge, how: How, claims: Claims, names: Collection[str] | None = None
 ) -> RolloutPlan:
     """The plan for some namespaces, or all, of a cluster that has been read. Raises RolloutError."""
     spaces = {found["metadata"]["name"] for found in snapshot.of(NAMESPACE)}
-    require_known(how.waves, spaces, _workloads(snapshot), run.client.name)
+    require_known(how.waves, Known(spaces, _workloads(snapshot), run.client.name))
     world = world_of(snapshot, names)
     return plan_rollout(world, judge, claims, how.allow_downtime)
 

@@ -13,7 +13,7 @@ from ..reconcile.run import Run
 from .rollout import How, roll_out
 from .rollout_plan import plan_rollout
 from .rollout_pods import Judge
-from .rollout_waves import require_known
+from .rollout_waves import Known, require_known
 from .rollout_world import Scope, claims_of, read_world
 
 
@@ -30,10 +30,12 @@ def run_sidecar_rollout(run: Run, wanted: Rollout) -> Outcome:
     """Read, plan, and unless in check mode restart."""
     how = wanted.how
     world = read_world(run.client, wanted.scope)
-    require_known(how.waves, world.namespaces, world.workloads, run.client.name)
+    where = Known(world.namespaces, world.workloads, run.client.name, world.unread, wanted.scope.is_limited)
+    require_known(how.waves, where)
     judge = replace(Judge.of(world.snapshot, world.versions), named=frozenset(wanted.pods))
     plan = plan_rollout(world, judge, claims_of(run.client, how.waves), how.allow_downtime)
     outcome = roll_out(run, plan, how, judge)
     outcome.extra["not_read"] = list(world.unread)
     outcome.warnings += [f"Namespace {name} may not be read, and nothing in it is restarted" for name in world.unread]
+    outcome.warnings += [f"{one} is forbidden: proxies are not compared by it" for one in world.snapshot.unread]
     return outcome

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 try:
     import urllib3
@@ -53,6 +54,18 @@ class Answer:
     @property
     def excerpt(self) -> str:
         return " ".join(self.text.split())[:_LONGEST]
+
+
+def shown(url: str) -> str:
+    """An address without what may be secret: who asks, and with which parameters."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def secrets_of(url: str) -> set[str]:
+    """What `shown` leaves out."""
+    parts = urlsplit(url)
+    return {text for text in (parts.netloc.rpartition("@")[0], parts.password or "", parts.query) if text}
 
 
 def ask(url: str, access: Access, query: Mapping[str, str] | None = None) -> Answer:

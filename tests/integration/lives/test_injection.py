@@ -210,6 +210,14 @@ def test_two_injectors_for_one_pod(
         error = refused(operations, changes, {"namespaces": [{"name": namespace}]}, "Two injectors would match")
         assert f"{name}/namespace.sidecar-injector.istio.io" in error.reason
         assert operations.run("injection", {"namespaces": [{"name": namespace, "revision": "canary"}]})["changed"]
+        labels = {"app": "own", "sidecar.istio.io/inject": "true"}
+        template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": "app:1"}]}}
+        spec = {"replicas": 0, "selector": {"matchLabels": {"app": "own"}}, "template": template}
+        metadata = {"name": "own", "namespace": namespace}
+        cluster.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec})
+        clear = {"namespaces": [{"name": namespace, "mode": "clear"}]}
+        error = refused(operations, changes, clear, f"Two injectors would match the Pods of Deployment {namespace}/own")
+        assert f"{name}/object.sidecar-injector.istio.io" in error.reason
     finally:
         cluster.kubectl("delete", "mutatingwebhookconfiguration", "-l", "istio.io/tag=default")
 

@@ -77,17 +77,17 @@ def test_four_ways_in_waves(mesh: Mesh, changes: Changes) -> None:
     assert mesh.run()["changed"] is False
 
 
-def test_what_is_named_restarts_whatever_its_proxy_is(mesh: Mesh) -> None:
+def test_what_is_named_restarts_whatever_its_proxy_is_and_nobody_else(mesh: Mesh) -> None:
     space = mesh.spaces[0]
-    with mesh.rollers.rolling() as rollers:
-        mesh.run()
-        pods = rollers.rest.items(f"/api/v1/namespaces/{space}/pods")
-        named = [f"{space}/{pod['metadata']['name']}" for pod in pods if pod["metadata"]["labels"]["app"] == "cart"]
-        done = mesh.run(pods=[*named, f"{space}/gone"])
-    assert [(row["namespace"], row["name"], row["reason"]) for row in done["plan"]] == [
-        (space, "cart", "its Pods were named")
-    ]
-    assert rollers.restarts[-1] == f"{space}/cart"
+    pods = mesh.rollers.rest.items(f"/api/v1/namespaces/{space}/pods")
+    named = [f"{space}/{pod['metadata']['name']}" for pod in pods if pod["metadata"]["labels"]["app"] == "cart"]
+    for _time in range(2):
+        with mesh.rollers.rolling() as rollers:
+            done = mesh.run(pods=[*named, f"{space}/gone"])
+        assert [(row["namespace"], row["name"], row["reason"]) for row in done["plan"]] == [
+            (space, "cart", "its Pods were named")
+        ]
+    assert rollers.restarts == [f"{space}/cart"] * 2
 
 
 def test_an_empty_selection_restarts_nothing(still: Mesh, changes: Changes) -> None:
@@ -97,6 +97,38 @@ def test_an_empty_selection_restarts_nothing(still: Mesh, changes: Changes) -> N
     for nothing in cases:
         assert still.run(**nothing)["changed"] is False
     assert changes() == []
+
+
+@pytest.mark.parametrize(
+    ("nothing", "words"),
+    [
+        ({"selector": ""}, "The selector is empty"),
+        ({"waves": [{"name": "front", "selector": ""}]}, "The selector is empty (wave 'front')"),
+        ({"window": {"begin": "00:00", "end": "00:00", "days": []}}, "The window has no day"),
+    ],
+)
+def test_what_is_empty_is_not_everything(still: Mesh, changes: Changes, nothing: dict[str, Any], words: str) -> None:
+    changes()
+    assert words in str(fails(still, **nothing))
+    assert changes() == []
+
+
+def test_who_is_held_back_or_removed_meanwhile_is_left_alone(mesh: Mesh) -> None:
+    first, second, third = mesh.spaces
+
+    def disturb(line: str) -> None:
+        if line.endswith(f"{first}/cart: ready"):
+            mesh.cluster.kubectl("label", "deployment", "cart", "-n", second, f"{FREEZE}=true")
+            mesh.cluster.kubectl("delete", "deployment", "shop", "-n", third)
+
+    with mesh.rollers.rolling() as rollers:
+        options = mesh.options(waves=mesh.waves(), max_parallel=1)
+        done = mesh.operations.run("sidecar_rollout", options, progress=disturb)
+    assert (done["rollout"]["state"], len(done["plan"])) == ("done", 4)
+    assert states(done["rollout"])["two"] == ["left", "restarted"]
+    left = {(row["namespace"], row["name"]): row["how"] for row in done["rollout"]["left"]["workloads"]}
+    assert left == {(second, "cart"): "frozen", (third, "shop"): "gone"}
+    assert f"{second}/cart" not in rollers.restarts
 
 
 def test_a_failure_stops_later_waves_and_a_later_run_goes_on(mesh: Mesh) -> None:
@@ -171,10 +203,13 @@ def test_bad_input_is_refused_before_anything_is_written(still: Mesh, changes: C
     changes()
     unknown = {"kind": "Deployment", "namespace": first, "name": "shp"}
     for waves, message in (
-        ([{"name": "a", "workloads": [unknown]}], f"Deployment {first}/shp does not exist .*did you mean"),
+        (
+            [{"name": "a", "workloads": [unknown]}],
+            f"Deployment {first}/shp is not among what this task looks at .*did you mean",
+        ),
         ([{"name": "a", "namespaces": [first]}, {"name": "b", "namespaces": [first]}], "Two waves claim the namespace"),
         ([{"name": "a", "percentage": -5}], "-5 is no percentage"),
-        ([{"name": "a", "namespaces": [f"{first}x"]}], "does not exist .*did you mean"),
+        ([{"name": "a", "namespaces": [f"{first}x"]}], "is not among what this task looks at .*did you mean"),
     ):
         with pytest.raises(RolloutError, match=message):
             still.run(waves=waves)
@@ -197,12 +232,12 @@ EVERYWHERE = [
 ]
 
 
-def allow(mesh: Mesh, user: str, spaces: Sequence[str]) -> None:
+def allow(mesh: Mesh, user: str, spaces: Sequence[str], everywhere_rules: Sequence[Any] = EVERYWHERE) -> None:
     """Give a user what a rollout needs in some namespaces. The file's server goes at its end, and so does this."""
     rest, rbac = mesh.rollers.rest, "/apis/rbac.authorization.k8s.io/v1"
     subject: dict[str, Any] = {"subjects": [{"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}]}
-    for role, rules in ((f"{user}-in", IN_A_NAMESPACE), (f"{user}-all", EVERYWHERE)):
-        rest.create(f"{rbac}/clusterroles", {"metadata": {"name": role}, "rules": rules})
+    for role, rules in ((f"{user}-in", IN_A_NAMESPACE), (f"{user}-all", everywhere_rules)):
+        rest.create(f"{rbac}/clusterroles", {"metadata": {"name": role}, "rules": list(rules)})
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole"}
     everywhere = {"metadata": {"name": user}, **subject, "roleRef": {**reference, "name": f"{user}-all"}}
     rest.create(f"{rbac}/clusterrolebindings", everywhere)
@@ -221,6 +256,21 @@ def test_a_namespace_that_may_not_be_read(mesh: Mesh) -> None:
         done = mesh.run(allow_partial=True, **user)
     assert done["not_read"] == [mesh.spaces[2]]
     assert {row["namespace"] for row in done["plan"]} == set(mesh.spaces[:2])
+    hidden = [{"name": "hidden", "namespaces": mesh.spaces[2:]}, {"name": "rest"}]
+    assert mesh.run(allow_partial=True, waves=hidden, **user)["changed"] is False, "nobody knows whether it exists"
+    outside = fails(mesh, waves=hidden, **{**user, "namespaces": mesh.spaces[:1]})
+    assert f"'{mesh.spaces[2]}' is not among what this task looks at" in str(outside)
+
+
+def test_versions_that_may_not_be_read_are_told(mesh: Mesh) -> None:
+    """Otherwise nothing would differ by its version, and the run would say that all is done."""
+    user: dict[str, Any] = {"impersonate_user": "short-sighted"}
+    allow(mesh, "short-sighted", mesh.spaces, [rule for rule in EVERYWHERE if "deployments" not in rule["resources"]])
+    error = fails(mesh, **user)
+    assert "Which version new proxies would have is not known" in str(error)
+    assert f"'list' on deployments in {mesh.root} is forbidden" in str(error)
+    partly = mesh.run(check=True, allow_partial=True, **user)
+    assert f"'list' on deployments in {mesh.root} is forbidden: proxies are not compared by it" in partly["warnings"]
 
 
 @pytest.fixture(scope="module")
@@ -267,6 +317,9 @@ def test_gates_that_can_never_be_passed_are_refused(still: Mesh, metrics: Metric
     assert "nobody says where Prometheus is" in str(fails(still, **unasked))
     gone = {**gated(still, metrics, query="success", min=0), "prometheus": {"url": "http://127.0.0.1:9"}}
     assert "Prometheus cannot be reached at http://127.0.0.1:9" in str(fails(still, **gone))
+    loose: dict[str, Any] = {"prometheus": {"url": metrics.url, "validate_certs": False}}
+    assert "'require_tls_verify' is on" in str(fails(still, **loose, require_tls_verify=True))
+    assert "is not verified: anyone in between can answer" in str(still.run(**loose, check=True)["warnings"])
     assert changes() == []
 
 
@@ -288,6 +341,17 @@ def test_a_gate_between_waves(mesh: Mesh, metrics: Metrics) -> None:
         assert len(mesh.run(**gated(mesh, metrics, query="success", min=0.9))["plan"]) == 2
 
 
+def test_what_cannot_go_back_is_not_called_undone(mesh: Mesh) -> None:
+    """What has become ready has the proxy that injection gives, and would get it again."""
+    gates = [{"name": "page", "url": "http://127.0.0.1:9/health?token=the-token-of-the-page"}]
+    waves = [{**one, "gates": gates} if one["name"] == "two" else one for one in mesh.waves()]
+    with mesh.rollers.rolling() as rollers:
+        error = fails(mesh, waves=waves, on_failure="undo")
+        assert (error.extra["rollout"]["state"], len(rollers.restarts)) == ("stopped", 2)
+    assert "http://127.0.0.1:9/health has to answer" in str(error)
+    assert "the-token-of-the-page" not in f"{error}{error.as_dict()}{error.extra}"
+
+
 def test_approval(mesh: Mesh) -> None:
     waves: list[dict[str, Any]] = [
         {"name": "first", "namespaces": mesh.spaces[:1]},
@@ -299,13 +363,28 @@ def test_approval(mesh: Mesh) -> None:
         assert f"kubectl annotate configmap {APPROVAL} -n {mesh.root} {APPROVED}='rest'" in str(error)
         assert len(rollers.restarts) == 2
         question = f"/api/v1/namespaces/{mesh.root}/configmaps/{APPROVAL}"
-        assert rollers.rest.get(question)["data"] == {"wave": "rest", "what": "4 workloads in 2 namespaces"}
+        asked = rollers.rest.get(question)["data"]
+        assert (asked["wave"], asked["what"]) == ("rest", "4 workloads in 2 namespaces")
         waves[1]["gates"] = [{"approve_within": 10}]
         answer = {"metadata": {"annotations": {APPROVED: "rest"}}}
         threading.Timer(1.0, rollers.rest.patch, (question, answer)).start()
         assert len(mesh.run(waves=waves)["plan"]) == 4
     assert APPROVAL not in mesh.cluster.names("configmap", mesh.root)
     assert json.dumps(mesh.run(waves=waves)["rollout"]["state"]) == '"done"'
+
+
+def test_an_answer_is_none_to_another_question(mesh: Mesh) -> None:
+    """One that was left behind, most often: by a run whose window has closed, or that nobody has repeated."""
+    waves = [{"name": "all", "gates": [{"approve_within": 0.5}]}]
+    first, *others = mesh.spaces
+    question = f"/api/v1/namespaces/{mesh.root}/configmaps/{APPROVAL}"
+    with mesh.rollers.rolling() as rollers:
+        fails(mesh, waves=waves, namespaces=others)
+        rollers.rest.patch(question, {"metadata": {"annotations": {APPROVED: "all"}}})
+        assert "nobody has approved" in str(fails(mesh, waves=waves))
+        assert rollers.restarts == []
+        rollers.rest.patch(question, {"metadata": {"annotations": {APPROVED: "all"}}})
+        assert len(mesh.run(waves=waves, namespaces=[first])["plan"]) == 2, "a part of what was approved"
 
 
 def test_a_closed_window_begins_nothing_and_is_no_error(still: Mesh, changes: Changes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,9 +34,17 @@ class Upgraded:
             {"name": "two", "namespaces": spaces[1:2]},
             {"name": "rest"},
         ]
-        place = {"phase": "shift", "namespace": self.root, "percentage": 100, "wait_timeout": 3.0, "max_parallel": 1}
-        whole = {**place, "waves": waves, "take_ownership_from": ["platform-team"], **options}
+        place = {"phase": "shift", "namespace": self.root, "wait_timeout": 3.0, "max_parallel": 1}
+        chosen = {} if options.keys() & {"namespaces", "selector", "tag"} else {"percentage": 100}
+        whole = {**place, **chosen, "waves": waves, "take_ownership_from": ["platform-team"], **options}
         return self.operations.run("upgrade", whole, check=check)
+
+    def leads_to(self, tag: str) -> str:
+        """The revision of a tag."""
+        webhooks = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+        found = self.rollers.rest.items(webhooks)
+        labels = [one["metadata"]["labels"] for one in found]
+        return next(str(one["istio.io/rev"]) for one in labels if one.get("istio.io/tag") == tag)
 
     def revisions(self) -> list[str]:
         """What the label of each namespace says."""
@@ -43,18 +53,33 @@ class Upgraded:
 
 
 @pytest.fixture
-def upgraded(cluster: Cluster, charts: Path, namespace: str) -> Upgraded:
+def upgraded(cluster: Cluster, charts: Path, namespace: str) -> Iterator[Upgraded]:
+    with begun(cluster, charts, namespace) as made:
+        yield made
+
+
+@pytest.fixture
+def upgraded_by_tag(cluster: Cluster, charts: Path, namespace: str) -> Iterator[Upgraded]:
+    with begun(cluster, charts, namespace, tag="stable") as made:
+        yield made
+
+
+@contextmanager
+def begun(cluster: Cluster, charts: Path, namespace: str, tag: str = "") -> Iterator[Upgraded]:
     older = Revisions(cluster, charts, namespace)
     older.install("r1")
     replace(older, version=NEWER).install("r2")
     spaces = [f"{namespace}-{name}" for name in ("a", "b", "c")]
-    rollers = Rollers(Rest.of(cluster), spaces, {"r1": OLDER, "r2": NEWER})
+    rollers = Rollers(Rest.of(cluster), spaces, {"r1": OLDER, "r2": NEWER}, {tag: "r2"})
     rollers.make(["cart", "shop"], "r1")
-    rollers.label("r1")
     operations = Operations({"kubeconfig": cluster.kubeconfig})
+    if tag:
+        operations.run("revision_tag", {"tag": tag, "revision": "r1", "namespace": namespace})
+    rollers.label(tag or "r1")
     to = {"strategy": "revision", "version": NEWER, "revision": "r2", "from_revision": "r1"}
     operations.run("upgrade", {"phase": "start", "namespace": namespace, **to})
-    return Upgraded(rollers, operations, namespace)
+    yield Upgraded(rollers, operations, namespace)
+    older.remove()
 
 
 def test_a_wave_that_fails_goes_back_and_a_later_run_goes_on(upgraded: Upgraded) -> None:
@@ -77,3 +102,43 @@ def test_a_wave_that_fails_goes_back_and_a_later_run_goes_on(upgraded: Upgraded)
     assert upgraded.revisions() == ["r2"] * 3
     assert set(rollers.proxies().values()) == {"r2"}
     assert [upgraded.shift(check=way)["changed"] for way in (True, False)] == [False, False]
+
+
+NEVER = {"begin": "00:00", "end": "00:01", "days": ["monday"], "timezone": "Pacific/Kiritimati"}
+
+
+def test_a_tag_moves_with_the_first_wave_and_not_before(upgraded_by_tag: Upgraded) -> None:
+    upgraded = upgraded_by_tag
+    choice: dict[str, Any] = {"tag": "stable"}
+    with pytest.raises(Failure, match="'nowhere' does not exist"):
+        upgraded.shift(**choice, waves=[{"name": "one", "namespaces": ["nowhere"]}])
+    with pytest.raises(Failure, match="The gate 'page' is closed"):
+        upgraded.shift(**choice, gates=[{"name": "page", "url": "http://127.0.0.1:9"}])
+    assert upgraded.shift(**choice, window=NEVER)["rollout"]["state"] == "outside_window"
+    assert upgraded.leads_to("stable") == "r1"
+    planned = upgraded.shift(**choice, check=True)
+    with upgraded.rollers.rolling() as rollers:
+        done = upgraded.shift(**choice)
+    assert (done["plan"], upgraded.leads_to("stable")) == (planned["plan"], "r2")
+    assert set(rollers.proxies().values()) == {"r2"}
+    assert [upgraded.shift(**choice, check=way)["changed"] for way in (True, False)] == [False, False]
+
+
+def test_a_rollback_that_cannot_be_right_changes_nothing(upgraded: Upgraded) -> None:
+    with upgraded.rollers.rolling():
+        upgraded.shift()
+    back: dict[str, Any] = {"phase": "rollback"}
+    with pytest.raises(Failure, match="'nowhere' does not exist"):
+        upgraded.shift(**back, waves=[{"name": "one", "namespaces": ["nowhere"]}])
+    with pytest.raises(Failure, match="nobody says where Prometheus is"):
+        upgraded.shift(**back, gates=[{"query": "up", "min": 1}])
+    assert upgraded.revisions() == ["r2"] * 3
+
+
+def test_no_namespace_is_not_every_namespace(upgraded: Upgraded) -> None:
+    nobody: list[dict[str, Any]] = [{"namespaces": []}, {"selector": "nobody=has-it"}]
+    for nothing in nobody:
+        assert upgraded.shift(**nothing)["changed"] is False
+    with pytest.raises(Failure, match=r"The selector is empty.*'percentage: 100'"):
+        upgraded.shift(selector="")
+    assert upgraded.revisions() == ["r1"] * 3

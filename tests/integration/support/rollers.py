@@ -22,11 +22,15 @@ _HASH = "77f6"
 
 @dataclass
 class Rollers:
-    """Deployments of one Pod each in some namespaces; `versions` are those of the revisions that label them."""
+    """Deployments of one Pod each in some namespaces; `versions` are those of the revisions that label them.
+
+    `tags` say whose revision it is that a label names instead.
+    """
 
     rest: Rest
     namespaces: Sequence[str]
     versions: dict[str, str]
+    tags: dict[str, str] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     restarts: list[str] = field(default_factory=list)
     delay: float = 0.0
@@ -133,7 +137,8 @@ class Rollers:
             self.broken.remove(place)  # the next time it is corrected, or goes back to the Pods that it has
             return
         labels = self.rest.get(f"/api/v1/namespaces/{space}")["metadata"]["labels"]
-        self.renew(space, name, labels["istio.io/rev"])
+        named = labels["istio.io/rev"]
+        self.renew(space, name, self.tags.get(named, named))
         self.say(space, name, ready=True)
 
 

@@ -10,6 +10,7 @@ from ...istio.discovery_scope import SCOPES, DiscoveryScope, discovery_scopes
 from ...istio.facts import ROOT_NAMESPACE
 from ...istio.injection import InjectionError, NamespaceInjection, namespace_injection
 from ...istio.injection_selection import Selection
+from ...istio.selectors import checked_selector
 from ...istio.setting_injection import Injection, checked, run_injection
 from ...istio.shares import checked_percentage
 from ...istio.workload_injection import WORKLOAD_MODES, WorkloadInjection, workload_injection
@@ -42,7 +43,7 @@ def _injection(params: Params) -> Injection:
 def _selection(given: Params) -> Selection:
     wish: NamespaceInjection = namespace_injection("", given.get("mode"), given.get("revision"), create=False)
     percentage = checked_percentage(given["percentage"], InjectionError, "selections.percentage")
-    return Selection(wish, given.get("selector") or "", percentage)
+    return Selection(wish, checked_selector(given.get("selector"), InjectionError, "selections.selector"), percentage)
 
 
 def _workload(given: Params, kinds: tuple[WorkloadKind, ...]) -> WorkloadInjection:

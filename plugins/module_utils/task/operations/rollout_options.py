@@ -14,7 +14,8 @@ from ...istio.rollout import How
 from ...istio.rollout_gates import Gate, checked_gate
 from ...istio.rollout_waves import Place, RolloutError, Wave, checked_waves
 from ...istio.rollout_window import checked_window
-from ...istio.web import Access
+from ...istio.selectors import checked_selector
+from ...istio.web import Access, shown
 from ..operation import Params
 
 _POSITIVE = ("max_parallel",)
@@ -26,6 +27,7 @@ def how_of(params: Params) -> How:
     _require_numbers(params, "")
     given = params.get("prometheus") or {}
     access = _access(given)
+    _require_verified(params, access)
     return How(
         waves=checked_waves([_wave(one) for one in params.get("waves") or []]),
         max_parallel=params["max_parallel"],
@@ -47,7 +49,7 @@ def _wave(given: Mapping[str, Any]) -> Wave:
     return Wave(
         name=given["name"],
         namespaces=None if namespaces is None else tuple(namespaces),
-        selector=given.get("selector") or "",
+        selector=checked_selector(given.get("selector"), RolloutError, where=f" (wave '{given['name']}')"),
         percentage=given.get("percentage"),
         workloads=None if workloads is None else tuple(Place(**one) for one in workloads),
         gates=_gates(given),
@@ -62,14 +64,24 @@ def _gates(given: Mapping[str, Any]) -> tuple[Gate, ...]:
 
 def _gate(given: Mapping[str, Any]) -> Gate:
     approval = given.get("approve_within")
-    name = given.get("name") or given.get("query") or given.get("url") or "approval"
     query, url = given.get("query") or "", given.get("url") or ""
+    name = given.get("name") or query or shown(url) or "approval"
     return Gate(name, query, given.get("min"), given.get("max"), url, approval)
 
 
 def _access(given: Mapping[str, Any]) -> Access:
     names = ("token", "username", "password", "ca_cert", "validate_certs", "timeout")
     return Access(**{name: given[name] for name in names if given.get(name) is not None})
+
+
+def _require_verified(params: Params, access: Access) -> None:
+    if params.get("require_tls_verify") and not access.validate_certs:
+        raise RolloutError(
+            "The certificate of Prometheus would not be verified",
+            subject="prometheus.validate_certs",
+            reason="'require_tls_verify' is on",
+            hint="Leave 'validate_certs' out, and give 'ca_cert' where its CA is not known to the controller",
+        )
 
 
 def _require_numbers(given: Mapping[str, Any], where: str) -> None:

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 from ...istio.facts import ROOT_NAMESPACE
+from ...istio.rollout_waves import RolloutError
 from ...istio.rollout_world import Scope
+from ...istio.selectors import checked_selector
 from ...istio.sidecar_rollout import Rollout, run_sidecar_rollout
 from ..arguments import ROLLOUT, ArgumentSpec
 from ..operation import Operation, Params
@@ -16,7 +18,8 @@ from .rollout_options import how_of
 
 def _rollout(params: Params) -> Rollout:
     names = params.get("namespaces")
-    scope = Scope(None if names is None else tuple(names), params.get("selector") or "", params["allow_partial"])
+    selector = checked_selector(params.get("selector"), RolloutError)
+    scope = Scope(None if names is None else tuple(names), selector, params["allow_partial"])
     return Rollout(scope, how_of(params), tuple(params["pods"]))
 
 

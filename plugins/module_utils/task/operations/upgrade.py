@@ -10,16 +10,21 @@ from ...istio import releases
 from ...istio.facts import ROOT_NAMESPACE
 from ...istio.phases import PHASES, Wanted, run_upgrade
 from ...istio.revisions import checked_revision, shown
+from ...istio.selectors import checked_selector
 from ...istio.shift import CHOICES, Selection, checked_selection
-from ...istio.upgrade_record import IN_PLACE, STRATEGIES
+from ...istio.upgrade_record import IN_PLACE, STRATEGIES, UpgradeError
 from ..arguments import MODE, OWNERSHIP, ROLLOUT, ArgumentSpec
 from ..operation import Operation, Params
 from .rollout_options import how_of
 
 
 def _upgrade(params: Params) -> Wanted:
+    names, everything = params.get("namespaces"), "for everything say 'percentage: 100'"
     selection = Selection(
-        tuple(params["namespaces"]), params.get("selector") or "", params.get("percentage"), params.get("tag") or ""
+        None if names is None else tuple(names),
+        checked_selector(params.get("selector"), UpgradeError, everything=everything),
+        params.get("percentage"),
+        params.get("tag") or "",
     )
     version = params.get("version")
     return Wanted(
@@ -47,7 +52,7 @@ UPGRADE: Operation[Wanted] = Operation(
             "revision": {"type": "str"},
             "from_revision": {"type": "str"},
             "namespace": {"type": "str", "default": ROOT_NAMESPACE},
-            "namespaces": {"type": "list", "elements": "str", "default": []},
+            "namespaces": {"type": "list", "elements": "str"},
             "selector": {"type": "str"},
             "percentage": {"type": "int"},
             "tag": {"type": "str"},

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.rollout_waves import (
     ALL,
     Claims,
+    Known,
     Place,
     RolloutError,
     Wave,
@@ -87,9 +89,11 @@ def test_two_waves_may_not_claim_one_namespace_by_labels() -> None:
 
 
 def test_what_is_not_there() -> None:
-    there = {"web"}
+    known = Known({"web"}, {SHOP}, "east", unread={"hidden"})
     with pytest.raises(RolloutError, match=r"'wbe' does not exist on east \(did you mean 'web'\?\).*wave 'a' names it"):
-        require_known([Wave("a", namespaces=("wbe",))], there, {SHOP}, "east")
+        require_known([Wave("a", namespaces=("wbe",))], known)
     with pytest.raises(RolloutError, match=r"Deployment web/shp does not exist on east \(did you mean"):
-        require_known([Wave("a", workloads=(Place("Deployment", "web", "shp"),))], there, {SHOP}, "east")
-    require_known([Wave("a", workloads=(SHOP,))], there, {SHOP}, "east")
+        require_known([Wave("a", workloads=(Place("Deployment", "web", "shp"),))], known)
+    require_known([Wave("a", workloads=(SHOP,)), Wave("b", namespaces=("hidden",))], known)
+    with pytest.raises(RolloutError, match="'db' is not among what this task looks at"):
+        require_known([Wave("a", namespaces=("db",))], replace(known, is_limited=True))
