@@ -12,16 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import urllib3
+import yaml
 
 from . import bed
 from .servers import free_port
-
-_CONFIG = """\
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
-scrape_configs:
-  - job_name: application
-    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
-"""
 
 
 @dataclass
@@ -35,24 +29,28 @@ class Metrics:
         """New numbers; returns when Prometheus has them."""
         self.values.update(values)
         deadline = time.monotonic() + 60
-        while any(self._seen(name) != str(value) for name, value in values.items()):
+        while any(self.value(name) != str(value) for name, value in values.items()):
             assert time.monotonic() < deadline, "Prometheus has not scraped the exporter"
             time.sleep(0.05)
 
-    def _seen(self, name: str) -> str:
-        answer = urllib3.request("GET", f"{self.url}/api/v1/query", fields={"query": name}).json()
+    def value(self, query: str) -> str:
+        """Of a query, nothing where there is no data."""
+        answer = urllib3.request("GET", f"{self.url}/api/v1/query", fields={"query": query}).json()
         found: list[Mapping[str, list[str]]] = answer["data"]["result"]
         return str(float(found[0]["value"][1])) if found else ""
 
 
 @contextmanager
-def prometheus(folder: Path) -> Iterator[Metrics]:
-    """Scrapes the exporter every second: more often a busy machine would not answer in time, and lose data."""
+def prometheus(folder: Path, **others: str) -> Iterator[Metrics]:
+    """Scrapes the exporter, and others by their jobs' names, every second.
+
+    More often a busy machine would not answer in time, and lose data.
+    """
     port = free_port()
     metrics = Metrics(f"http://127.0.0.1:{port}")
     with _exporter(metrics) as exporter:
         config = folder / "prometheus.yml"
-        config.write_text(_CONFIG.format(port=exporter), encoding="utf-8")
+        config.write_text(_config({"application": f"127.0.0.1:{exporter}", **others}), encoding="utf-8")
         program = bed.parts("prometheus")["prometheus"] / "prometheus"
         listen = f"--web.listen-address=127.0.0.1:{port}"
         argv = [str(program), f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}", listen]
@@ -64,6 +62,12 @@ def prometheus(folder: Path) -> Iterator[Metrics]:
         finally:
             process.kill()
             process.wait()
+
+
+def _config(targets: Mapping[str, str]) -> str:
+    jobs = [{"job_name": job, "static_configs": [{"targets": [target]}]} for job, target in targets.items()]
+    every_second = {"scrape_interval": "1s", "scrape_timeout": "1s"}
+    return yaml.safe_dump({"global": every_second, "scrape_configs": jobs})
 
 
 @contextmanager
