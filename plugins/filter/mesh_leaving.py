@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..module_utils.istio.leaving import Leaving, mesh_leaving
-from ..module_utils.istio.mesh_plan import members_of
+from ..module_utils.istio.mesh_member import members_of
 
 DOCUMENTATION = r"""
 name: mesh_leaving

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils.istio.mesh_plan import members_of, mesh_plan
+from ..module_utils.istio.mesh_member import members_of
+from ..module_utils.istio.mesh_plan import mesh_plan
 
 DOCUMENTATION = r"""
 name: mesh_plan
@@ -32,7 +33,9 @@ options:
         C(trust_domain),
         C(namespace), C(gateways) (names of its east-west gateways), C(addresses) (given ones that lead to its network,
         each with C(address) and C(port)), C(found) (the C(mesh) of M(service_mesh.istio.mesh_info) with
-        C(gather=[trust, clusters])) and C(failure), why there is no C(found).
+        C(gather=[trust, clusters])) and C(failure), why there is no C(found). Before certificates are written also
+        C(signing), the C(trust) that M(service_mesh.istio.mesh_ca) plans, C(root_file), in which it would make a root,
+        and C(refused), why it cannot.
     type: list
     elements: dict
     required: true
@@ -47,6 +50,11 @@ options:
       network cannot have the same.
     type: bool
     default: true
+  before:
+    description: >-
+      Whether nothing is installed yet, so that a control plane without certificates would make a root of its own.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -59,16 +67,20 @@ RETURN = r"""
 _value:
   description: >-
     C(topology) in words; C(networks), each with C(network), C(hosts), C(gateways), C(addresses) and whether it is
-    C(open); C(refusals), C(unseen) and C(left_over); and C(pairs), each with C(reader), C(primary),
-    C(host), C(cluster), C(serves), C(config), C(state) (V(present), V(missing) or V(unseen)) and C(token_ends).
+    C(open); C(refusals), and those of them that an installation sets right (C(installing)); C(unseen) and C(left_over);
+    and C(pairs), each with C(reader), C(primary), C(host), C(cluster), C(serves), C(config), C(state) (V(present),
+    V(missing) or V(unseen)) and C(token_ends).
   type: dict
 """
 
 
 def _planned(
-    members: Iterable[Mapping[str, Any]], groups: Sequence[Sequence[str]] = (), pod_ranges: bool = True
+    members: Iterable[Mapping[str, Any]],
+    groups: Sequence[Sequence[str]] = (),
+    pod_ranges: bool = True,
+    before: bool = False,
 ) -> dict[str, Any]:
-    return mesh_plan(members_of(members), groups, pod_ranges=pod_ranges)
+    return mesh_plan(members_of(members), groups, pod_ranges=pod_ranges, before=before)
 
 
 class FilterModule:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,113 @@ def test_what_does_not_fit_is_refused_before_the_first_write(
     assert "host0 and host1 have one cluster" in played.output
 
 
+@dataclass(frozen=True)
+class Bad:
+    """What cannot be one mesh: what the inventory says of both hosts and of each, and what is answered."""
+
+    said: tuple[str, ...]
+    both: Mapping[str, Any] = field(default_factory=dict)
+    first: Mapping[str, Any] = field(default_factory=dict)
+    second: Mapping[str, Any] = field(default_factory=dict)
+
+
+DOWN = {"mesh_host": "https://127.0.0.1:1", "mesh_kubeconfig": "{{ omit }}", "mesh_api_key": "none"}
+CONFIG: dict[str, Any] = {"mesh_cluster_role": "remote", "mesh_cluster_config": True}
+BAD: dict[str, Bad] = {
+    "equal names": Bad(("host0 and host1 have the cluster name east",), second={"mesh_cluster_name": "east"}),
+    "two meshes": Bad(("host0 has the mesh 'shop' and host1 'other'",), second={"mesh_name": "other"}),
+    "down": Bad(("host1 could not be seen", "https://127.0.0.1:1"), second=DOWN),
+    "two config clusters": Bad(
+        ("host0 and host1 are both to have the configuration of the mesh",), {"mesh_mode": "hosted"}, CONFIG, CONFIG
+    ),
+    "no door": Bad(
+        ("host1: the network 'net2' has no east-west gateway",), {"mesh_network": "net1"}, {}, {"mesh_network": "net2"}
+    ),
+    "no root": Bad(
+        ("host0 and host1 have no certificates, and no root is given for them",), {"mesh_clusters_root_file": ""}
+    ),
+    "a root for one": Bad(
+        ("host1 has no certificates from the root of the mesh, and host0 has",), second={"mesh_clusters_root_file": ""}
+    ),
+    "two root files": Bad(
+        ("host0 would get a new root in ", "/east.pem, and host1 one in ", "/west.pem"),
+        {"mesh_clusters_root_file": "{{ inventory_dir }}/{{ mesh_cluster_name }}.pem"},
+    ),
+}
+
+
+def whole(mesh: Runner, cluster: Cluster, charts: Path, *arguments: str, **more: Any) -> Played:
+    """The playbook that a user runs, for clusters that join."""
+    helm = {"mesh_control_plane_helm_binary": str(cluster.bin / "helm"), "mesh_control_plane_version": ISTIO}
+    told = {"mesh_clusters_join": True, "mesh_control_plane_charts": {"directory": str(charts)}, **helm, **more}
+    path = str(ROOT / "playbooks" / "mesh.yml")
+    return mesh.run(arguments=(path, "-e", json.dumps(told), *arguments), hosts=2)
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_the_playbook_refuses_before_the_first_write(
+    case: str, mesh: Runner, cluster: Cluster, west: Cluster, charts: Path, changes_in_both: Callable[[], list[str]]
+) -> None:
+    bad = BAD[case]
+    _host(mesh.folder, "host0", "east", cluster, **{**bad.both, **bad.first})
+    _host(mesh.folder, "host1", "west", west, **{**bad.both, **bad.second})
+    played = whole(mesh, cluster, charts)
+    assert (played.rc, changes_in_both()) == (2, []), played.output
+    assert all(said in played.output for said in ("nothing has been written for it", *bad.said)), played.output
+
+
+def test_the_playbook_refuses_one_cluster_twice_before_the_first_write(
+    mesh: Runner, cluster: Cluster, charts: Path, changes_in_both: Callable[[], list[str]]
+) -> None:
+    _host(mesh.folder, "host1", "west", cluster)
+    played = whole(mesh, cluster, charts)
+    assert (played.rc, changes_in_both()) == (2, []), played.output
+    assert "host0 and host1 have one cluster" in played.output
+
+
+def test_the_playbook_refuses_roots_and_addresses_that_are_there_before_the_first_write(
+    mesh: Runner,
+    cluster: Cluster,
+    west: Cluster,
+    new_namespace: str,
+    charts: Path,
+    changes_in_both: Callable[[], list[str]],
+) -> None:
+    """West has another root than the one that the inventory gives to both, and east has none at all."""
+    west.apply(*_certificates(new_namespace, datetime.now(timezone.utc)))
+    changes_in_both()
+    with same_addresses(cluster, west):
+        played = whole(mesh, cluster, charts)
+    assert (played.rc, changes_in_both()) == (2, []), played.output
+    assert "host1: The root of west would change in place" in played.output
+    assert "host0 would get a new root, as there is no file" in played.output
+    assert "and host1 has one" in played.output
+    assert "host0 and host1 are in the network '' and both have Pods in 10.99.0.0/24" in played.output
+    assert not (mesh.folder / "root.pem").exists()
+
+
+def test_the_playbook_looks_again_only_after_it_has_written(
+    mesh: Runner, cluster: Cluster, charts: Path, changes_in_both: Callable[[], list[str]]
+) -> None:
+    """The tasks of the clusters alone: on bare API servers no istiod gets ready."""
+    check, done, again = (
+        whole(mesh, cluster, charts, "--tags", "clusters", *arguments) for arguments in (("--check",), (), ())
+    )
+    assert [one.rc for one in (check, done, again)] == [0, 0, 0], (check.output, done.output, again.output)
+    assert [_looks(one) for one in (check, done, again)] == [2, 4, 2]
+    assert [one.output.count("east reads west: missing") for one in (check, done, again)] == [1, 2, 0]
+    assert len(changes_in_both()) == 14
+    assert [_wrote(one) for one in (check, done, again)] == [True, True, False]
+
+
+def _looks(played: Played) -> int:
+    return sum(result.task.endswith("What each cluster has of the mesh") for result in played.results)
+
+
+def _wrote(played: Played) -> bool:
+    return any(result.changed for result in played.results)
+
+
 def test_a_cluster_that_is_down_is_said(mesh: Runner, changes_in_both: Callable[[], list[str]]) -> None:
     down = {"mesh_cluster_name": "west", "mesh_host": "https://127.0.0.1:1", "mesh_api_key": "none"}
     _write(mesh.folder / "host_vars" / "host1.yml", down)
@@ -111,24 +219,29 @@ def test_clocks_and_addresses_that_cannot_be_right_are_refused(
     mesh: Runner, cluster: Cluster, west: Cluster, new_namespace: str, changes_in_both: Callable[[], list[str]]
 ) -> None:
     """Certificates of tomorrow, and one network whose clusters have the same addresses for Pods."""
-    cluster.apply(*_certificates_of_tomorrow(new_namespace))
-    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "same-addresses"}}
-    for one in (cluster, west):
-        one.apply({**node, "spec": {"podCIDR": "10.99.0.0/24", "podCIDRs": ["10.99.0.0/24"]}})
-    try:
+    cluster.apply(*_certificates(new_namespace, datetime.now(timezone.utc) + timedelta(days=1)))
+    with same_addresses(cluster, west):
         played = mesh.run(role(), hosts=2)
-    finally:
-        for one in (cluster, west):
-            one.kubectl("delete", "node", "same-addresses")
     assert (played.rc, changes_in_both()) == (2, [])
     for told in ("host0: the certificate", "compare the clocks", "host0 and host1 are in the network", "10.99.0.0/24"):
         assert told in played.output
 
 
-def _certificates_of_tomorrow(namespace: str) -> list[dict[str, Any]]:
-    tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
-    above = root("mesh root", tomorrow + timedelta(days=3650), tomorrow - timedelta(days=9))
-    secret = cacerts(above.issues("east", tomorrow + timedelta(days=99), tomorrow), above)
+@contextmanager
+def same_addresses(*clusters: Cluster) -> Iterator[None]:
+    """Clusters whose Pods have the same addresses."""
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "same-addresses"}}
+    with ExitStack() as stack:
+        for one in clusters:
+            one.apply({**node, "spec": {"podCIDR": "10.99.0.0/24", "podCIDRs": ["10.99.0.0/24"]}})
+            stack.callback(one.kubectl, "delete", "node", "same-addresses")
+        yield
+
+
+def _certificates(namespace: str, begin: datetime) -> list[dict[str, Any]]:
+    """Of a root of their own, good from a moment on."""
+    above = root("another root", begin + timedelta(days=3650), begin - timedelta(days=9))
+    secret = cacerts(above.issues("east", begin + timedelta(days=99), begin), above)
     secret["metadata"]["namespace"] = namespace
     return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, secret]
 
@@ -249,7 +362,6 @@ def test_control_planes_are_told_no_address_of_who_has_left(
 
 
 EXTERNAL: dict[str, Any] = {"mesh_cluster_role": "external", "mesh_clusters_address_timeout": 1}
-CONFIG: dict[str, Any] = {"mesh_cluster_role": "remote", "mesh_cluster_config": True}
 
 
 def test_an_external_control_plane_is_planned_and_has_a_door(

@@ -17,7 +17,8 @@ from typing import Any
 
 from ..kube.text import did_you_mean
 from .facts import NETWORK_LABEL, ROOT_NAMESPACE
-from .mesh_plan import REMOTE, Member, configured, control_planes, inside, mesh_plan, serving_of
+from .mesh_member import REMOTE, Member, configured, control_planes, inside, serving_of
+from .mesh_plan import mesh_plan
 from .networks import EXTERNAL, doors_of, sees
 from .prechecks import PRECHECKS
 from .reader import Reader

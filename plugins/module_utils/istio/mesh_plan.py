@@ -10,101 +10,51 @@ seen is said, and nothing is concluded from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
+from .mesh_member import REMOTE, Member, control_planes, inside, serving_of
+from .mesh_trust import distrust
 from .networks import EXTERNAL, Door, doors_of, overlapping, sees, unknown_networks
-from .trust import disagreements
-from .world import mapping
 
-PRIMARY, REMOTE = "primary", "remote"
 # What has to be the same in all clusters of a mesh, and in words.
 _SHARED = (("mesh_id", "mesh"), ("mode", "mode"), ("trust_domain", "trust domain"))
 # What the inventory says of a cluster, and what its charts were told, which only a reinstallation changes.
 _INSTALLED = (("mesh_id", "mesh"), ("cluster_name", "cluster name"), ("network", "network"))
 
 
-@dataclass(frozen=True)
-class Member:
-    """One cluster of a mesh: as the inventory has it, and as it was found. `failure` says why nothing was found.
-
-    `primary` is the host whose control plane serves a remote one, the first primary if it is not said. `config` is
-    whether a remote one has the configuration of an external control plane.
-    `gateways` are the names of its east-west gateways in the inventory, `addresses` those that lead to its network as
-    the inventory says, each with `address` and `port`.
-    """
-
-    host: str
-    cluster_name: str
-    mesh_id: str = ""
-    mode: str = "dedicated"
-    network: str = ""
-    role: str = PRIMARY
-    primary: str = ""
-    config: bool = False
-    trust_domain: str = ""
-    namespace: str = "istio-system"
-    gateways: Sequence[str] = ()
-    addresses: Sequence[Mapping[str, Any]] = ()
-    found: Mapping[str, Any] = field(default_factory=dict)
-    failure: str = ""
-
-    @property
-    def uid(self) -> str:
-        return str(self.clusters.get("uid") or "")
-
-    @property
-    def trust(self) -> Mapping[str, Any]:
-        trusts: Sequence[Mapping[str, Any]] = self.found.get("trust") or []
-        return next((one for one in trusts if one["namespace"] == self.namespace), {})
-
-    @property
-    def clusters(self) -> Mapping[str, Any]:
-        return mapping(self.found.get("clusters"))
-
-    @property
-    def secrets(self) -> Sequence[Mapping[str, Any]]:
-        rows: Sequence[Mapping[str, Any]] = self.clusters.get("remote_secrets") or []
-        return [row for row in rows if row["namespace"] == self.namespace]
-
-
-def members_of(rows: Iterable[Mapping[str, Any]]) -> list[Member]:
-    """Clusters as a playbook has them. Raises ValueError for a row that nobody can understand."""
-    known = {one.name for one in fields(Member)}
-    members = []
-    for number, row in enumerate(rows):
-        missing, unknown = {"host", "cluster_name"} - {*row}, {*row} - known
-        if missing or unknown:
-            faults = [f"lacks {name}" for name in sorted(missing)] + [f"has {name}" for name in sorted(unknown)]
-            there_are = ", ".join(sorted(known))
-            raise ValueError(f"cluster {number} of the list {' and '.join(faults)}; a cluster has {there_are}")
-        members.append(Member(**row))
-    return members
-
-
 def mesh_plan(
-    members: Sequence[Member], groups: Sequence[Sequence[str]] = (), *, pod_ranges: bool = True
+    members: Sequence[Member],
+    groups: Sequence[Sequence[str]] = (),
+    *,
+    pod_ranges: bool = True,
+    before: bool = False,
 ) -> dict[str, Any]:
     """Who has to read whom, what of it is there, what is left over, and why it cannot be done.
 
     `groups` are networks that see each other; without any, all do. `pod_ranges` is whether Pods get the addresses that
-    Kubernetes has given to their nodes, so that clusters of one network cannot have the same.
+    Kubernetes has given to their nodes, so that clusters of one network cannot have the same. `before` is before
+    certificates and control planes are installed, which sets the refusals right that `installing` repeats.
     """
     members = [_settled(one, members) for one in members]
     doors = doors_of(inside(members))
+    otherwise = [line for one in members for line in _installed_otherwise(one, _told_name(one, members))]
     return {
         "topology": _topology(members),
         "networks": [door.told() for door in doors],
         "refusals": [
             *_refusals(members),
+            *otherwise,
+            *distrust(members, before=before),
             *_misplaced(members),
             *_beside_external(members),
             *_closed(doors, groups),
             *_unserved(members, doors),
             *(_same_addresses(inside(members)) if pod_ranges else ()),
         ],
+        "installing": otherwise,
         "unseen": [f"{one.host} could not be seen: {one.failure}" for one in members if one.failure],
         "pairs": [
             _pair(reader, other, serves=serving_of(members, other) is reader)
@@ -112,21 +62,6 @@ def mesh_plan(
         ],
         "left_over": list(_left_over(members, groups)),
     }
-
-
-def control_planes(members: Iterable[Member]) -> list[Member]:
-    """Those that run one, for themselves or for others."""
-    return [one for one in members if one.role != REMOTE]
-
-
-def inside(members: Iterable[Member]) -> list[Member]:
-    """Those in which the mesh has Pods: an external control plane is not in it."""
-    return [one for one in members if one.role != EXTERNAL]
-
-
-def configured(members: Iterable[Member]) -> list[Member]:
-    """Those in which the mesh has its configuration."""
-    return [one for one in members if one.role == PRIMARY or one.config]
 
 
 def _externals(members: Iterable[Member]) -> list[Member]:
@@ -184,9 +119,6 @@ def _refusals(members: Sequence[Member]) -> Iterator[str]:
     yield from _twice(members, "uid", "one cluster (its kube-system has the uid {value}): check the connections")
     for name, word in _SHARED:
         yield from _differing(members, name, word)
-    for one in members:
-        yield from _installed_otherwise(one, _told_name(one, members))
-    yield from _distrust(members)
 
 
 def _misplaced(members: Sequence[Member]) -> Iterator[str]:
@@ -259,13 +191,6 @@ def _unserved(members: Sequence[Member], doors: Sequence[Door]) -> Iterator[str]
             )
 
 
-def serving_of(members: Sequence[Member], remote: Member) -> Member | None:
-    """Whose control plane a remote cluster has."""
-    if remote.role != REMOTE:
-        return None
-    return next((one for one in control_planes(members) if remote.primary in ("", one.host)), None)
-
-
 def _same_addresses(members: Sequence[Member]) -> Iterator[str]:
     """Clusters that are said to reach each other's Pods directly, and cannot."""
     for one, other in combinations(members, 2):
@@ -306,15 +231,3 @@ def _installed_otherwise(one: Member, cluster_name: str) -> Iterator[str]:
                 f"{one.host} is installed with the {word} '{there}', and the inventory says '{wanted}': install it "
                 "with the new one and restart its proxies first, or correct the inventory"
             )
-
-
-def _distrust(members: Sequence[Member]) -> Iterator[str]:
-    """Only a primary signs; the proxies of a remote get their certificates from theirs."""
-    told = {one.host: one.trust for one in control_planes(members) if one.trust}
-    if len(members) < 2:
-        return
-    for host, trust in told.items():
-        yield from (f"{host}: {problem}" for problem in trust["problems"])
-        if not trust["source"] and any(mapping(one)["source"] for one in told.values()):
-            yield f"{host} has no certificates from the root of the mesh, and others have: run mesh_ca for it"
-    yield from disagreements(told)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.leaving import Leaving, mesh_leaving
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.mesh_plan import Member
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.mesh_member import Member
 
 GIVEN = [{"address": "203.0.113.9", "port": 15443}]
 

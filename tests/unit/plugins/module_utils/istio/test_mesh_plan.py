@@ -6,7 +6,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.mesh_plan import Member, members_of, mesh_plan
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.mesh_member import Member, members_of
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.mesh_plan import mesh_plan
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.networks import InvalidAddress, mesh_networks
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.trust import trust_of
 from unit.support.certificates import Authority, cacerts, root
@@ -273,3 +274,32 @@ def test_what_an_external_control_plane_cannot_be_beside(case: str) -> None:
 def test_a_row_that_is_no_cluster_is_told(row: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         members_of([{"host": "b", "cluster_name": "b"}, row])
+
+
+def to_come(host: str, above: Authority | None = None, **more: Any) -> Member:
+    """A cluster without certificates, before it gets them by a root that is there, or by one that is made then."""
+    there = [cacerts(above.issues("signer", NOW + YEAR), above)] if above else []
+    found = {"trust": [{"namespace": "istio-system", **trust_of([]).told(NOW)}], "clusters": {"uid": host}}
+    return member(host, found=found, **{"signing": trust_of(there).told(NOW), "root_file": "root.pem", **more})
+
+
+TO_COME: dict[str, tuple[list[Member], str]] = {
+    "a root that is there": ([to_come("east", ROOT), member("west")], ""),
+    "a new root for all": ([to_come("east"), to_come("west", root_file="./root.pem")], ""),
+    "one primary of its own root": (
+        [to_come("east", signing={}, gateways=["door"]), member("west", role="remote")],
+        "",
+    ),
+    "two new roots": ([to_come("east"), to_come("west", root_file="b.pem")], "east would get a new root in root.pem"),
+    "a new one beside one": ([to_come("east"), member("west")], "east would get a new root, as there is no file root"),
+    "another root": ([to_come("east", OTHER), member("west")], "east and west do not trust each other"),
+    "no root": ([to_come("east", signing={}), to_come("west", signing={})], "east and west have no certificates, and"),
+    "refused": ([to_come("east", ROOT), member("west", refused="no key")], "west: no key"),
+}
+
+
+@pytest.mark.parametrize("case", TO_COME)
+def test_certificates_are_judged_before_they_are_written(case: str) -> None:
+    members, message = TO_COME[case]
+    said: list[str] = mesh_plan(members, before=True)["refusals"]
+    assert [line.startswith(message) for line in said] == ([True] if message else []), said

@@ -1,0 +1,114 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The clusters of a mesh, as the inventory has them and as they were found, and their parts in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from .networks import EXTERNAL
+from .trust import PLUGGED_IN
+from .world import mapping
+
+PRIMARY, REMOTE = "primary", "remote"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One cluster of a mesh: as the inventory has it, and as it was found. `failure` says why nothing was found.
+
+    `primary` is the host whose control plane serves a remote one, the first primary if it is not said. `config` is
+    whether a remote one has the configuration of an external control plane.
+    `gateways` are the names of its east-west gateways in the inventory, `addresses` those that lead to its network as
+    the inventory says, each with `address` and `port`.
+    Before certificates are written, `signing` is what they will be by the root of the inventory, which may be made in
+    `root_file`, and `refused` why they cannot be.
+    """
+
+    host: str
+    cluster_name: str
+    mesh_id: str = ""
+    mode: str = "dedicated"
+    network: str = ""
+    role: str = PRIMARY
+    primary: str = ""
+    config: bool = False
+    trust_domain: str = ""
+    namespace: str = "istio-system"
+    gateways: Sequence[str] = ()
+    addresses: Sequence[Mapping[str, Any]] = ()
+    found: Mapping[str, Any] = field(default_factory=dict)
+    failure: str = ""
+    root_file: str = ""
+    signing: Mapping[str, Any] = field(default_factory=dict)
+    refused: str = ""
+
+    @property
+    def uid(self) -> str:
+        return str(self.clusters.get("uid") or "")
+
+    @property
+    def trust(self) -> Mapping[str, Any]:
+        """The certificates that it has, or will have; empty where nothing is known of them yet."""
+        if self.signing:
+            return {} if self.makes_root else self.signing
+        trusts: Sequence[Mapping[str, Any]] = self.found.get("trust") or []
+        return next((one for one in trusts if one["namespace"] == self.namespace), {})
+
+    @property
+    def has_root(self) -> bool:
+        return bool(self.trust.get("source"))
+
+    @property
+    def makes_root(self) -> bool:
+        """Whether the root that it will have is still to be made."""
+        return bool(self.signing) and self.signing["source"] != PLUGGED_IN
+
+    @property
+    def clusters(self) -> Mapping[str, Any]:
+        return mapping(self.found.get("clusters"))
+
+    @property
+    def secrets(self) -> Sequence[Mapping[str, Any]]:
+        rows: Sequence[Mapping[str, Any]] = self.clusters.get("remote_secrets") or []
+        return [row for row in rows if row["namespace"] == self.namespace]
+
+
+def members_of(rows: Iterable[Mapping[str, Any]]) -> list[Member]:
+    """Clusters as a playbook has them. Raises ValueError for a row that nobody can understand."""
+    known = {one.name for one in fields(Member)}
+    members = []
+    for number, row in enumerate(rows):
+        missing, unknown = {"host", "cluster_name"} - {*row}, {*row} - known
+        if missing or unknown:
+            faults = [f"lacks {name}" for name in sorted(missing)] + [f"has {name}" for name in sorted(unknown)]
+            there_are = ", ".join(sorted(known))
+            raise ValueError(f"cluster {number} of the list {' and '.join(faults)}; a cluster has {there_are}")
+        members.append(Member(**row))
+    return members
+
+
+def control_planes(members: Iterable[Member]) -> list[Member]:
+    """Those that run one, for themselves or for others."""
+    return [one for one in members if one.role != REMOTE]
+
+
+def inside(members: Iterable[Member]) -> list[Member]:
+    """Those in which the mesh has Pods: an external control plane is not in it."""
+    return [one for one in members if one.role != EXTERNAL]
+
+
+def configured(members: Iterable[Member]) -> list[Member]:
+    """Those in which the mesh has its configuration."""
+    return [one for one in members if one.role == PRIMARY or one.config]
+
+
+def serving_of(members: Sequence[Member], remote: Member) -> Member | None:
+    """Whose control plane a remote cluster has."""
+    if remote.role != REMOTE:
+        return None
+    return next((one for one in control_planes(members) if remote.primary in ("", one.host)), None)
