@@ -32,7 +32,8 @@ options:
         that serves a remote one), C(config) (whether a remote one has the configuration of an external control plane),
         C(trust_domain),
         C(namespace), C(gateways) (names of its east-west gateways), C(addresses) (given ones that lead to its network,
-        each with C(address) and C(port)), C(found) (the C(mesh) of M(service_mesh.istio.mesh_info) with
+        each with C(address) and C(port)), C(server) (where the others reach its API
+        server), C(found) (the C(mesh) of M(service_mesh.istio.mesh_info) with
         C(gather=[trust, clusters])) and C(failure), why there is no C(found). Before certificates are written also
         C(signing), the C(trust) that M(service_mesh.istio.mesh_ca) plans, C(root_file), in which it would make a root,
         and C(refused), why it cannot.

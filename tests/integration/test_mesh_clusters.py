@@ -109,6 +109,7 @@ BAD: dict[str, Bad] = {
     "no door": Bad(
         ("host1: the network 'net2' has no east-west gateway",), {"mesh_network": "net1"}, {}, {"mesh_network": "net2"}
     ),
+    "at home": Bad(("host0 cannot reach host1 at https://127.0.0.1:",), second={"mesh_clusters_server": ""}),
     "no root": Bad(
         ("host0 and host1 have no certificates, and no root is given for them",), {"mesh_clusters_root_file": ""}
     ),

@@ -436,7 +436,27 @@ def test_the_same_cluster_twice(pair: Pair, changes: Changes) -> None:
 
 
 def test_an_address_of_another_cluster(pair: Pair, changes: Changes) -> None:
-    _refused(pair, changes, CertificateRejected, pair.east.server, server=pair.east.server)
+    both = f"{re.escape(pair.east.server)}, by which east would read west, does not prove that it is west"
+    _refused(pair, changes, CertificateRejected, f"{both}.*mesh_clusters_server of west", server=pair.east.server)
+
+
+def test_an_address_of_another_cluster_where_the_remote_alone_is_written(pair: Pair, changes: Changes) -> None:
+    """The Secret in the primary leads there already, and the remote has drifted."""
+    pair.run()
+    _leading_elsewhere(pair)
+    pair.west.kubectl("delete", "clusterrolebinding", f"{ACCOUNT}-{pair.namespace}")
+    changes()
+    with pytest.raises(CertificateRejected, match="by which east would read west"):
+        pair.run(server=pair.east.server)
+    assert changes() == []
+
+
+def _leading_elsewhere(pair: Pair) -> None:
+    """As a run with that address would have left it."""
+    content = pair.kubeconfig()
+    content["clusters"][0]["cluster"]["server"] = pair.east.server
+    text = base64.b64encode(yaml.safe_dump(content, sort_keys=False).encode()).decode()
+    pair.east.patch("secret", REMOTE, pair.namespace, {"data": {"west": text}})
 
 
 def test_a_second_secret_for_the_same_cluster(pair: Pair, changes: Changes) -> None:

@@ -25,6 +25,7 @@ class Member:
     whether a remote one has the configuration of an external control plane.
     `gateways` are the names of its east-west gateways in the inventory, `addresses` those that lead to its network as
     the inventory says, each with `address` and `port`.
+    `server` is where others reach its API server as the inventory says.
     Before certificates are written, `signing` is what they will be by the root of the inventory, which may be made in
     `root_file`, and `refused` why they cannot be.
     """
@@ -43,6 +44,7 @@ class Member:
     addresses: Sequence[Mapping[str, Any]] = ()
     found: Mapping[str, Any] = field(default_factory=dict)
     failure: str = ""
+    server: str = ""
     root_file: str = ""
     signing: Mapping[str, Any] = field(default_factory=dict)
     refused: str = ""

@@ -17,7 +17,7 @@ from typing import Any
 
 from .mesh_member import REMOTE, Member, control_planes, inside, serving_of
 from .mesh_trust import distrust
-from .networks import EXTERNAL, Door, doors_of, overlapping, sees, unknown_networks
+from .networks import EXTERNAL, Door, doors_of, is_loopback, overlapping, sees, unknown_networks
 
 # What has to be the same in all clusters of a mesh, and in words.
 _SHARED = (("mesh_id", "mesh"), ("mode", "mode"), ("trust_domain", "trust domain"))
@@ -52,6 +52,7 @@ def mesh_plan(
             *_beside_external(members),
             *_closed(doors, groups),
             *_unserved(members, doors),
+            *_at_home(members, groups),
             *(_same_addresses(inside(members)) if pod_ranges else ()),
         ],
         "installing": otherwise,
@@ -188,6 +189,21 @@ def _unserved(members: Sequence[Member], doors: Sequence[Door]) -> Iterator[str]
                 f"{one.host} is served by {serving.host}, which has no east-west gateway by which its control plane "
                 f"could be reached: describe it in mesh_gateways_instances of {serving.host} (type: eastwest), or give "
                 "mesh_clusters_gateway_addresses"
+            )
+
+
+def _at_home(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Clusters that nobody but the machine of this run reaches by the address of their connection."""
+    readers: dict[str, list[Member]] = {}
+    for reader, one in _reading(members, groups):
+        readers.setdefault(one.host, []).append(reader)
+    for one in (one for one in members if one.host in readers):
+        server = str(one.clusters.get("server") or "")
+        if not one.server and is_loopback(server):
+            yield (
+                f"{_and(readers[one.host])} cannot reach {one.host} at {server}, which is this machine itself and "
+                f"from the Pod of an istiod that Pod: set mesh_clusters_server for {one.host}, an address of its API "
+                "server that Pods of the others reach"
             )
 
 

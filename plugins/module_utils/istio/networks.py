@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from ..kube.client import Object
 from ..kube.errors import Failure
@@ -112,6 +113,15 @@ def _given(host: str, rows: Iterable[Any]) -> Iterator[tuple[str, int]]:
                 hint=f"Write each as {{address: 203.0.113.7, port: 443}}; without a port it is {CROSS_NETWORK_PORT}",
             )
         yield str(given["address"]), int(port)
+
+
+def is_loopback(server: str) -> bool:
+    """Whether an address leads to whoever asks, and to nobody else."""
+    host = urlsplit(server).hostname or ""
+    try:
+        return ip_address(host).is_loopback or ip_address(host).is_unspecified
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def addresses_of(service: Object | None) -> list[str]:

@@ -15,13 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..kube.client import Client, Object, remaining
 from ..kube.connection import connect
-from ..kube.errors import Failure, TimedOut, Unauthorized, Unreachable
+from ..kube.errors import CertificateRejected, Failure, TimedOut, Unauthorized, Unreachable
 from ..kube.kubeconfig import ConnectionOptions
 from ..kube.resources import DEPLOYMENT, NAMESPACE, SECRET, SERVICE_ACCOUNT
 from ..reconcile.engine import reconcile
@@ -32,6 +30,7 @@ from ..reconcile.run import Run
 from .components import version_of
 from .facts import ISTIOD_SELECTOR
 from .istiod_restart import await_restarted, due, mark, outdated
+from .networks import is_loopback
 from .reader import SLOTS, minted
 from .registration import FAMILY, Registration, RemoteClusterError
 from .remote_defects import defect_of
@@ -125,7 +124,7 @@ class _Registering:
         outcome = Outcome([*in_remote.actions, *(self._explained(action, way) for action in in_primary.actions)])
         restarts = mark(_planning(self.primary), way.marked).actions
         outcome.actions += [replace(action, reason=way.why) for action in restarts]
-        outcome.warnings += self._probed() if in_primary.changed else []
+        outcome.warnings += self._probed() if outcome.changed else []
         outcome.warnings += self._forgets() if way.recreates else []
         if outcome.changed and not self.primary.check_mode:
             self._write(slot, readers, old, way)
@@ -202,7 +201,20 @@ class _Registering:
             ]
         except Unauthorized:
             return []  # it wants to know who asks, after its certificate has been verified
+        except CertificateRejected as error:
+            raise self._other(error) from error
         return []
+
+    def _other(self, error: CertificateRejected) -> CertificateRejected:
+        """Not a fault of the task's own connections."""
+        cluster, server = self.wanted.cluster, self.address.server
+        return CertificateRejected(
+            f"{server}, by which {self.wanted.primary} would read {cluster}, does not prove that it is {cluster}",
+            subject="server",
+            reason=error.reason,
+            hint=f"Correct 'server' (mesh_clusters_server of {cluster}), which may lead to another cluster; or give "
+            "'server_ca' (mesh_clusters_server_ca), where another CA has signed what answers there",
+        )
 
     def _client(self, token: str) -> Client:
         """The cluster as istiod will reach it."""
@@ -405,7 +417,7 @@ def _address(remote: Client, wanted: Registration) -> Address:
     """Where istiod shall reach the cluster. What the kubeconfig says may be good for this machine alone."""
     connection = remote.connection
     server, authority = wanted.server or connection.url, wanted.server_ca or connection.authority
-    if not wanted.server and _is_loopback(server):
+    if not wanted.server and is_loopback(server):
         raise RemoteClusterError(
             f"{wanted.primary} cannot reach {wanted.cluster} at {server}",
             subject="server",
@@ -421,14 +433,6 @@ def _address(remote: Client, wanted: Registration) -> Address:
         )
     name = "" if wanted.server else str(getattr(connection.configuration, "tls_server_name", None) or "")
     return Address(server, authority, name)
-
-
-def _is_loopback(server: str) -> bool:
-    host = urlsplit(server).hostname or ""
-    try:
-        return ip_address(host).is_loopback or ip_address(host).is_unspecified
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _why_new(remote: Client, wanted: Registration, token: Token | None, now: datetime) -> str:

@@ -35,12 +35,13 @@ def clusters_asks(places: Sequence[str]) -> list[Ask]:
     return [*whole, *configs, *(Ask(SECRET, place, labels=SELECTOR) for place in places)]
 
 
-def clusters_told(snapshot: Snapshot, places: Sequence[str]) -> dict[str, Any]:
-    """The uid of this cluster, its Pods' addresses, what leads to its network, and whom it reads."""
+def clusters_told(snapshot: Snapshot, places: Sequence[str], server: str) -> dict[str, Any]:
+    """Its uid, the address by which it was asked, its Pods' addresses, what leads to its network, and whom it reads."""
     own = snapshot.named(NAMESPACE, _KUBE_SYSTEM)
     secrets = [found for place in places for found in snapshot.of(SECRET, place)]
     return {
         "uid": str(own["metadata"]["uid"]) if own else "",
+        "server": server,
         "pod_ranges": sorted({text for node in snapshot.of(NODE) for text in node["spec"].get("podCIDRs") or []}),
         "gateways": [_gateway(found) for found in snapshot.of(SERVICE) if labels_of(found).get(NETWORK_LABEL)],
         "remote_secrets": [row for found in secrets if _gives_access(found) for row in _rows(found)],

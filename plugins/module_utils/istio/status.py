@@ -57,6 +57,8 @@ def mesh_status(
     """
     snapshot = read_mesh(client, gather, namespace)
     status = {**_short(snapshot, today or date.today()), **_gathered(snapshot, gather, namespace)}
+    if CLUSTERS in gather:
+        status[CLUSTERS] = clusters_told(snapshot, _roots(snapshot, namespace), client.connection.url)
     return status, [
         f"Without the permission to {unread} the result lacks what these would tell" for unread in snapshot.unread
     ]
@@ -174,8 +176,6 @@ def _gathered(snapshot: Snapshot, gather: Collection[str], namespace: str) -> di
         found[DRIFT] = drift_told(snapshot)
     if TRUST in gather:
         found[TRUST] = _trusts(snapshot, _roots(snapshot, namespace))
-    if CLUSTERS in gather:
-        found[CLUSTERS] = clusters_told(snapshot, _roots(snapshot, namespace))
     return found
 
 

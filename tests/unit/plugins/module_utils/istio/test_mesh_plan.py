@@ -286,7 +286,7 @@ def to_come(host: str, above: Authority | None = None, **more: Any) -> Member:
 TO_COME: dict[str, tuple[list[Member], str]] = {
     "a root that is there": ([to_come("east", ROOT), member("west")], ""),
     "a new root for all": ([to_come("east"), to_come("west", root_file="./root.pem")], ""),
-    "one primary of its own root": (
+    "one primary": (
         [to_come("east", signing={}, gateways=["door"]), member("west", role="remote")],
         "",
     ),

@@ -7,13 +7,13 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.networks import is_loopback
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.reader import Reader
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.registration import (
     Registration,
     RemoteClusterError,
     checked,
 )
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_cluster import _is_loopback
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_defects import defect_of
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_secret import (
     Address,
@@ -80,12 +80,12 @@ def test_a_token_does_not_show_itself() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1:6443", "127.9.9.9", "localhost", "[::1]:6443", "0.0.0.0:1"])
 def test_this_machine(host: str) -> None:
-    assert _is_loopback(f"https://{host}")
+    assert is_loopback(f"https://{host}")
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1:6443", "api.example.com", "localhost.example.com"])
 def test_another_machine(host: str) -> None:
-    assert not _is_loopback(f"https://{host}")
+    assert not is_loopback(f"https://{host}")
 
 
 @pytest.mark.parametrize(
