@@ -343,23 +343,46 @@ def test_what_cannot_be_cleaned_of_a_remote_cluster_is_told(
     assert "that lead to the control plane of east" in left.output
 
 
-def test_control_planes_are_told_no_address_of_who_has_left(
-    mesh: Runner, cluster: Cluster, west: Cluster, charts: Path
-) -> None:
-    addresses = {"host0": "203.0.113.1", "host1": "203.0.113.2"}
-    for (host, address), own in zip(addresses.items(), (cluster, west), strict=True):
-        given = {"mesh_clusters_gateway_addresses": [{"address": address}]}
+ADDRESSES = {"host0": "203.0.113.1", "host1": "203.0.113.2"}
+
+
+@pytest.fixture
+def given(mesh: Runner, cluster: Cluster, west: Cluster, charts: Path) -> tuple[str, ...]:
+    """Two networks with given addresses, whose control planes are installed; the arguments of a playbook for that."""
+    for (host, address), own in zip(ADDRESSES.items(), (cluster, west), strict=True):
+        given = {"mesh_clusters_gateway_addresses": [{"address": address}], "mesh_clusters_join": True}
         _host(mesh.folder, host, host, own, mesh_network=host, **given)
     helm = {"mesh_control_plane_helm_binary": str(cluster.bin / "helm"), "mesh_control_plane_version": ISTIO}
     directory = {"mesh_control_plane_charts": {"directory": str(charts)}, "mesh_control_plane_precheck": False}
-    istiod = {"mesh_control_plane_components": ["istiod"]}
-    told = {"mesh_clusters_join": True, **helm, **directory, **istiod}
-    played = unregistered(mesh, "--check", "--diff", "-e", json.dumps(told))
-    assert played.rc == 0, played.output
+    return "--check", "--diff", "-e", json.dumps({**helm, **directory, "mesh_control_plane_components": ["istiod"]})
+
+
+def told_addresses(played: Played) -> dict[str, set[str]]:
+    """Of which gateways the control plane of each host would be told."""
     shown = {result.host: str(result.data["diff"]) for result in played.results if "runs Istio" in result.task}
-    assert {host: {one for one in addresses.values() if one in text} for host, text in shown.items()} == {
-        host: {address} for host, address in addresses.items()
-    }
+    return {host: {one for one in ADDRESSES.values() if one in text} for host, text in shown.items()}
+
+
+def test_control_planes_are_told_no_address_of_who_has_left(mesh: Runner, given: tuple[str, ...]) -> None:
+    played = unregistered(mesh, *given)
+    assert played.rc == 0, played.output
+    assert told_addresses(played) == {host: {address} for host, address in ADDRESSES.items()}
+
+
+def test_control_planes_keep_the_addresses_of_who_is_left_out_of_the_run(mesh: Runner, given: tuple[str, ...]) -> None:
+    path, everybody = str(ROOT / "playbooks" / "mesh.yml"), {*ADDRESSES.values()}
+    limited = (path, *given, "--tags", "control_plane", "--limit", "host0")
+    by_name = mesh.run(arguments=limited, hosts=2)
+    assert (by_name.rc, told_addresses(by_name)) == (0, {"host0": everybody}), by_name.output
+    by_pattern = mesh.run(arguments=(*limited, "-e", "mesh_hosts=host0"), hosts=2)
+    assert told_addresses(by_pattern) == {"host0": {ADDRESSES["host0"]}}, "host1 is none of its hosts"
+
+
+def test_nobody_leaves_while_one_is_left_out_of_the_run(mesh: Runner, given: tuple[str, ...]) -> None:
+    played = unregistered(mesh, *given, "--limit", "host1")
+    assert played.rc == 2, played.output
+    assert "host0: a cluster could not be seen" in played.output
+    assert "it is not in this run, which --limit may have cut short" in played.output
 
 
 EXTERNAL: dict[str, Any] = {"mesh_cluster_role": "external", "mesh_clusters_address_timeout": 1}

@@ -31,11 +31,12 @@ _SENTENCES: Mapping[str, str] = {
     "cluster_unseen": "a cluster could not be seen, so nothing is known of what is in it",
     "has_control_plane": "the inventory says that it is a remote cluster, and it runs a control plane of its own",
     "foreign_secret": "somebody else has made a Secret by which a cluster would still be read: delete it",
+    "not_in_run": "it reads clusters that are not in this run, and they may read who leaves: run it for all",
     "carries_mesh": "there is no mesh without it: let the others leave, and uninstall the control plane",
     "serves_others": "clusters that stay are served by its control plane",
     "last_door": "it has the only gateway by which Pods of a cluster that stays are reached from other networks",
 }
-_IGNORABLE = ("serves_others", "last_door")
+_IGNORABLE = ("serves_others", "last_door", "not_in_run")
 _GONE = "mesh_clusters_unreachable: true"
 
 
@@ -146,6 +147,7 @@ def _refusals(leaving: Leaving) -> Iterator[dict[str, Any]]:
         if one.role == REMOTE and one.found.get("control_planes"):
             planes = [row for row in one.found["control_planes"] if row["namespace"] == one.namespace]
             yield from [_finding("has_control_plane", one.host, *(row["name"] for row in planes))] if planes else []
+    yield from _outside(leaving)
     yield from _foreign(leaving)
     yield from _carrying(leaving)
     yield from _serving(leaving)
@@ -160,6 +162,15 @@ def _unseen(leaving: Leaving) -> Iterator[dict[str, Any]]:
         failure = one.failure or str(leaving.prechecks.get(one.host, {}).get("failure") or "")
         if failure and one.host not in leaving.gone:
             yield _finding("cluster_unseen", one.host, failure, override=_GONE)
+
+
+def _outside(leaving: Leaving) -> Iterator[dict[str, Any]]:
+    """Registries tell of clusters that the run does not know: it may be cut short, for example by --limit."""
+    known = {*leaving.hosts, *(one.cluster_name for one in leaving.everybody)}
+    for reader in control_planes(leaving.members):
+        rows = [row for row in reader.secrets if row["ours"] and row["cluster"] not in known]
+        if rows:
+            yield _finding("not_in_run", reader.host, *(f"{row['cluster']} (Secret {row['name']})" for row in rows))
 
 
 def _foreign(leaving: Leaving) -> Iterator[dict[str, Any]]:

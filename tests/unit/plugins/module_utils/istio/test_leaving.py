@@ -50,6 +50,15 @@ def test_row_and_column_end_on_the_host_of_who_reads() -> None:
     assert told["after"] == {"east": ["east", "south"], "south": ["east", "south"], "west": ["west"]}
 
 
+def test_a_cluster_that_is_left_out_of_the_run_may_read_who_leaves() -> None:
+    east = member("east", "one", "primary", "west", "south")
+    (said,) = left([east, WEST], "west")["blockers"]
+    assert said["text"].startswith("east: it reads clusters that are not in this run, and they may read who leaves")
+    assert said["objects"] == ["south (Secret s-south)"]
+    assert left([east, WEST], "west", ignored=["not_in_run"])["blockers"] == []
+    assert left([east, WEST, SOUTH], "west")["blockers"] == []
+
+
 def test_of_a_primary_that_is_gone_the_others_take_the_accounts_away() -> None:
     gone = member("west", found={}, failure="no route")
     told = left([EAST, gone, remote("far")], "west", unreachable=True)
