@@ -69,8 +69,9 @@ _value:
   description: >-
     C(topology) in words; C(networks), each with C(network), C(hosts), C(gateways), C(addresses) and whether it is
     C(open); C(refusals), and those of them that an installation sets right (C(installing)); C(unseen) and C(left_over);
-    and C(pairs), each with C(reader), C(primary), C(host), C(cluster), C(serves), C(config), C(state) (V(present),
-    V(missing) or V(unseen)) and C(token_ends).
+    C(pairs), each with C(reader), C(primary), C(host), C(cluster), C(serves), C(config), C(state) (V(present),
+    V(missing) or V(unseen)) and C(token_ends); and C(ending), those that shall not read each other any more, each also
+    with C(secret) and whether it is C(ours).
   type: dict
 """
 

@@ -77,6 +77,28 @@ def test_two_clusters_are_one_mesh(mesh: Runner, changes_in_both: Callable[[], l
     }
 
 
+def test_clusters_whose_groups_are_narrower_forget_each_other(
+    mesh: Runner, cluster: Cluster, west: Cluster, changes_in_both: Callable[[], list[str]]
+) -> None:
+    for host, name, own in (("host0", "east", cluster), ("host1", "west", west)):
+        given = {"mesh_clusters_gateway_addresses": [{"address": "203.0.113.1"}]}
+        _host(mesh.folder, host, name, own, mesh_network=name, **given)
+    joined = mesh.run(role("trust"), role(), hosts=2)
+    assert (joined.rc, len(changes_in_both())) == (0, 14), joined.output
+    narrow: dict[str, Any] = {"mesh_clusters_groups": [["east"], ["west"]]}
+    check = mesh.run(role(**narrow), role("rotate_ca", **narrow), arguments=["--check"], hosts=2)
+    assert changes_in_both() == []
+    assert "east reads west: ends (Secret istio-remote-secret-west)" in check.output
+    assert "left over" not in check.output
+    assert "which is not in this run" not in check.output, "no rotation waits for it"
+    ended = mesh.run(role(**narrow), hosts=2)
+    assert (ended.rc, len(changes_in_both())) == (0, 10), ended.output
+    assert plans(ended) == [line for line in plans(check) if line.startswith("delete")]
+    again = mesh.run(role(**narrow), hosts=2)
+    assert (again.rc, changes_in_both()) == (0, []), again.output
+    assert "east reads west" not in again.output
+
+
 def test_what_does_not_fit_is_refused_before_the_first_write(
     mesh: Runner, cluster: Cluster, changes_in_both: Callable[[], list[str]]
 ) -> None:

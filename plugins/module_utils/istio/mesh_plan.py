@@ -18,6 +18,7 @@ from typing import Any
 from .mesh_member import REMOTE, Member, control_planes, inside, serving_of
 from .mesh_trust import distrust
 from .networks import EXTERNAL, Door, doors_of, is_loopback, overlapping, sees, unknown_networks
+from .remote_secret import CONFIG_SECRET
 
 # What has to be the same in all clusters of a mesh, and in words.
 _SHARED = (("mesh_id", "mesh"), ("mode", "mode"), ("trust_domain", "trust domain"))
@@ -51,7 +52,7 @@ def mesh_plan(
             *_misplaced(members),
             *_beside_external(members),
             *_closed(doors, groups),
-            *_unserved(members, doors),
+            *_unserved(members, doors, groups),
             *_at_home(members, groups),
             *(_same_addresses(inside(members)) if pod_ranges else ()),
         ],
@@ -61,7 +62,8 @@ def mesh_plan(
             _pair(reader, other, serves=serving_of(members, other) is reader)
             for reader, other in _reading(members, groups)
         ],
-        "left_over": list(_left_over(members, groups)),
+        "ending": list(_ending(members, groups)),
+        "left_over": list(_left_over(members)),
     }
 
 
@@ -104,13 +106,25 @@ def _pair(reader: Member, other: Member, *, serves: bool) -> dict[str, Any]:
     }
 
 
-def _left_over(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[dict[str, Any]]:
-    """Secrets for clusters that are not in the mesh, or that their own cluster does not have to read."""
+def _ending(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[dict[str, Any]]:
+    """Secrets by which a cluster is still read and shall not be: groups are narrower now, or its reader is remote."""
     wanted = {(reader.host, other.cluster_name) for reader, other in _reading(members, groups)}
+    others = {one.cluster_name: one for one in members}
     for reader in members:
-        for row in reader.secrets:
-            if (reader.host, row["cluster"]) not in wanted:
-                yield {"reader": reader.host, "secret": row["name"], "cluster": row["cluster"], "ours": row["ours"]}
+        for row in (row for row in reader.secrets if row["cluster"] in others):
+            other = others[row["cluster"]]
+            if other.cluster_name != reader.cluster_name and (reader.host, other.cluster_name) not in wanted:
+                pair = _pair(reader, other, serves=False)
+                config = row["name"] == CONFIG_SECRET
+                yield {**pair, "config": config, "state": "ending", "secret": row["name"], "ours": row["ours"]}
+
+
+def _left_over(members: Sequence[Member]) -> Iterator[dict[str, Any]]:
+    """Secrets for clusters that are not in the mesh."""
+    inside_of_it = {one.cluster_name for one in members}
+    for reader in members:
+        for row in (row for row in reader.secrets if row["cluster"] not in inside_of_it):
+            yield {"reader": reader.host, "secret": row["name"], "cluster": row["cluster"], "ours": row["ours"]}
 
 
 def _refusals(members: Sequence[Member]) -> Iterator[str]:
@@ -177,13 +191,19 @@ def _closed(doors: Sequence[Door], groups: Sequence[Sequence[str]]) -> Iterator[
             )
 
 
-def _unserved(members: Sequence[Member], doors: Sequence[Door]) -> Iterator[str]:
+def _unserved(members: Sequence[Member], doors: Sequence[Door], groups: Sequence[Sequence[str]]) -> Iterator[str]:
     """Remote clusters that could not reach the control plane which is to serve them."""
     opened = {door.network for door in doors if door.opens}
     for one in (one for one in members if one.role == REMOTE and control_planes(members)):
         serving = serving_of(members, one)
         if serving is None:
             yield f"{one.host} is to be served by {one.primary}, which is no primary: correct mesh_clusters_primary"
+        elif not sees(serving.network, one.network, groups):
+            yield (
+                f"{one.host} is in the network '{one.network}' and is served by {serving.host}, whose network "
+                f"'{serving.network}' is in no group with it, so its control plane would not read it: put both into "
+                "one of mesh_clusters_groups, or name another primary by mesh_clusters_primary"
+            )
         elif serving.role != EXTERNAL and serving.network not in opened:
             yield (
                 f"{one.host} is served by {serving.host}, which has no east-west gateway by which its control plane "

@@ -67,7 +67,8 @@ def test_a_remote_reads_nobody() -> None:
 
 def test_what_is_left_over_is_named() -> None:
     plan = mesh_plan([member("east", "west", "gone"), member("west", "east", role="remote")])
-    assert [(row["reader"], row["cluster"]) for row in plan["left_over"]] == [("east", "gone"), ("west", "east")]
+    assert [(row["reader"], row["cluster"]) for row in plan["left_over"]] == [("east", "gone")]
+    assert [(row["reader"], row["cluster"]) for row in plan["ending"]] == [("west", "east")]
 
 
 def test_what_could_not_be_seen_is_said() -> None:
@@ -133,10 +134,20 @@ def test_who_is_in_no_group_together_does_not_read_each_other() -> None:
     assert "names the network 'wets' (did you mean 'west'?), in which no cluster is" in named[0]
 
 
-def test_a_secret_across_groups_is_left_over() -> None:
+def test_a_secret_across_groups_ends() -> None:
     members = [member("east", "west", network="east"), member("west", network="west")]
-    (row,) = mesh_plan(members, [["east"]])["left_over"]
-    assert (row["reader"], row["cluster"]) == ("east", "west")
+    plan = mesh_plan(members, [["east"]])
+    (row,) = plan["ending"]
+    assert (row["reader"], row["host"], row["cluster"], row["state"]) == ("east", "west", "west", "ending")
+    assert (row["config"], row["ours"], plan["pairs"], plan["left_over"]) == (False, True, [], [])
+    assert mesh_plan(members)["ending"] == []
+
+
+def test_a_remote_cluster_that_its_control_plane_would_not_read() -> None:
+    members = [inside("east", "one", gateways=["door"]), inside("west", "two", gateways=["door"], role="remote")]
+    (said,) = mesh_plan(members, [["one"], ["two"]])["refusals"]
+    assert said.startswith("west is in the network 'two' and is served by east, whose network 'one' is in no group")
+    assert mesh_plan(members, [["one", "two"]])["refusals"] == []
 
 
 OPENED: dict[str, tuple[Member, list[str]]] = {
