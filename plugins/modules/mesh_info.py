@@ -45,7 +45,8 @@ options:
     description:
       - >-
         Root namespace of the mesh. Trust and clusters are told of it even when there is no control plane in it yet;
-        other namespaces are looked at where they have one.
+        other namespaces are looked at where they have one. The names of mesh, cluster and network are those of its
+        control plane, and of another one only where it has none.
     type: str
     default: istio-system
     version_added: 0.1.0

@@ -217,6 +217,43 @@ def _wrote(played: Played) -> bool:
     return any(result.changed for result in played.results)
 
 
+@pytest.fixture
+def two_meshes(cluster: Cluster, namespace: str) -> Iterator[None]:
+    """East runs the control plane of this mesh, and one of another mesh in a namespace that comes first."""
+    other = f"a-{namespace}"
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}})
+    cluster.apply(*_control_plane(other, "store", "north"), *_control_plane(namespace, "shop", "east"))
+    yield
+    for place in (other, namespace):
+        cluster.kubectl("delete", "deployment/istiod", "configmap/istio-sidecar-injector", "-n", place)
+    cluster.kubectl("delete", "namespace", other, "--wait=false")
+
+
+def _control_plane(namespace: str, mesh_id: str, cluster_name: str) -> list[dict[str, Any]]:
+    """An istiod that does not run, and what its charts were told."""
+    values = {"global": {"meshID": mesh_id, "multiCluster": {"clusterName": cluster_name}}}
+    told = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"values": json.dumps(values)}}
+    labels = {"app": "istiod"}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "discovery", "image": f"pilot:{ISTIO}"}]}}
+    spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": pod}
+    istiod = {"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec}
+    return [
+        {**told, "metadata": {"name": "istio-sidecar-injector", "namespace": namespace}},
+        {**istiod, "metadata": {"name": "istiod", "namespace": namespace, "labels": labels}},
+    ]
+
+
+@pytest.mark.usefixtures("two_meshes")
+def test_the_control_plane_of_another_mesh_in_the_same_cluster_is_in_nobodys_way(
+    mesh: Runner, cluster: Cluster
+) -> None:
+    played = mesh.run(role("plan"), arguments=["--check"])
+    assert played.rc == 0, played.output
+    _host(mesh.folder, "host0", "west", cluster)
+    renamed = mesh.run(role("plan"), arguments=["--check"])
+    assert "host0 is installed with the cluster name 'east', and the inventory says 'west'" in renamed.output
+
+
 def test_a_cluster_that_is_down_is_said(mesh: Runner, changes_in_both: Callable[[], list[str]]) -> None:
     down = {"mesh_cluster_name": "west", "mesh_host": "https://127.0.0.1:1", "mesh_api_key": "none"}
     _write(mesh.folder / "host_vars" / "host1.yml", down)

@@ -257,8 +257,8 @@ def _differing(members: Sequence[Member], name: str, word: str) -> Iterator[str]
 
 
 def _installed_otherwise(one: Member, cluster_name: str) -> Iterator[str]:
-    if not one.found.get("control_planes"):
-        return
+    if one.namespace not in [plane["namespace"] for plane in one.found.get("control_planes") or ()]:
+        return  # those of other meshes in the same cluster are none of its business
     for name, word in _INSTALLED:
         there = str(one.found.get(name) or "")
         wanted = getattr(replace(one, cluster_name=cluster_name), name)

@@ -56,7 +56,7 @@ def mesh_status(
     `ready` is true when a control plane exists and every component is ready.
     """
     snapshot = read_mesh(client, gather, namespace)
-    status = {**_short(snapshot, today or date.today()), **_gathered(snapshot, gather, namespace)}
+    status = {**_short(snapshot, today or date.today(), namespace), **_gathered(snapshot, gather, namespace)}
     if CLUSTERS in gather:
         status[CLUSTERS] = clusters_told(snapshot, _roots(snapshot, namespace), client.connection.url)
     return status, [
@@ -123,7 +123,7 @@ def _injector(istiod: Object) -> str:
     return name_of(labels_of(istiod).get(REVISION_LABEL, DEFAULT_REVISION))
 
 
-def _short(snapshot: Snapshot, today: date) -> dict[str, Any]:
+def _short(snapshot: Snapshot, today: date, namespace: str) -> dict[str, Any]:
     planes, webhooks = components.control_planes(snapshot), components.webhooks(snapshot)
     gateways, agents = components.gateways(snapshot), components.node_agents(snapshot)
     parts: list[Mapping[str, Any]] = [*planes, *webhooks, *gateways, *agents]
@@ -135,7 +135,7 @@ def _short(snapshot: Snapshot, today: date) -> dict[str, Any]:
         "versions": versions,
         "ready": bool(planes) and all(part["ready"] for part in parts),
         "mode": _mode(planes),
-        **_identity(snapshot),
+        **_identity(snapshot, namespace),
         "control_planes": planes,
         "gateways": gateways,
         "node_agents": agents,
@@ -152,9 +152,10 @@ def _mode(planes: Sequence[Mapping[str, Any]]) -> str:
     return modes.DEDICATED if all(plane["owner"] == OURS for plane in planes) else modes.EXTERNAL
 
 
-def _identity(snapshot: Snapshot) -> dict[str, str]:
-    """The names of mesh, cluster and network, as the charts were told them."""
-    given = next(filter(None, map(chart_globals, snapshot.of(CONFIG_MAP))), {})
+def _identity(snapshot: Snapshot, namespace: str) -> dict[str, str]:
+    """The names of mesh, cluster and network, as the charts were told them, of this mesh where there are several."""
+    found = (*snapshot.of(CONFIG_MAP, namespace), *snapshot.of(CONFIG_MAP))
+    given = next(filter(None, map(chart_globals, found)), {})
     cluster = (given.get("multiCluster") or {}).get("clusterName")
     return {
         "mesh_id": str(given.get("meshID") or ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -14,6 +15,7 @@ from unit.support.certificates import Authority, cacerts, root
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=timezone.utc)
 YEAR = timedelta(days=365)
+PLANE = {"namespace": "istio-system"}
 ROOT, OTHER = root("mesh root", NOW + 10 * YEAR), root("other root", NOW + 10 * YEAR)
 
 
@@ -113,11 +115,13 @@ def test_one_cluster_without_certificates_beside_others_that_have_them() -> None
 
 
 def test_a_cluster_that_is_installed_otherwise() -> None:
-    planes = {"control_planes": [{}], "mesh_id": "shop", "cluster_name": "Kubernetes", "network": "one"}
+    planes = {"control_planes": [PLANE], "mesh_id": "shop", "cluster_name": "Kubernetes", "network": "one"}
     other = member("west")
     installed = Member(**{**vars(other), "found": {**other.found, **planes}})
     (said,) = refusals(member("east"), installed)
     assert said.startswith("west is installed with the cluster name 'Kubernetes', and the inventory says 'west'")
+    another = replace(installed, found={**installed.found, "control_planes": [{"namespace": "istio-of-others"}]})
+    assert refusals(member("east"), another) == []
 
 
 def test_who_is_in_no_group_together_does_not_read_each_other() -> None:
@@ -252,7 +256,13 @@ def test_an_external_control_plane_reads_all_and_has_its_configuration_from_one(
 
 
 def test_an_external_control_plane_bears_the_name_of_its_configurations_cluster() -> None:
-    found = {"control_planes": [{}], "mesh_id": "shop", "cluster_name": "east", "network": "one", "trust": trust(ROOT)}
+    found = {
+        "control_planes": [PLANE],
+        "mesh_id": "shop",
+        "cluster_name": "east",
+        "network": "one",
+        "trust": trust(ROOT),
+    }
     assert refusals(external(found=found), member("east", **CONFIG)) == []
     other = {**found, "cluster_name": "west"}
     refused = refusals(external(found=other), member("east", **CONFIG))
