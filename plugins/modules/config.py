@@ -653,6 +653,7 @@ options:
     description:
       - Remove objects that were in the set before, are not in the input any more, and still carry the label of the set.
       - Namespaces, CRDs and the Secret C(cacerts) are never pruned. What would be pruned is a part of the plan.
+      - Without it, what leaves the input stays in the set, and a later task that prunes finds it.
     type: bool
     default: false
   prune_limit:

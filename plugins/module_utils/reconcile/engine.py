@@ -146,8 +146,8 @@ class _Writing:
             self._verify()
             rest = [action for action in self.plan.writes if action not in first]
             self._write_waves([action for action in rest if action.key != self.last])
-            # The parent's hints become exact only when nothing else is left that they have to lead to.
-            self._write_waves([action for action in rest if action.key == self.last])
+            if not self.failures:  # the parent's hints have to lead to whatever was not pruned
+                self._write_waves([action for action in rest if action.key == self.last])
         except Failure as error:
             raise self._ended(error) from error
         if self.failures:

@@ -6,8 +6,9 @@
 
 A set follows the Kubernetes ApplySet specification (KEP-3659): a parent
 ConfigMap holds the tool and hints where members are, members carry a label.
-Before writing the hints are widened to what was and what will be; afterwards
-they are exact. A set of another tool is refused by the tool's name.
+Before writing the hints are widened to what was and what will be; a run that
+prunes makes them exact afterwards, any other leaves members behind that only
+the hints lead to. A set of another tool is refused by the tool's name.
 """
 
 from __future__ import annotations
@@ -82,13 +83,14 @@ class ObjectSet:
         content = {**desired.content, "metadata": {**metadata, "labels": labels}}
         return replace(desired, content=content)
 
-    def parent_of(self, keys: Iterable[Key]) -> Desired:
-        """The parent with the hints for some members."""
+    def parent_of(self, keys: Iterable[Key], live: Object | None = None) -> Desired:
+        """The parent with the hints for some members, beside those that a live one has."""
         members = list(keys)
-        namespaces = {key.namespace for key in members} - {"", self.namespace}
+        kinds = {*(key.group_kind for key in members), *_group_kinds(live)}
+        namespaces = {*(key.namespace for key in members), *_namespaces(live)} - {"", self.namespace}
         annotations = {
             _TOOLING: _TOOL_VERSION,
-            _KINDS: ",".join(sorted({key.group_kind for key in members})),
+            _KINDS: ",".join(sorted(kinds)),
             **({_NAMESPACES: ",".join(sorted(namespaces))} if namespaces else {}),
         }
         place = {"name": self.name, "namespace": self.namespace}
@@ -107,7 +109,9 @@ class OpenSet:
 
     @property
     def present(self) -> list[Desired]:
-        return [*self.members, self.of.parent_of(desired.key for desired in self.members)]
+        """The members, and the parent as it is when all is done: what was not pruned has to be found another time."""
+        left = None if self.of.prune else self.live
+        return [*self.members, self.of.parent_of((desired.key for desired in self.members), left)]
 
     @property
     def warnings(self) -> list[str]:
@@ -121,7 +125,7 @@ class OpenSet:
 
     def widened(self) -> Desired:
         """The parent with hints for what was and what will be."""
-        return self.of.parent_of([*(desired.key for desired in self.members), *self.pruned, *_hinted(self.live)])
+        return self.of.parent_of([*(desired.key for desired in self.members), *self.pruned], self.live)
 
     def refuse_strangers(self, plan: Plan) -> None:
         """Raise NotInSet for objects that exist outside of the set, unless the task adopts them."""
@@ -215,10 +219,3 @@ def _group_kinds(live: Object | None) -> list[str]:
 
 def _namespaces(live: Object | None) -> list[str]:
     return _annotation(live, _NAMESPACES)
-
-
-def _hinted(live: Object | None) -> Iterator[Key]:
-    """Keys that stand for the hints of the live parent."""
-    for group_kind in _group_kinds(live):
-        kind, _dot, group = group_kind.partition(".")
-        yield from (Key(f"{group}/hint" if group else "v1", kind, place, "") for place in ["", *_namespaces(live)])

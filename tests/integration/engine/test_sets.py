@@ -153,6 +153,44 @@ def test_hints_are_wide_while_writing_and_exact_afterwards(
     assert places not in parent(cluster, namespace)["annotations"]
 
 
+def hints(cluster: Cluster, namespace: str) -> tuple[set[str], str]:
+    """Kinds and places of members, as the parent of `shop` says."""
+    annotations = parent(cluster, namespace)["annotations"]
+    return set(annotations[f"{SPECIFIED}contains-group-kinds"].split(",")), annotations.get(NO_OTHERS, "")
+
+
+def test_what_left_the_input_unpruned_is_found_by_a_later_run(
+    engine: Engine, cluster: Cluster, namespace: str, elsewhere: str, objects: ObjectSet
+) -> None:
+    """Runs that do not prune leave members behind: their kinds and places stay in the hints."""
+    stays, keeping = members(namespace, "stays"), ObjectSet("shop", namespace)
+    engine.run([*stays, virtual_service("left", elsewhere)], object_set=keeping)
+    assert not engine.run(stays, object_set=keeping).changed
+    engine.run(members(namespace, "stays", "more"), object_set=keeping)
+    assert hints(cluster, namespace) == ({"ConfigMap", "VirtualService.networking.istio.io"}, elsewhere)
+    done = engine.run(members(namespace, "stays", "more"), object_set=objects)
+    assert verbs(done) == [("update", "ConfigMap", "shop"), ("delete", "VirtualService", "left")]
+    assert hints(cluster, namespace) == ({"ConfigMap"}, "")
+    assert not engine.run(members(namespace, "stays", "more"), object_set=keeping).changed
+
+
+def test_what_could_not_be_pruned_is_found_by_the_next_run(
+    cluster: Cluster, namespace: str, elsewhere: str, objects: ObjectSet
+) -> None:
+    """With `on_error: continue` a deletion may fail while all else is done."""
+    with Proxy(cluster) as proxy:
+        engine = Engine(proxy.kubeconfig)
+        engine.run([*members(namespace, "a"), virtual_service("goes", elsewhere)], object_set=objects)
+        proxy.play([Rule(REFUSED, verb="delete", path="virtualservices/goes", dry_run=False, nth={1})])
+        with pytest.raises(Failure, match="VirtualService"):
+            engine.run(members(namespace, "a", "b"), object_set=objects, on_error="continue")
+        assert hints(cluster, namespace) == ({"ConfigMap", "VirtualService.networking.istio.io"}, elsewhere)
+        assert "b" in cluster.names("configmap", namespace)
+        again = engine.run(members(namespace, "a", "b"), object_set=objects)
+        assert ("delete", "VirtualService", "goes") in verbs(again)
+    assert (cluster.names("virtualservices", elsewhere), hints(cluster, namespace)) == (set(), ({"ConfigMap"}, ""))
+
+
 def test_prune_takes_what_left_the_input_and_nothing_else(
     engine: Engine, cluster: Cluster, namespace: str, elsewhere: str, objects: ObjectSet
 ) -> None:
