@@ -646,7 +646,8 @@ options:
     type: str
   set_namespace:
     description:
-      - Namespace of the ConfigMap and of the lock of the set. It has to exist.
+      - Namespace of the ConfigMap and of the lock of the set. It has to exist. A task that creates or deletes this
+        namespace itself is refused.
     type: str
     default: istio-system
   prune:

@@ -1,7 +1,8 @@
 """Many runs of `config` through a proxy that makes faults: each ends as without them, tells the truth, and in time.
 
-Every second run also meets faults after which a client may rightly give up: such a failure has to be typed, true about
-what was written, and the next run has to finish the work.
+Every third run has a set, whose lock and parent meet faults, too. Every second one also meets faults after which a
+client may rightly give up: such a failure has to be typed, true about what was written, and the next run has to finish
+the work.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ from integration.support.audit import Audit
 from integration.support.bed import Cluster
 from integration.support.operations import Operations
 
-NAMESPACE = "campaign-faults"
+NAMESPACE, NAMESPACE_OF_SET = "campaign-faults", "campaign-faults-set"
+SET = "campaign"
+# What of a set is no member: its lock, while a run writes, and its parent, which names that run meanwhile.
+LEFT_BY_LOCK = ("leases.coordination.k8s.io", "service-mesh-istio/being-changed-by")
 FATES = ("unchanged", "update", "create", "delete")
 # A client that asks five times may meet a fault five times.
 TRIES = 5
@@ -54,12 +58,25 @@ class Work:
     def plan(self) -> set[tuple[str, str]]:
         return {(fate, name) for name, fate in self.fates.items() if fate != "unchanged"}
 
+    @property
+    def with_set(self) -> bool:
+        return self.seed % 3 == 0
+
+    @property
+    def namespace(self) -> str:
+        return NAMESPACE_OF_SET if self.with_set else NAMESPACE
+
     def options(self, state: State) -> dict[str, Any]:
-        """The task that brings about a state."""
-        rows = ({"name": name, "hosts": [f"{name}.{state.get(name, 'is')}"]} for name in self.fates)
-        states = ("present" if name in state else "absent" for name in self.fates)
-        pairs = zip(rows, states, strict=True)
-        return {"virtual_services": [{**row, "namespace": NAMESPACE, "state": wanted} for row, wanted in pairs]}
+        """The task that brings about a state: what is not in it is pruned from a set, and else named as absent."""
+        rows = [
+            {"name": name, "hosts": [f"{name}.{state.get(name, 'is')}"], "namespace": self.namespace}
+            for name in self.fates
+        ]
+        if self.with_set:
+            options = {"set": SET, "set_namespace": self.namespace, "prune": True, "prune_limit": self.objects}
+            return {**options, "virtual_services": [row for row in rows if row["name"] in state]}
+        states = ("present" if row["name"] in state else "absent" for row in rows)
+        return {"virtual_services": [{**row, "state": wanted} for row, wanted in zip(rows, states, strict=True)]}
 
 
 @dataclass
@@ -100,7 +117,8 @@ class Campaign:
             self.seconds.append(seconds)
             self.asked.append(asked_to_wait(self.proxy.log))
         self.faults += len(self.proxy.injected)
-        self._expect(work, "the end state is another", self._state() == work.after())
+        self._expect(work, "the end state is another", self._state(work) == work.after())
+        self._expect(work, "a lock is left", not self._lock_is_left(work))
 
     def _begin(self, work: Work) -> None:
         self.direct.run("config", work.options(work.before()))
@@ -118,7 +136,7 @@ class Campaign:
         start = time.monotonic()
         result = self.through.run("config", work.options(work.after()))
         seconds = time.monotonic() - start
-        plan = {(row["action"], row["name"]) for row in result["plan"]}
+        plan = {(row["action"], row["name"]) for row in result["plan"] if row["name"] != SET}
         self._expect(work, f"untrue plan, {sorted(plan ^ work.plan())}", plan == work.plan())
         self._expect(work, f"changed is {result['changed']}", result["changed"] == bool(work.plan()))
         return seconds
@@ -127,14 +145,19 @@ class Campaign:
         told = f"{failure.as_dict()['code']}: {failure}"
         self._expect(work, f"should have gone on, {told}", may_give_up(self.proxy.injected))
         self._expect(work, f"no help, {told}", bool(failure.hint) and not isinstance(failure, Bug))
-        state, before, after = self._state(), work.before(), work.after()
+        state, before, after = self._state(work), work.before(), work.after()
         truly = persisted if failure.changed else state == before
         self._expect(work, f"says changed={failure.changed}, {told}", truly)
         neither = [name for name in work.fates if state.get(name) not in (before.get(name), after.get(name))]
         self._expect(work, f"neither as before nor as wanted: {neither}", not neither)
 
-    def _state(self) -> State:
-        found = json.loads(self.cluster.kubectl("get", "virtualservices", "-n", NAMESPACE, "-o", "json"))
+    def _lock_is_left(self, work: Work) -> bool:
+        leases, mark = LEFT_BY_LOCK
+        parents = self.cluster.kubectl("get", "configmaps", "-n", work.namespace, "-o", "json")
+        return bool(self.cluster.names(leases, work.namespace)) or mark in parents
+
+    def _state(self, work: Work) -> State:
+        found = json.loads(self.cluster.kubectl("get", "virtualservices", "-n", work.namespace, "-o", "json"))
         return {item["metadata"]["name"]: item["spec"]["hosts"][0].partition(".")[2] for item in found["items"]}
 
     def _expect(self, work: Work, otherwise: str, holds: bool) -> None:
@@ -188,13 +211,16 @@ def prepared(cluster: Cluster) -> Cluster:
     crds = bed.parts(part)[part] / "base" / "files" / "crd-all.gen.yaml"
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager", "tests", "-f", str(crds))
     cluster.kubectl("wait", "--for=condition=Established", "-f", str(crds))
-    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    for name in (NAMESPACE, NAMESPACE_OF_SET):
+        cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     clear(cluster)
     return cluster
 
 
 def clear(cluster: Cluster) -> None:
-    cluster.kubectl("delete", "virtualservices", "--all", "-n", NAMESPACE)
+    for name in (NAMESPACE, NAMESPACE_OF_SET):
+        cluster.kubectl("delete", "virtualservices,leases.coordination.k8s.io", "--all", "-n", name)
+    cluster.kubectl("delete", "configmap", SET, "-n", NAMESPACE_OF_SET, "--ignore-not-found")
 
 
 def campaign(seeds: int = 200, percent: int = 10, objects: int = 40, first: int = 1) -> list[str]:

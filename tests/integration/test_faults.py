@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.client import Client, Object
@@ -21,9 +21,10 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors imp
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import KUBERNETES
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import Verdict, Wait
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile import lock
 from campaigns.faults import campaign
 from faults import FAULTS, PASSING, Proxy, Rule
-from faults.cases import AFTER, AIMS, BEFORE, CASES, MAY_FAIL, PLAN, Aim, wanted
+from faults.cases import AFTER, AIMS, BEFORE, CASES, MAY_FAIL, PLAN, SET, SET_CASES, Aim, wanted, wanted_in_set
 from faults.catalogue import WRITES
 from integration.engine.driver import unguarded, unwatched
 from integration.support.audit import Audit
@@ -150,6 +151,64 @@ def test_task_gives_up(world: World, aim: str, fault: str) -> None:
     fails_truly(world, raised.value)
     world.direct.run("config", wanted(world.namespace))
     assert world.hosts() == AFTER
+
+
+@dataclass
+class WorldOfSet(World):
+    """The same with a set, which has a parent and a lock."""
+
+    def begin(self, *rules: Rule) -> None:
+        self.direct.run("config", wanted_in_set(self.namespace, "before", "old"))
+        self.proxy.play(rules)
+        self.mark = self.audit.mark()
+
+    def run(self) -> dict[str, Any] | Failure:
+        return attempted(lambda: self.faulty.run("config", wanted_in_set(self.namespace)))
+
+    def parent(self) -> dict[str, str]:
+        annotations: dict[str, str] = self.cluster.get("configmap", SET, self.namespace)["metadata"]["annotations"]
+        return annotations
+
+    def expect_calm(self) -> None:
+        """All is done, nobody holds the lock, and the parent is as a run without faults leaves it."""
+        assert self.hosts() == AFTER
+        assert self.cluster.names("leases.coordination.k8s.io", self.namespace) == set()
+        assert {name.partition("/")[0] for name in self.parent()} == {"applyset.kubernetes.io"}
+
+
+@pytest.fixture(scope="module")
+def world_of_set(world: World, namespaces: list[str]) -> WorldOfSet:
+    namespaces.append(f"{world.namespace}-set")
+    world.cluster.kubectl("create", "namespace", namespaces[-1])
+    return WorldOfSet(world.cluster, world.audit, world.proxy, namespaces[-1])
+
+
+@pytest.mark.parametrize(("aim", "fault"), SET_CASES, ids=lambda value: getattr(value, "id", value))
+def test_task_with_a_set(world_of_set: WorldOfSet, aim: Aim, fault: str) -> None:
+    """Whether the lock is ours is asked of the Lease, not of an answer; a parent that was written is put back."""
+    world_of_set.begin(aim.rule(fault))
+    parent, result = world_of_set.parent(), world_of_set.run()
+    if isinstance(result, Failure):
+        assert fault in MAY_FAIL, f"a repeated request would have helped: {result}"
+        assert result.as_dict()["code"] == MAY_FAIL[fault]
+        fails_truly(world_of_set, result)
+        assert result.changed or world_of_set.parent() == parent
+        world_of_set.direct.run("config", wanted_in_set(world_of_set.namespace))
+    else:
+        assert {(row["action"], row["name"]) for row in result["plan"]} == PLAN
+    world_of_set.expect_calm()
+    assert [entry.what for entry in world_of_set.proxy.injected] == [fault], "the fault never struck"
+
+
+@pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if "update" in fault.verbs])
+def test_lock_is_renewed_through_a_fault(world_of_set: WorldOfSet, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """Before every write, so that there is something to disturb: a lease of which two thirds are left may wait."""
+    monkeypatch.setattr(lock, "_RENEW_AFTER", 0.0)
+    world_of_set.begin(Rule(FAULTS[fault], verb="update", path="/leases/", nth={1}))
+    result = world_of_set.run()
+    assert not isinstance(result, Failure), str(result)
+    world_of_set.expect_calm()
+    assert [entry.what for entry in world_of_set.proxy.injected] == [fault]
 
 
 @pytest.fixture

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..reconcile.engine import OnError, reconcile
+from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired, Key
 from ..reconcile.objectset import ObjectSet
 from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner, Plan, Validate
 from ..reconcile.run import Run
+from ..reconcile.writing import OnError
 from .checks import check_cluster, check_input, known_codes
 from .facts import CO_OWNED, KEYED_LISTS, MANAGER_PREFIX
 from .kind import Kind, manifest

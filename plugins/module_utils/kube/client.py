@@ -202,11 +202,14 @@ class Client:
         query = {"fieldManager": manager}
         return self._write("replace", resource, name, namespace, content, method="PUT", query=query, dry_run=dry_run)
 
-    def delete(self, resource: Resource, name: str, namespace: str | None, *, uid: str, dry_run: bool) -> None:
-        """Delete exactly the object that was seen; one that is gone already is fine."""
+    def delete(
+        self, resource: Resource, name: str, namespace: str | None, *, uid: str, version: str = "", dry_run: bool
+    ) -> None:
+        """Delete exactly the object that was seen, and with a version only as it was; one that is gone is fine."""
         # A DELETE with a body takes its options from the body alone: the query's dryRun only shows in the audit log.
         options = {"dryRun": ["All"]} if dry_run else {}
-        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}, **options}
+        seen = {"uid": uid, **({"resourceVersion": version} if version else {})}
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": seen, **options}
         try:
             self._write("delete", resource, name, namespace, body, method="DELETE", dry_run=dry_run)
         except NotFound:

@@ -8,7 +8,9 @@ A set follows the Kubernetes ApplySet specification (KEP-3659): a parent
 ConfigMap holds the tool and hints where members are, members carry a label.
 Before writing the hints are widened to what was and what will be; a run that
 prunes makes them exact afterwards, any other leaves members behind that only
-the hints lead to. A set of another tool is refused by the tool's name.
+the hints lead to. In between the parent names the run that is writing: so each
+run that writes changes the parent, and whoever has planned before it notices.
+A set of another tool is refused by the tool's name.
 """
 
 from __future__ import annotations
@@ -21,15 +23,17 @@ from typing import Any
 
 from ..kube.client import Client, Object
 from ..kube.errors import Failure, Forbidden, UnknownKind
-from ..kube.resources import CONFIG_MAP, Resource
+from ..kube.resources import CONFIG_MAP, NAMESPACE, Resource
 from .objects import Desired, Key
 from .plan import Plan
+from .planned import Planned
 
 PART_OF = "applyset.kubernetes.io/part-of"
 _ID = "applyset.kubernetes.io/id"
 _TOOLING = "applyset.kubernetes.io/tooling"
 _KINDS = "applyset.kubernetes.io/contains-group-kinds"
 _NAMESPACES = "applyset.kubernetes.io/additional-namespaces"
+_CHANGED_BY = "service-mesh-istio/being-changed-by"
 TOOL = "service_mesh.istio"
 _TOOL_VERSION = f"{TOOL}/v0"  # the specification wants a version; ours says which form of sets this is
 
@@ -48,6 +52,12 @@ class NotInSet(Failure):
     """Objects that exist already and are not in the set."""
 
     code = "not_in_set"
+
+
+class SetNamespace(Failure):
+    """The set would have to be kept in a namespace that is not there all the time."""
+
+    code = "set_namespace"
 
 
 class PruneLimit(Failure):
@@ -83,8 +93,8 @@ class ObjectSet:
         content = {**desired.content, "metadata": {**metadata, "labels": labels}}
         return replace(desired, content=content)
 
-    def parent_of(self, keys: Iterable[Key], live: Object | None = None) -> Desired:
-        """The parent with the hints for some members, beside those that a live one has."""
+    def parent_of(self, keys: Iterable[Key], live: Object | None = None, changed_by: str = "") -> Desired:
+        """The parent with the hints for some members, beside those that a live one has, and the run that is writing."""
         members = list(keys)
         kinds = {*(key.group_kind for key in members), *_group_kinds(live)}
         namespaces = {*(key.namespace for key in members), *_namespaces(live)} - {"", self.namespace}
@@ -92,6 +102,7 @@ class ObjectSet:
             _TOOLING: _TOOL_VERSION,
             _KINDS: ",".join(sorted(kinds)),
             **({_NAMESPACES: ",".join(sorted(namespaces))} if namespaces else {}),
+            **({_CHANGED_BY: changed_by} if changed_by else {}),
         }
         place = {"name": self.name, "namespace": self.namespace}
         metadata = {**place, "labels": {_ID: self.id}, "annotations": annotations}
@@ -123,9 +134,14 @@ class OpenSet:
             "so no object was ours and none is pruned. What this run applies is in the set from now on."
         ]
 
-    def widened(self) -> Desired:
-        """The parent with hints for what was and what will be."""
-        return self.of.parent_of([*(desired.key for desired in self.members), *self.pruned], self.live)
+    def widened(self, holder: str) -> Desired:
+        """The parent while a run writes, with hints for what was and what will be."""
+        return self.of.parent_of([*(desired.key for desired in self.members), *self.pruned], self.live, holder)
+
+    def has_changed(self, client: Client) -> bool:
+        """Whether a run has written since the set was read, or was in the middle of it then."""
+        now = client.get(CONFIG_MAP, self.of.name, self.of.namespace)
+        return _version(now) != _version(self.live) or bool(_annotation(self.live, _CHANGED_BY))
 
     def refuse_strangers(self, plan: Plan) -> None:
         """Raise NotInSet for objects that exist outside of the set, unless the task adopts them."""
@@ -139,6 +155,20 @@ class OpenSet:
                 subject=str(strangers[0].key),
                 reason=names,
                 hint="Say 'adopt: true' to take them into the set, or leave them out",
+            )
+
+    def refuse_own_namespace(self, plan: Plan, planned: Planned) -> None:
+        """Raise SetNamespace where the namespace of parent and lock comes or goes with what is written under them."""
+        place = self.of.namespace
+        own = [action for action in plan.writes if (action.key.group_kind, action.key.name) == (NAMESPACE.group_kind, place)]
+        coming, going = (any(action.verb == verb for action in own) for verb in ("create", "delete"))
+        if going or (coming and place not in planned.namespaces):
+            when, what = ("after", "deletes") if going else ("before", "creates")
+            raise SetNamespace(
+                f"The set '{self.of.name}' cannot be kept in {place}",
+                subject=f"Namespace {place}",
+                reason=f"the task {what} this namespace itself, and the set and its lock have to be there all the time",
+                hint=f"Let a task {when} this one do that, or name another namespace by 'set_namespace'",
             )
 
 
@@ -198,6 +228,10 @@ def _labelled(client: Client, of: ObjectSet, live: Object | None, resource: Reso
             raise
         places = [of.namespace, *_namespaces(live)]
         return [found for place in places for found in client.list_objects(resource, place, labels=selector)]
+
+
+def _version(found: Object | None) -> str:
+    return str(found["metadata"]["resourceVersion"]) if found else ""
 
 
 def _is_stranger(before: Object | None, own: str) -> bool:

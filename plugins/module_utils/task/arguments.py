@@ -22,7 +22,7 @@ from ..istio.kind import Kind, SpecOption
 from ..istio.kinds import KINDS
 from ..istio.rollout import ON_FAILURE
 from ..istio.rollout_window import DAYS
-from ..reconcile import engine, plan
+from ..reconcile import plan, writing
 
 Options = Mapping[str, Any]
 _RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if")
@@ -84,7 +84,7 @@ OBJECT_SET = ArgumentSpec(
         "adopt": {"type": "bool", "default": False},
     }
 )
-ON_ERROR = ArgumentSpec({"on_error": {"type": "str", "choices": list(engine.ON_ERROR), "default": "rollback"}})
+ON_ERROR = ArgumentSpec({"on_error": {"type": "str", "choices": list(writing.ON_ERROR), "default": "rollback"}})
 VALIDATE = ArgumentSpec({"validate": {"type": "str", "choices": list(plan.VALIDATE), "default": "server"}})
 CHECKS = ArgumentSpec({"ignore_checks": {"type": "list", "elements": "str", "default": []}})
 MODE = ArgumentSpec({"mode": {"type": "str", "choices": list(modes.MODES), "default": modes.DEDICATED}})

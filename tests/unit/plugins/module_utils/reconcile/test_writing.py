@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.engine import PartlyDone
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.writing import PartlyDone
 
 
 @pytest.mark.parametrize(

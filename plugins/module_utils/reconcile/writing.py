@@ -1,0 +1,276 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Carrying out a plan: what is written, in which order, and what becomes of it when something fails.
+
+Objects of one rank are written side by side, ranks one after the other.
+Namespaces and CRDs come first; what could not be verified before them is then
+dry-run like everything else, before the first of it is written. When something
+fails, the policy decides: restore what was touched, stop, or go on. A wait between
+two stages that ends in vain always stops: what is there already is no mistake, and
+the next run goes on from it.
+
+The parent of a set leads to its members, so it is widened before the first of them
+is written and becomes exact after the last one. On the way back it is the last one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Literal
+
+from ..kube.client import Client, Object
+from ..kube.errors import Failure, Interrupted, ServerError, TimedOut, Unreachable
+from ..kube.resources import CRD
+from ..kube.wait import NotReady, crd_established
+from .images import put_back
+from .lock import Locked
+from .objects import Desired, Key
+from .order import is_foundation
+from .ownership import claimed, handed_over, retired, without_managers
+from .parallel import each
+from .plan import Action, Owner, Plan, make_plan
+from .rollback import Done, restore
+from .run import Run
+
+OnError = Literal["rollback", "stop", "continue"]
+ON_ERROR: tuple[OnError, ...] = ("rollback", "stop", "continue")
+# What has to be waited for before anything of a stage (or of a later one) is written.
+Gates = Mapping[int, Callable[[], None]]
+
+# Who meets one of these may write nothing more.
+_NO_MORE = (Interrupted, Locked)
+_CRD_SECONDS = 60.0
+_SHOWN = 10
+
+
+class PartlyDone(Failure):
+    """A run that failed in the middle: what was done, what was taken back, what is left."""
+
+    code = "partly_done"
+
+    def __init__(self, error: Failure, account: str, changed: bool) -> None:
+        onwards = error.hint or "Run the task again: it goes on from here"
+        super().__init__(error.what, subject=error.subject, reason=error.reason, hint=f"{account}. {onwards}")
+        self.cause = error
+        self.changed = changed
+
+    def as_dict(self) -> dict[str, str]:
+        return {**super().as_dict(), "code": self.cause.code}
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The parent of the set whose members a plan writes: as it was, while members are written, and afterwards."""
+
+    action: Action
+    wide: Desired
+
+    @classmethod
+    def of(cls, action: Action, live: Object | None, wide: Desired) -> Parent:
+        """The parent is written whatever the plan says of it: who has planned before this run shall notice."""
+        return cls(replace(action, verb="update" if live else "create", before=live), wide)
+
+    @property
+    def widening(self) -> Action:
+        return replace(self.action, desired=self.wide)
+
+
+@dataclass
+class Writing:
+    """One plan being carried out."""
+
+    run: Run
+    plan: Plan
+    on_error: OnError
+    gates: Gates = field(default_factory=dict)
+    parent: Parent | None = None
+    done: list[Done] = field(default_factory=list)
+    done_to_parent: list[Done] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    passed: set[int] = field(default_factory=set)
+    may_be_exact: bool = False
+
+    def carry_out(self) -> list[Action]:
+        """Write everything. Raises the first failure, with an account of what became of the rest."""
+        try:
+            if self.parent:
+                self._attempt(self.parent.widening, self.done_to_parent)
+            self._write_members()
+            if self.parent and not self.failures:  # its hints have to lead to whatever was not pruned
+                self.may_be_exact = True
+                self._attempt(self.parent.action, self.done_to_parent)
+        except Failure as error:
+            raise self._ended(error) from error
+        if self.failures:
+            raise self._ended(self.failures[0])
+        return self.plan.actions
+
+    def _write_members(self) -> None:
+        first = [action for action in self.plan.writes if is_foundation(action.key) and action.desired]
+        self._write_waves(first)
+        self._await_crds(first)
+        self._verify()
+        own = self.parent.action.key if self.parent else None
+        self._write_waves([action for action in self.plan.writes if action not in first and action.key != own])
+
+    def _write_waves(self, actions: Sequence[Action]) -> None:
+        for wave in _waves(actions, self.plan.owner):
+            self._pass_gates(self.plan.owner.stages.get(wave[0].key, 0))
+            for _written in each(self._write_one, wave):
+                pass
+
+    def _pass_gates(self, stage: int) -> None:
+        for number in sorted(number for number in self.gates if number <= stage and number not in self.passed):
+            self.gates[number]()
+            self.passed.add(number)
+
+    def _write_one(self, action: Action) -> None:
+        try:
+            self._attempt(action, self.done)
+        except Failure as error:
+            if self.on_error != "continue" or isinstance(error, _NO_MORE):
+                raise
+            self.failures.append(error)
+
+    def _attempt(self, action: Action, done: list[Done]) -> None:
+        self.run.before_write()
+        try:
+            result = _write(self.run, self.plan.owner, action)
+        except Failure as error:
+            self._notice_effect(action, error, done)
+            raise
+        with self.lock:
+            done.append(Done(action, result))
+
+    def _notice_effect(self, action: Action, error: Failure, done: list[Done]) -> None:
+        """A write may have taken effect although it failed: what is there then has to be taken back, too."""
+        desired = action.desired
+        more = desired and (desired.dropped_of(action.before) or desired.retires or desired.exactly)
+        in_two_requests = bool(action.predecessors or more)
+        if not in_two_requests and not isinstance(error, (Unreachable, TimedOut, ServerError)):
+            return
+        try:
+            now = self.run.client.get(action.resource, action.key.name, action.key.namespace or None)
+        except Failure:
+            return
+        if _version(now) != _version(action.before):
+            with self.lock:
+                done.append(Done(action, now))
+
+    def _await_crds(self, actions: Sequence[Action]) -> None:
+        wait = self.run.wait(_CRD_SECONDS)
+        for action in actions:
+            if action.resource.kind == CRD.kind:
+                wait.until(CRD, action.key.name, None, crd_established)
+
+    def _verify(self) -> None:
+        """Ask the server what it could not be asked before namespaces and CRDs were there."""
+        questions = [action.desired for action in self.plan.actions if not action.verified and action.desired]
+        if not questions:
+            return
+        owner, validate = self.plan.owner, self.plan.validate
+        answered = make_plan(self.run.client, owner, questions, validate=validate).actions
+        answers = {action.key: action for action in answered}
+        self.plan = Plan(owner, [answers.get(action.key, action) for action in self.plan.actions], validate)
+
+    def _ended(self, error: Failure) -> Failure:
+        """The error, with an account of what happened to the rest."""
+        if not self.done:
+            self._put_parent_back()  # it leads to nothing that was not there before
+        touched = [*self.done_to_parent[-1:], *self.done]
+        if not touched and len(self.failures) < 2:
+            return error
+        if self.on_error == "rollback" and not isinstance(error, (*_NO_MORE, NotReady)):
+            return self._taken_back(error, touched)
+        left = len(self.plan.writes) - len(self.done)
+        also = f" ({len(self.failures)} failed)" if self.failures else ""
+        account = f"Done: {_named(done.action.key for done in touched)}. Not done: {left}{also}"
+        return PartlyDone(error, account, changed=bool(touched))
+
+    def _taken_back(self, error: Failure, touched: Sequence[Done]) -> Failure:
+        left = self._put_members_back()
+        if left and self.parent:
+            left.append((self.parent.action.key, "it has to lead to what is not restored"))
+        left = left or self._put_parent_back()
+        account = f"What this run had changed before is restored: {len(touched) - len(left)} of {len(touched)}"
+        if left:
+            account += f". Not restored: {'; '.join(f'{key} ({why})' for key, why in left)}"
+        return PartlyDone(error, account, changed=bool(left))
+
+    def _put_members_back(self) -> list[tuple[Key, str]]:
+        """What could not be restored. A parent that may be exact already has to lead to what comes back."""
+        try:
+            if self.parent and self.may_be_exact:
+                self._attempt(self.parent.widening, self.done_to_parent)
+        except Failure as error:
+            return [(one.action.key, error.reason or error.what) for one in self.done]
+        return restore(self.run, self.plan.owner, self.done)
+
+    def _put_parent_back(self) -> list[tuple[Key, str]]:
+        left = restore(self.run, self.plan.owner, self.done_to_parent[-1:])
+        if not left:
+            self.done_to_parent.clear()
+        return left
+
+
+def _version(found: Object | None) -> str:
+    return str(found["metadata"]["resourceVersion"]) if found else ""
+
+
+def _waves(actions: Sequence[Action], owner: Owner) -> Iterator[list[Action]]:
+    """Actions that may be written side by side: the plan is in order already."""
+    for _turn, wave in groupby(actions, key=lambda action: owner.turn(action.key, action.verb)):
+        yield list(wave)
+
+
+def _write(run: Run, owner: Owner, action: Action) -> Object | None:
+    """Carry out one action; return the object as it is now, None when it is gone."""
+    client, namespace = run.client, action.key.namespace or None
+    if action.verb == "delete" and action.before:
+        uid = action.before["metadata"]["uid"]
+        client.delete(action.resource, action.key.name, namespace, uid=uid, dry_run=False)
+        return None
+    desired = action.desired or Desired({})
+    manager = owner.manager_of(desired)
+    if desired.exactly:
+        return put_back(client, action.resource, desired.content, action.before, manager)
+    _claim(client, action, desired, manager)
+    written = client.apply(action.resource, desired.content, manager, dry_run=False, force=action.force)
+    return _retire(client, action, desired, manager, written)
+
+
+def _retire(client: Client, action: Action, desired: Desired, manager: str, written: Object) -> Object:
+    """Take managers off an object that shall manage nothing of it any more."""
+    if not retired(written, desired.retires):
+        return written
+    # Somebody else's write in between would be undone by this list: the version that was written guards it.
+    version, left = written["metadata"]["resourceVersion"], without_managers(written, desired.retires)
+    patch = {"metadata": {"resourceVersion": version, "managedFields": left}}
+    return client.merge(action.resource, action.key.name, action.key.namespace or None, patch, manager, dry_run=False)
+
+
+def _claim(client: Client, action: Action, desired: Desired, manager: str) -> None:
+    """Make this manager the only one of what is handed over or shall go, so that the apply takes it away.
+
+    The apply is then the only request that changes what the object says: a workload renews its Pods once.
+    """
+    namespace, dropped = action.key.namespace or None, desired.dropped_of(action.before)
+    asked = bool(action.predecessors or dropped)
+    found = client.get(action.resource, action.key.name, namespace) if asked else None
+    if found is None:
+        return
+    heir = claimed(handed_over(found, action.predecessors, manager), dropped, manager)
+    patch = {"metadata": {"resourceVersion": _version(found), "managedFields": heir["metadata"]["managedFields"]}}
+    client.merge(action.resource, action.key.name, namespace, patch, manager, dry_run=False)
+
+
+def _named(keys: Iterable[Key]) -> str:
+    names = [str(key) for key in keys]
+    shown = ", ".join(names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown or "nothing"
