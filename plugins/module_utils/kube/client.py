@@ -74,21 +74,29 @@ class Client:
             return f" (did you mean apiVersion '{versions[0]}'?)"
         return did_you_mean(kind, [known for version, known in self._known if version == api_version])
 
-    def served(self, group_kind: str) -> Resource | None:
-        """A kind by its group alone (`Deployment.apps`), in a version that is known or that the server prefers."""
-        kind, _dot, group = group_kind.partition(".")
-        for resource in self._known.values():
-            if resource.group_kind == group_kind:
-                return resource
-        version = self._preferred_version(group) if group else "v1"
-        return self.resource(version, kind) if version else None
+    def served(self, group_kind: str) -> Iterator[Resource]:
+        """Where a kind may live, by its group alone (`Deployment.apps`): as it is known, then as the server says.
 
-    def _preferred_version(self, group: str) -> str:
+        Of the group's versions the server's preferred one comes first; it need not have the kind.
+        """
+        kind, _dot, group = group_kind.partition(".")
+        known = [resource for resource in self._known.values() if resource.group_kind == group_kind]
+        yield from known
+        for version in self._versions(group) if group else ["v1"]:
+            try:
+                found = self.resource(version, kind)
+            except UnknownKind:
+                continue
+            if found not in known:
+                yield found
+
+    def _versions(self, group: str) -> list[str]:
         try:
             answer = self._send("get", f"/apis/{group}", f"the versions of {group}")
         except (NotFound, UnknownKind):
-            return ""
-        return str(answer["preferredVersion"]["groupVersion"])
+            return []
+        preferred = answer["preferredVersion"]["groupVersion"]
+        return list(dict.fromkeys([preferred, *(entry["groupVersion"] for entry in answer["versions"])]))
 
     def _discover(self, api_version: str) -> None:
         try:

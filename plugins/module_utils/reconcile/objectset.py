@@ -208,21 +208,28 @@ def _refuse_foreign(of: ObjectSet, live: Object | None) -> None:
 def _members(client: Client, of: ObjectSet, live: Object | None) -> Iterator[Key]:
     """Everything that carries the set's label, of the kinds and in the places that the parent names."""
     for hint in _group_kinds(live):
-        resource = client.served(hint)
-        if resource is None or hint in _NEVER_PRUNED_KINDS:
+        if hint in _NEVER_PRUNED_KINDS:
             continue
-        for found in _labelled(client, of, live, resource):
+        for found in _labelled(client, of, live, hint):
             key = Key.of(found)
             if (key.kind, key.name) not in _NEVER_PRUNED_NAMES:
                 yield key
 
 
-def _labelled(client: Client, of: ObjectSet, live: Object | None, resource: Resource) -> list[Object]:
+def _labelled(client: Client, of: ObjectSet, live: Object | None, group_kind: str) -> list[Object]:
+    """The members of a kind, in the first version in which it is served; a kind that is gone has none."""
+    for resource in client.served(group_kind):
+        try:
+            return _listed(client, of, live, resource)
+        except UnknownKind:
+            continue
+    return []
+
+
+def _listed(client: Client, of: ObjectSet, live: Object | None, resource: Resource) -> list[Object]:
     selector = f"{PART_OF}={of.id}"
     try:
         return list(client.list_objects(resource, labels=selector))
-    except UnknownKind:
-        return []
     except Forbidden:
         if not resource.namespaced:
             raise

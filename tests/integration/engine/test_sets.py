@@ -8,15 +8,22 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 
 import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.client import Client
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import connect
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict, Failure
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import Resource
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired, Key
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objectset import (
     PART_OF,
     ForeignSet,
     NotInSet,
     ObjectSet,
     PruneLimit,
+    open_set,
 )
 from faults import Proxy, Rule
 from faults.catalogue import WRITES, Answer, Fault
@@ -27,6 +34,7 @@ pytestmark = pytest.mark.usefixtures("crds")
 SPECIFIED = "applyset.kubernetes.io/"
 # Without members in other namespaces kubectl writes an empty hint, and we write none: the specification allows both.
 NO_OTHERS = f"{SPECIFIED}additional-namespaces"
+GROUP = "tests.example.com"
 REFUSED = Fault("refused", Answer(403, b'{"kind": "Status", "code": 403, "reason": "Forbidden"}'), WRITES)
 
 
@@ -238,20 +246,63 @@ def test_namespaces_crds_and_certificates_are_never_pruned(
     namespaces.append(kept)
     secret = named("Secret", "cacerts", namespace, stringData={"root-cert.pem": "of a mesh"})
     home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": kept}}
-    engine.run([secret, home, widget_crd(), *members(namespace, "a")], object_set=objects)
+    engine.run([secret, home, crd("Widget"), *members(namespace, "a")], object_set=objects)
     assert verbs(engine.run(members(namespace, "a"), object_set=objects)) == [("update", "ConfigMap", "shop")]
     cluster.kubectl("get", f"namespace/{kept}", "crd/widgets.tests.example.com")
     assert "cacerts" in cluster.names("secret", namespace)
     cluster.kubectl("delete", "crd/widgets.tests.example.com")
 
 
-def widget_crd() -> Object:
+def crd(kind: str, version: str = "v1") -> Object:
+    """A CRD of the tests' own group."""
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    versions = [{"name": "v1", "served": True, "storage": True, "schema": schema}]
-    names = {"plural": "widgets", "singular": "widget", "kind": "Widget"}
-    spec = {"group": "tests.example.com", "names": names, "scope": "Namespaced", "versions": versions}
+    versions = [{"name": version, "served": True, "storage": True, "schema": schema}]
+    names = {"plural": f"{kind.lower()}s", "singular": kind.lower(), "kind": kind}
+    spec = {"group": GROUP, "names": names, "scope": "Namespaced", "versions": versions}
     head = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
-    return {**head, "metadata": {"name": "widgets.tests.example.com"}, "spec": spec}
+    return {**head, "metadata": {"name": f"{kind.lower()}s.{GROUP}"}, "spec": spec}
+
+
+@pytest.fixture
+def kinds(cluster: Cluster) -> Iterator[None]:
+    """A group whose preferred version, v1, has Widgets and Gadgets; Trinkets are in another one alone."""
+    made = [crd("Widget"), crd("Gadget"), crd("Trinket", "v1alpha1")]
+    names = [f"crd/{one['metadata']['name']}" for one in made]
+    cluster.apply(*made)
+    cluster.kubectl("wait", "--for=condition=Established", *names)
+    yield
+    cluster.kubectl("delete", "--ignore-not-found", *names)
+
+
+@pytest.mark.usefixtures("kinds")
+def test_kind_that_has_gone_while_its_group_stays_has_no_members(
+    engine: Engine, cluster: Cluster, namespace: str, objects: ObjectSet
+) -> None:
+    gadget = named("Gadget", "goes", namespace, f"{GROUP}/v1")
+    engine.run([*members(namespace, "a", "b"), gadget], object_set=objects)
+    cluster.kubectl("delete", f"crd/gadgets.{GROUP}")
+    done = engine.run(members(namespace, "a"), object_set=objects)
+    assert verbs(done) == [("update", "ConfigMap", "shop"), ("delete", "ConfigMap", "b")]
+    assert not engine.run(members(namespace, "a"), object_set=objects).changed
+
+
+@pytest.mark.usefixtures("kinds")
+@pytest.mark.parametrize("known", [[], ["v1"]], ids=["by-its-group", "known-in-another-version"])
+def test_members_are_found_in_whatever_version_is_served(
+    engine: Engine, cluster: Cluster, namespace: str, objects: ObjectSet, known: list[str]
+) -> None:
+    """An older Istio, too, serves its kinds in other versions than those of our table."""
+    trinket = named("Trinket", "goes", namespace, f"{GROUP}/v1alpha1")
+    engine.run([*members(namespace, "a"), trinket], object_set=objects)
+    table = {
+        (f"{GROUP}/{version}", "Trinket"): Resource(f"{GROUP}/{version}", "Trinket", "trinkets") for version in known
+    }
+    client = Client(connect(ConnectionOptions(kubeconfig=cluster.kubeconfig)), table)
+    desired = [Desired(one) for one in members(namespace, "a")]
+    assert open_set(client, objects, desired, []).pruned == [Key.of(trinket)]
+    done = engine.run(members(namespace, "a"), object_set=objects)
+    assert verbs(done) == [("update", "ConfigMap", "shop"), ("delete", "Trinket", "goes")]
+    assert cluster.names(f"trinkets.{GROUP}", namespace) == set()
 
 
 @pytest.mark.parametrize("check", [True, False])
