@@ -261,7 +261,7 @@ class Client:
             if answer.status >= 300:
                 status = read_status(answer.read())
                 raise error_from_status("watch", resource.plural, self.name, answer.status, status)
-            yield from _events(answer)
+            yield from _events(answer, resource.plural)
         except (urllib3.exceptions.HTTPError, OSError):
             return  # the stream broke: whoever waits reads the state again
         finally:
@@ -336,14 +336,23 @@ def described(resource: Resource, name: str, namespace: str | None) -> str:
     return f"{resource.kind} {place}".strip()
 
 
-def _events(answer: urllib3.BaseHTTPResponse) -> Iterator[tuple[str, Object]]:
+def _events(answer: urllib3.BaseHTTPResponse, subject: str) -> Iterator[tuple[str, Object]]:
+    """Raises Unreachable for a stream that is none of events: a proxy in between may answer as it likes."""
     buffer = b""
     for chunk in answer.stream(65536):
         buffer += chunk
         *lines, buffer = buffer.split(b"\n")
         for line in lines:
-            event = json.loads(line)
-            yield event["type"], event["object"]
+            yield _event(line, subject)
+    if buffer.strip():
+        yield _event(buffer, subject)
+
+
+def _event(line: bytes, subject: str) -> tuple[str, Object]:
+    event = _object(line, subject)
+    if not isinstance(event.get("type"), str) or not isinstance(event.get("object"), dict):
+        raise Unreachable(f"The answer for {subject} is no event", subject=subject, reason=excerpt(line))
+    return event["type"], event["object"]
 
 
 def _object(text: bytes, subject: str) -> Object:
