@@ -444,6 +444,33 @@ def test_nobody_leaves_while_one_is_left_out_of_the_run(mesh: Runner, given: tup
     assert "it is not in this run, which --limit may have cut short" in played.output
 
 
+def test_a_remote_cluster_in_which_nobody_injects_is_not_served(hosted: Hosted, west: Cluster) -> None:
+    """Without a webhook at once, with one that gets no CA after the whole time."""
+    served = role("served", mesh_clusters_address_timeout=4)
+    none = hosted.runner.run(served, hosts=2)
+    assert none.rc == 2, none.output
+    assert "host1 has no webhook that would ask the control plane of host0 for sidecars" in none.output
+    west.apply(_injector(hosted.namespace))
+    try:
+        waited = hosted.runner.run(served, hosts=2)
+    finally:
+        west.kubectl("delete", "mutatingwebhookconfiguration", f"injector-{hosted.namespace}")
+    assert "The control plane of host0 does not serve host1 after 4 seconds" in waited.output
+    asked = [one.data["attempts"] for one in waited.results if "attempts" in one.data]
+    assert max(asked) == 4, "one second apart"
+
+
+def _injector(namespace: str) -> dict[str, Any]:
+    """A webhook of a control plane that has not given it its CA."""
+    config = {"service": {"name": "istiod", "namespace": namespace, "path": "/inject"}}
+    hook = {"name": "sidecar.istio.io", "clientConfig": config, "sideEffects": "None", "failurePolicy": "Ignore"}
+    hooks = [{**hook, "admissionReviewVersions": ["v1"], "namespaceSelector": {"matchLabels": {"nobody": "asks"}}}]
+    labels = {"app": "sidecar-injector", "istio.io/rev": "default"}
+    metadata = {"name": f"injector-{namespace}", "labels": labels}
+    kind = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration"}
+    return {**kind, "metadata": metadata, "webhooks": hooks}
+
+
 EXTERNAL: dict[str, Any] = {"mesh_cluster_role": "external", "mesh_clusters_address_timeout": 1}
 
 
