@@ -698,6 +698,7 @@ extends_documentation_fragment:
   - service_mesh.istio.state
   - service_mesh.istio.ownership
   - service_mesh.istio.checks
+  - service_mesh.istio.mesh_root
 """
 
 EXAMPLES = r"""

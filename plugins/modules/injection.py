@@ -210,11 +210,6 @@ options:
     type: list
     elements: str
     default: []
-  root_namespace:
-    description:
-      - Root namespace of the mesh.
-    type: str
-    default: istio-system
   guard_pending_restart:
     description:
       - >-
@@ -226,6 +221,7 @@ extends_documentation_fragment:
   - service_mesh.istio.attributes
   - service_mesh.istio.connection
   - service_mesh.istio.ownership
+  - service_mesh.istio.mesh_root
   - service_mesh.istio.workload_kinds
 """
 

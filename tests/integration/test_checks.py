@@ -100,6 +100,25 @@ def test_stricter_policies_warn_of_whom_they_cut_off(namespace: str, operations:
     assert operations.run("peer_authentication", strict(namespace))["warnings"] == []
 
 
+def test_policies_of_the_root_namespace_are_for_all_namespaces(
+    namespace: str, namespaces: list[str], operations: Operations, cluster: Cluster
+) -> None:
+    """Whatever its name: what is allowed there is no first, and STRICT there cuts off workloads elsewhere."""
+    namespaces.append(f"{namespace}-root")
+    cluster.kubectl("create", "namespace", namespaces[-1])
+    cluster.apply(pod(namespace, "cart", "app", "istio-proxy"), pod(namespace, "old", "app"))
+    root, allow = {"root_namespace": namespaces[-1]}, {"name": "allow", "action": "ALLOW", "rules": [{}]}
+    operations.run("authorization_policy", {**allow, **root, "namespace": namespaces[-1]})
+    policies = {"authorization_policies": [{**allow, "namespace": namespace}]}
+    (warned,) = operations.run("config", policies, check=True)["warnings"]
+    assert warned.endswith("[first_allow]")
+    assert operations.run("config", {**policies, **root}, check=True)["warnings"] == []
+    everywhere = strict(namespaces[-1])
+    assert operations.run("peer_authentication", everywhere, check=True)["warnings"] == []
+    (warned,) = operations.run("peer_authentication", {**everywhere, **root}, check=True)["warnings"]
+    assert "all that these can send in the mesh: " in warned
+
+
 def test_a_second_of_its_kind_is_found_in_the_cluster(namespace: str, operations: Operations, changes: Changes) -> None:
     operations.run("sidecar", {"name": "default", "namespace": namespace})
     changes()

@@ -7,7 +7,8 @@
 `early` ones need nothing but the input and run before any request; all run
 against the cluster, for what changes only. An error refuses the task, a warning
 informs. A `reference` is an error in a run and a warning in check mode, where
-a task before this one may only have planned what is missing.
+a task before this one may only have planned what is missing. A `rooted` one goes by
+the root namespace of the mesh, whose policies are for all namespaces.
 `istioctl` names the same finding of `istioctl analyze`; severities agree with it
 (pkg/config/analysis/msg/messages.yaml) where it has one.
 """
@@ -52,6 +53,7 @@ class Analyzer:
     sentence: str
     early: bool = False
     reference: bool = False
+    rooted: bool = False
     istioctl: str = ""
 
 
@@ -173,6 +175,7 @@ _ALL = (
         (AUTHORIZATION_POLICY,),
         policy.first_allow,
         "a policy is the first that allows something for workloads, which refuses all else from then on",
+        rooted=True,
     ),
     Analyzer(
         "strict_outside_mesh",
@@ -180,6 +183,8 @@ _ALL = (
         (PEER_AUTHENTICATION,),
         policy.strict,
         "mutual TLS becomes V(STRICT) where workloads without a proxy send plaintext",
+        rooted=True,
     ),
 )
 ANALYZERS: Mapping[str, Analyzer] = {analyzer.code: analyzer for analyzer in _ALL}
+ROOTED_KINDS = frozenset(kind.name for analyzer in _ALL if analyzer.rooted for kind in analyzer.kinds)

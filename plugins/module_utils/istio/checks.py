@@ -15,6 +15,7 @@ from ..kube.text import did_you_mean
 from ..reconcile.objects import Desired
 from ..reconcile.plan import Action
 from .analyzers import ANALYZERS, Analyzer, Level
+from .facts import ROOT_NAMESPACE
 from .world import Change, ClusterWorld, World
 
 _SHOWN = 20
@@ -68,11 +69,16 @@ def check_input(present: Iterable[Desired], ignored: frozenset[str] = frozenset(
 
 
 def check_cluster(
-    client: Client, actions: Iterable[Action], ignored: frozenset[str] = frozenset(), *, check_mode: bool = False
+    client: Client,
+    actions: Iterable[Action],
+    ignored: frozenset[str] = frozenset(),
+    *,
+    root: str = ROOT_NAMESPACE,
+    check_mode: bool = False,
 ) -> list[str]:
     """Warnings about what a plan changes. Raises CheckFailed. Asks for nothing when nothing changes."""
     changes = [change for change in (Change.of(action) for action in actions if action.writes) if change.means]
-    world = ClusterWorld(client, changes)
+    world = ClusterWorld(client, changes, root)
     asked = [found for found in ANALYZERS.values() if found.code not in ignored]
     findings = _findings(world, changes, asked)
     if check_mode or world.partial:

@@ -19,7 +19,7 @@ from ..reconcile.plan import Owner, Plan, Validate
 from ..reconcile.run import Run
 from ..reconcile.writing import OnError
 from .checks import check_cluster, check_input, known_codes
-from .facts import CO_OWNED, KEYED_LISTS, MANAGER_PREFIX
+from .facts import CO_OWNED, KEYED_LISTS, MANAGER_PREFIX, ROOT_NAMESPACE
 from .kind import Kind, manifest
 from .kinds import KINDS, RANKS
 from .manifests import InvalidManifest, Manifest, judged
@@ -42,13 +42,15 @@ class Config:
     ignored_checks: frozenset[str] = frozenset()
     validate: Validate = "server"
     adopt: bool = False
+    root_namespace: str = ROOT_NAMESPACE
 
 
 def run_config(run: Run, wanted: Config) -> Outcome:
     """Bring the objects to what is wanted."""
 
     def review(plan: Plan) -> list[str]:
-        return check_cluster(run.client, plan.actions, wanted.ignored_checks, check_mode=run.check_mode)
+        root, ignored = wanted.root_namespace, wanted.ignored_checks
+        return check_cluster(run.client, plan.actions, ignored, root=root, check_mode=run.check_mode)
 
     manager = f"{MANAGER}/{wanted.object_set.name}" if wanted.object_set else MANAGER
     return reconcile(
@@ -95,6 +97,7 @@ def _config(entries: Iterable[Manifest], params: Mapping[str, Any]) -> Config:
         ignored,
         params.get("validate") or "server",
         bool(params.get("adopt")),
+        params.get("root_namespace") or ROOT_NAMESPACE,
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..kube.client import Object
 from ..kube.resources import POD
-from .facts import ROOT_NAMESPACE, SYSTEM_NAMESPACES
+from .facts import SYSTEM_NAMESPACES
 from .kinds import AUTHORIZATION_POLICY, GATEWAY
 from .world import Change, World, identity, labels, mapping, mappings, named, spec_of
 
@@ -56,9 +56,11 @@ def first_allow(change: Change, world: World) -> Trouble:
     """An ALLOW policy for workloads that had none: from then on what no policy allows is refused."""
     if not _allows(change.after) or (_allows(change.before) and _selector(change.before) == _selector(change.after)):
         return
-    pods = [pod for pod in _pods(world, change.key.namespace) if _in_mesh(pod) and _selects(change.after, pod)]
+    pods = [
+        pod for pod in _pods(world, change.key.namespace) if _in_mesh(pod) and _selects(change.after, pod, world.root)
+    ]
     others = [policy for policy in _policies(world, change) if identity(policy) != identity(change.after or {})]
-    cut = [pod for pod in pods if not any(_selects(policy, pod) for policy in others)]
+    cut = [pod for pod in pods if not any(_selects(policy, pod, world.root) for policy in others)]
     if cut:
         yield "spec", f"it is the first that allows something, and so refuses all else, for {_workloads(cut)}"
 
@@ -69,7 +71,7 @@ def strict(change: Change, world: World) -> Trouble:
         return
     outside = [pod for pod in _pods(world, change.key.namespace) if not _in_mesh(pod)]
     if outside:
-        where = "the mesh" if change.key.namespace == ROOT_NAMESPACE else f"the namespace {change.key.namespace}"
+        where = "the mesh" if change.key.namespace == world.root else f"the namespace {change.key.namespace}"
         yield "spec.mtls.mode", f"STRICT refuses plaintext, all that these can send in {where}: {_workloads(outside)}"
 
 
@@ -86,11 +88,9 @@ def _selector(found: Object | None) -> frozenset[tuple[str, str]]:
     return labels(selector.get("matchLabels") or selector.get("labels"))
 
 
-def _selects(policy: Object | None, pod: Object) -> bool:
+def _selects(policy: Object | None, pod: Object, root: str) -> bool:
     namespace = identity(policy)[0] if policy else ""
-    return namespace in (identity(pod)[0], ROOT_NAMESPACE) and _selector(policy) <= labels(
-        pod["metadata"].get("labels")
-    )
+    return namespace in (identity(pod)[0], root) and _selector(policy) <= labels(pod["metadata"].get("labels"))
 
 
 def _allows(policy: Object | None) -> bool:
@@ -101,7 +101,7 @@ def _allows(policy: Object | None) -> bool:
 
 def _policies(world: World, change: Change) -> Iterable[Object]:
     """ALLOW policies that are there now."""
-    for namespace in dict.fromkeys((change.key.namespace, ROOT_NAMESPACE)):
+    for namespace in dict.fromkeys((change.key.namespace, world.root)):
         yield from (policy for policy in world.live(_POLICY, namespace) if _allows(policy))
 
 
@@ -111,9 +111,9 @@ def _is_strict(policy: Object | None) -> bool:
 
 def _pods(world: World, namespace: str) -> list[Object]:
     """Pods that run or will run where a policy of this namespace counts."""
-    wide = namespace == ROOT_NAMESPACE
+    wide = namespace == world.root
     found = world.live(POD.group_kind, "" if wide else namespace)
-    nobody = {*SYSTEM_NAMESPACES, ROOT_NAMESPACE} if wide else set()
+    nobody = {*SYSTEM_NAMESPACES, world.root} if wide else set()
     return [pod for pod in found if identity(pod)[0] not in nobody and _lives(pod)]
 
 

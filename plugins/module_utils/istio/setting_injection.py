@@ -99,7 +99,8 @@ def _reconciled(
         if wanted.guard:
             refuse_pending(injectors, plan, wanted.kinds)
         told = judged(injectors, plan, labels, wanted.kinds)
-        return [*told, *check_cluster(run.client, plan.actions, check_mode=run.check_mode)]
+        root = wanted.root_namespace
+        return [*told, *check_cluster(run.client, plan.actions, root=root, check_mode=run.check_mode)]
 
     keyed = wanted.keyed_lists()
     owner = Owner(MANAGER, wanted.take_ownership_from, ranks=RANKS, keyed_lists=keyed)

@@ -20,6 +20,7 @@ from ..kube.errors import Forbidden, NotFound, UnknownKind
 from ..kube.resources import POD, Resource
 from ..reconcile.objects import Key
 from ..reconcile.plan import Action
+from .facts import ROOT_NAMESPACE
 from .kinds import KINDS
 
 Keys = Callable[[Object], Iterable[Hashable]]
@@ -57,7 +58,8 @@ class World:
 
     partial = False  # whether a part of the cluster could not be read
 
-    def __init__(self, changes: Iterable[Change]) -> None:
+    def __init__(self, changes: Iterable[Change], root: str = ROOT_NAMESPACE) -> None:
+        self.root = root
         self.changes: dict[str, list[Change]] = {}
         for change in changes:
             self.changes.setdefault(change.key.group_kind, []).append(change)
@@ -106,8 +108,8 @@ class World:
 class ClusterWorld(World):
     """The cluster with the changes laid over it."""
 
-    def __init__(self, client: Client, changes: Sequence[Change]) -> None:
-        super().__init__(changes)
+    def __init__(self, client: Client, changes: Sequence[Change], root: str) -> None:
+        super().__init__(changes, root)
         self._client = client
         self._namespaces = sorted({change.key.namespace for change in changes if change.key.namespace})
         self._read: dict[tuple[str, str], list[Object]] = {}

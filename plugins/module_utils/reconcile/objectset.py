@@ -160,9 +160,9 @@ class OpenSet:
     def refuse_own_namespace(self, plan: Plan, planned: Planned) -> None:
         """Raise SetNamespace where the namespace of parent and lock comes or goes with what is written under them."""
         place = self.of.namespace
-        whose = (NAMESPACE.group_kind, place)
-        own = [action for action in plan.writes if (action.key.group_kind, action.key.name) == whose]
-        coming, going = (any(action.verb == verb for action in own) for verb in ("create", "delete"))
+        home = Key(NAMESPACE.api_version, NAMESPACE.kind, "", place)
+        verbs = {action.verb for action in plan.writes if action.key == home}
+        coming, going = "create" in verbs, "delete" in verbs
         if going or (coming and place not in planned.namespaces):
             when, what = ("after", "deletes") if going else ("before", "creates")
             raise SetNamespace(

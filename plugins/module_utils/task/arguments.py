@@ -87,6 +87,7 @@ OBJECT_SET = ArgumentSpec(
 ON_ERROR = ArgumentSpec({"on_error": {"type": "str", "choices": list(writing.ON_ERROR), "default": "rollback"}})
 VALIDATE = ArgumentSpec({"validate": {"type": "str", "choices": list(plan.VALIDATE), "default": "server"}})
 CHECKS = ArgumentSpec({"ignore_checks": {"type": "list", "elements": "str", "default": []}})
+MESH_ROOT = ArgumentSpec({"root_namespace": {"type": "str", "default": ROOT_NAMESPACE}})
 MODE = ArgumentSpec({"mode": {"type": "str", "choices": list(modes.MODES), "default": modes.DEDICATED}})
 WAIT = ArgumentSpec({"wait_timeout": {"type": "float", "default": 300.0}})
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...istio.analyzers import ROOTED_KINDS
 from ...istio.config import Config, config_of_kind, config_of_many, run_config
 from ...istio.config_info import Query, query, run_query
 from ...istio.kind import Kind, module_options
 from ..arguments import (
     CHECKS,
     CONNECTION,
+    MESH_ROOT,
     OBJECT_SET,
     ON_ERROR,
     OWNERSHIP,
@@ -29,7 +31,7 @@ from ..operation import Operation, Params
 def kind_operation(kind: Kind) -> Operation[Config]:
     """The operation of a module that applies objects of one kind."""
 
-    common = STATE + OWNERSHIP + CHECKS
+    common = STATE + OWNERSHIP + CHECKS + (MESH_ROOT if kind.name in ROOTED_KINDS else ArgumentSpec({}))
     names = module_options(kind, (CONNECTION + common).options)
 
     def prepare(params: Params) -> Config:
@@ -53,7 +55,7 @@ _MANIFESTS = ArgumentSpec(
 )
 CONFIG: Operation[Config] = Operation(
     "config",
-    _MANIFESTS + spec_of_lists() + STATE + OWNERSHIP + CHECKS + OBJECT_SET + ON_ERROR + VALIDATE,
+    _MANIFESTS + spec_of_lists() + STATE + OWNERSHIP + CHECKS + MESH_ROOT + OBJECT_SET + ON_ERROR + VALIDATE,
     config_of_many,
     run_config,
 )

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from ...istio.discovery_scope import SCOPES, DiscoveryScope, discovery_scopes
-from ...istio.facts import ROOT_NAMESPACE
 from ...istio.injection import InjectionError, NamespaceInjection, namespace_injection
 from ...istio.injection_selection import Selection
 from ...istio.selectors import checked_selector
@@ -16,7 +15,7 @@ from ...istio.shares import checked_percentage
 from ...istio.workload_injection import WORKLOAD_MODES, WorkloadInjection, workload_injection
 from ...istio.workload_kinds import WorkloadKind, workload_kinds
 from ...istio.workload_settings import AMOUNTS, LOG_LEVELS, Settings
-from ..arguments import NAMESPACE_INJECTION, OWNERSHIP, WORKLOAD_KINDS, ArgumentSpec
+from ..arguments import MESH_ROOT, NAMESPACE_INJECTION, OWNERSHIP, WORKLOAD_KINDS, ArgumentSpec
 from ..operation import Operation, Params
 
 
@@ -99,10 +98,10 @@ INJECTION: Operation[Injection] = Operation(
             "discovery_scopes": {"type": "list", "elements": "dict", "default": [], "options": _SCOPE},
             "discovery_groups": {"type": "dict", "default": {}},
             "system_namespaces": {"type": "list", "elements": "str", "default": []},
-            "root_namespace": {"type": "str", "default": ROOT_NAMESPACE},
             "guard_pending_restart": {"type": "bool", "default": False},
         },
     )
+    + MESH_ROOT
     + WORKLOAD_KINDS
     + OWNERSHIP,
     _injection,
