@@ -46,8 +46,8 @@ class Work:
 
     @property
     def fates(self) -> dict[str, str]:
-        drawn = random.Random(self.seed)
-        return {f"object-{number}": drawn.choice(FATES) for number in range(self.objects)}
+        drawn, what = random.Random(self.seed), "member" if self.with_set else "object"  # two for a host are refused
+        return {f"{what}-{number}": drawn.choice(FATES) for number in range(self.objects)}
 
     def before(self) -> State:
         return {name: "old" if fate == "update" else "is" for name, fate in self.fates.items() if fate != "create"}
