@@ -49,6 +49,24 @@ class Locked(Failure):
     code = "locked"
 
 
+@functools.cache
+def _space() -> str:
+    """Among whom the number of a process says who it is: one boot of a machine, and one PID namespace of it.
+
+    Machines and containers may bear one name. Nothing where the system does not tell, which only Linux does.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8")
+        namespace = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+    return hashlib.sha256(f"{boot}{namespace}".encode()).hexdigest()[:12]
+
+
+def _this_run() -> str:
+    return f"{socket.gethostname()}/{os.getpid()}/{_space()}-{uuid.uuid4().hex[:8]}"
+
+
 @dataclass
 class Lock:
     """The lock of one run, while it is held. `run` is how to work under it: before every write it is renewed if due."""
@@ -57,7 +75,7 @@ class Lock:
     name: str
     namespace: str
     manager: str
-    holder: str = field(default_factory=lambda: _this_run())
+    holder: str = field(default_factory=_this_run)
     lease: Object | None = None
     doubt: Failure | None = None
     renewed: float = 0.0
@@ -226,24 +244,6 @@ def _is_free(found: Object) -> bool:
     renewed = datetime.strptime(spec["renewTime"], _FORMAT).replace(tzinfo=timezone.utc)
     expired = datetime.now(timezone.utc) > renewed + timedelta(seconds=spec.get("leaseDurationSeconds") or _SECONDS)
     return expired or _is_dead(str(spec["holderIdentity"]))
-
-
-@functools.cache
-def _space() -> str:
-    """Among whom the number of a process says who it is: one boot of a machine, and one PID namespace of it.
-
-    Machines and containers may bear one name. Nothing where the system does not tell, which only Linux does.
-    """
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8")
-        namespace = os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return ""
-    return hashlib.sha256(f"{boot}{namespace}".encode()).hexdigest()[:12]
-
-
-def _this_run() -> str:
-    return f"{socket.gethostname()}/{os.getpid()}/{_space()}-{uuid.uuid4().hex[:8]}"
 
 
 def _is_dead(holder: str) -> bool:
