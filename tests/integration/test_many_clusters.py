@@ -183,26 +183,6 @@ def assert_no_probe_is_left(mesh: Joined) -> None:
         assert cluster.kubectl(*asked) == ""
 
 
-def test_a_network_that_exposes_nothing_is_named(mesh: Joined) -> None:
-    """Where the clusters of this shape are entered by gateways; such a gateway does not even listen."""
-    if mesh.shape.network != "separate" or mesh.remotes:
-        return
-    closed = list(mesh.meshes.clusters)[1]
-    expose(mesh, closed, "nothing.local")
-    found = ways(mesh, "-e", "mesh_clusters_probe_timeout=15")
-    expose(mesh, closed, "*.local")
-    assert all(way["ok"] for way in ways(mesh)), "nobody asks the next test before it is open again"
-    hops = {(way["from"], way["to"]): way["hop"] for way in found if not way["ok"]}
-    assert hops == {(name, closed): "address" for name in mesh.meshes.clusters if name != closed}, found
-    assert_no_probe_is_left(mesh)
-
-
-def expose(mesh: Joined, name: str, hosts: str) -> None:
-    change = json.dumps([{"op": "replace", "path": "/spec/servers/0/hosts", "value": [hosts]}])
-    exposed = ("gateways.networking.istio.io", "cross-network-eastwest", "-n", "istio-system")
-    mesh.meshes.clusters[name].kubectl("patch", *exposed, "--type=json", "-p", change)
-
-
 def test_new_tokens_fail_no_request(mesh: Joined) -> None:
     """Nor any to Pods that one cluster alone has. The old ones are refused afterwards."""
     *_others, last = mesh.inside
