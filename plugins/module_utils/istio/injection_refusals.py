@@ -10,7 +10,7 @@ at all where the istiod behind a webhook is down. All of it shows itself at the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -107,7 +107,7 @@ def judged(
 
 
 def _changes(plan: Plan, namespaces: Mapping[str, Labels], kinds: Sequence[WorkloadKind]) -> Iterator[_Change]:
-    after = {action.key.name: labels_of(_after(action)) for action in plan.writes if _is_namespace(action)}
+    after = {action.key.name: labels_of(_after(action)) for action in _of_namespaces(plan)}
     by_kind = {kind.resource.group_kind: kind for kind in kinds}
     for action in plan.writes:
         if _is_namespace(action):
@@ -123,11 +123,12 @@ def _changes(plan: Plan, namespaces: Mapping[str, Labels], kinds: Sequence[Workl
 
 def _there_already(there: InjectorsThere, plan: Plan, kinds: Sequence[WorkloadKind]) -> list[_Change]:
     """Workloads of namespaces that change: with labels of their own, their Pods may be another's than bare ones."""
-    after = {one.key.name: labels_of(_after(one)) for one in plan.writes if _is_namespace(one) and one.verb == "update"}
+    after = {one.key.name: labels_of(_after(one)) for one in _of_namespaces(plan) if one.verb == "update"}
     if not after:
         return []
-    few = sorted(after) if len(after) <= _FEW else [None]
-    snapshot = read_more(there.run.client, there.snapshot, [Ask(one.resource, name) for one in kinds for name in few])
+    places = _places(after)
+    asks = [Ask(one.resource, place) for one in kinds for place in places]
+    snapshot = read_more(there.run.client, there.snapshot, asks)
     written = {action.key for action in plan.writes}
     return [
         _Change(Key.of(found), subject_of(kind.template_of(found), space, after[space]), asks=False)
@@ -139,6 +140,15 @@ def _there_already(there: InjectorsThere, plan: Plan, kinds: Sequence[WorkloadKi
 
 def _after(action: Action) -> Object:
     return action.after or {"metadata": {}}
+
+
+def _of_namespaces(plan: Plan) -> Iterator[Action]:
+    return filter(_is_namespace, plan.writes)
+
+
+def _places(namespaces: Collection[str]) -> Sequence[str | None]:
+    """Where to ask for what is in some namespaces: in each of a few, or everywhere at once."""
+    return sorted(namespaces) if len(namespaces) <= _FEW else [None]
 
 
 def _is_namespace(action: Action) -> bool:
@@ -214,9 +224,9 @@ def refuse_pending(there: InjectorsThere, plan: Plan, kinds: Sequence[WorkloadKi
     spaces = {action.key.namespace or action.key.name for action in plan.writes}
     if not spaces:
         return
-    few = sorted(spaces) if len(spaces) <= _FEW else [None]
-    workloads = [Ask(kind.resource, space) for kind in kinds for space in few]
-    asks = [Ask(DEPLOYMENT), Ask(NAMESPACE), *workloads, *(Ask(POD, space, required=True) for space in few)]
+    places = _places(spaces)
+    workloads = [Ask(kind.resource, place) for kind in kinds for place in places]
+    asks = [Ask(DEPLOYMENT), Ask(NAMESPACE), *workloads, *(Ask(POD, place, required=True) for place in places)]
     snapshot = read_more(there.run.client, there.snapshot, [*asks, *desired_asks(there.snapshot)])
     restarted = {kind.kind for kind in kinds}
     waiting = [

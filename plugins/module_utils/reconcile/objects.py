@@ -200,6 +200,11 @@ def common(one: Any, other: Any) -> Any:
     return one
 
 
+def version_of(found: Object | None) -> str:
+    """The version of an object as the server has it, nothing where there is none."""
+    return str(found["metadata"]["resourceVersion"]) if found else ""
+
+
 def changed_fields(before: Any, after: Any, path: str = "") -> Iterator[str]:
     """Paths of the fields in which two values differ."""
     if isinstance(before, dict) and isinstance(after, dict):

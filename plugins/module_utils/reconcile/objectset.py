@@ -24,7 +24,7 @@ from typing import Any
 from ..kube.client import Client, Object
 from ..kube.errors import Failure, Forbidden, UnknownKind
 from ..kube.resources import CONFIG_MAP, NAMESPACE, Resource
-from .objects import Desired, Key
+from .objects import Desired, Key, version_of
 from .plan import Plan
 from .planned import Planned
 
@@ -141,7 +141,7 @@ class OpenSet:
     def has_changed(self, client: Client) -> bool:
         """Whether a run has written since the set was read, or was in the middle of it then."""
         now = client.get(CONFIG_MAP, self.of.name, self.of.namespace)
-        return _version(now) != _version(self.live) or bool(_annotation(self.live, _CHANGED_BY))
+        return version_of(now) != version_of(self.live) or bool(_annotation(self.live, _CHANGED_BY))
 
     def refuse_strangers(self, plan: Plan) -> None:
         """Raise NotInSet for objects that exist outside of the set, unless the task adopts them."""
@@ -236,10 +236,6 @@ def _listed(client: Client, of: ObjectSet, live: Object | None, resource: Resour
             raise
         places = [of.namespace, *_namespaces(live)]
         return [found for place in places for found in client.list_objects(resource, place, labels=selector)]
-
-
-def _version(found: Object | None) -> str:
-    return str(found["metadata"]["resourceVersion"]) if found else ""
 
 
 def _is_stranger(before: Object | None, own: str) -> bool:

@@ -29,7 +29,7 @@ from ..kube.resources import CRD
 from ..kube.wait import NotReady, crd_established
 from .images import put_back
 from .lock import Locked
-from .objects import Desired, Key
+from .objects import Desired, Key, version_of
 from .order import is_foundation
 from .ownership import claimed, handed_over, retired, without_managers
 from .parallel import each
@@ -159,7 +159,7 @@ class Writing:
             now = self.run.client.get(action.resource, action.key.name, action.key.namespace or None)
         except Failure:
             return
-        if _version(now) != _version(action.before):
+        if version_of(now) != version_of(action.before):
             with self.lock:
                 done.append(Done(action, now))
 
@@ -219,10 +219,6 @@ class Writing:
         return left
 
 
-def _version(found: Object | None) -> str:
-    return str(found["metadata"]["resourceVersion"]) if found else ""
-
-
 def _waves(actions: Sequence[Action], owner: Owner) -> Iterator[list[Action]]:
     """Actions that may be written side by side: the plan is in order already."""
     for _turn, wave in groupby(actions, key=lambda action: owner.turn(action.key, action.verb)):
@@ -266,7 +262,7 @@ def _claim(client: Client, action: Action, desired: Desired, manager: str) -> No
     if found is None:
         return
     heir = claimed(handed_over(found, action.predecessors, manager), dropped, manager)
-    patch = {"metadata": {"resourceVersion": _version(found), "managedFields": heir["metadata"]["managedFields"]}}
+    patch = {"metadata": {"resourceVersion": version_of(found), "managedFields": heir["metadata"]["managedFields"]}}
     client.merge(action.resource, action.key.name, namespace, patch, manager, dry_run=False)
 
 
