@@ -92,11 +92,12 @@ def bed() -> list[Check]:
 
 
 def integration() -> list[Check]:
-    """Longest first: two run at a time. Files of whole lives have an API server each, the others share the bed's."""
-    lives = "tests/integration/lives"
+    """Longest first: two run at a time. Some folders have API servers of their own, the others share the bed's."""
+    apart = ("tests/integration/lives", "tests/integration/engine")
+    ignored = (f"--ignore={folder}" for folder in apart)
     return [
-        pytest("integration-lives", "-n2", "--dist=loadfile", lives, minutes=60),
-        pytest("integration", "tests/integration", f"--ignore={lives}", minutes=60),
+        pytest("integration-apart", "-n2", "--dist=loadfile", *apart, minutes=60),
+        pytest("integration", "tests/integration", *ignored, minutes=60),
     ]
 
 

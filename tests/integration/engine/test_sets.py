@@ -246,11 +246,10 @@ def test_namespaces_crds_and_certificates_are_never_pruned(
     namespaces.append(kept)
     secret = named("Secret", "cacerts", namespace, stringData={"root-cert.pem": "of a mesh"})
     home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": kept}}
-    engine.run([secret, home, crd("Widget"), *members(namespace, "a")], object_set=objects)
+    engine.run([secret, home, crd("Keepsake"), *members(namespace, "a")], object_set=objects)
     assert verbs(engine.run(members(namespace, "a"), object_set=objects)) == [("update", "ConfigMap", "shop")]
-    cluster.kubectl("get", f"namespace/{kept}", "crd/widgets.tests.example.com")
+    cluster.kubectl("get", f"namespace/{kept}", f"crd/keepsakes.{GROUP}")
     assert "cacerts" in cluster.names("secret", namespace)
-    cluster.kubectl("delete", "crd/widgets.tests.example.com")
 
 
 def crd(kind: str, version: str = "v1") -> Object:
