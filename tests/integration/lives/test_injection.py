@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injection import InjectionError
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.shares import share_of
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.plan import DuplicateObject
 from integration.support.bed import Cluster
 from integration.support.operations import Operations
 from integration.support.revisions import Revisions
@@ -150,6 +151,13 @@ def test_two_selections_may_not_disagree(
     chosen = f"team={new_namespace}"
     rows = [{"selector": chosen, "mode": "enabled"}, {"selector": chosen, "revision": "canary"}]
     refused(operations, changes, {"selections": rows}, f"Two selections want the namespace '{team[0]}' to be different")
+
+
+def test_a_namespace_has_one_setting(operations: Operations, changes: Changes, namespace: str) -> None:
+    changes()
+    with pytest.raises(DuplicateObject, match=f"Namespace {namespace} stands twice in the input"):
+        operations.run("injection", {"namespaces": [{"name": namespace}, {"name": namespace, "mode": "disabled"}]})
+    assert changes() == []
 
 
 def test_system_namespaces_are_never_touched(operations: Operations, changes: Changes, namespace: str) -> None:
