@@ -7,7 +7,8 @@ from pathlib import Path
 from integration.support.campaign import run_pytest
 
 FOLDER = Path(__file__).resolve().parent
-TESTS = (FOLDER.parent / "integration" / "test_many_clusters.py", FOLDER / "between", FOLDER / "roots")
+OTHERS = (FOLDER / "between", FOLDER / "groups", FOLDER / "roots")
+TESTS = (FOLDER.parent / "integration" / "test_many_clusters.py", *OTHERS)
 
 
 def campaign(clusters: int = 3) -> list[str]:

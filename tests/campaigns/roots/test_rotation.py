@@ -1,7 +1,7 @@
 """The root of a mesh of two clusters is rotated while every client asks across: cut off once, finished by the next run.
 
-The proxies of one cluster are told of new roots by istiod; those of the other find them when their short-lived
-certificates are renewed.
+Where both have a control plane, the proxies of one are told of new roots by istiod; those of the other find them when
+their short-lived certificates are renewed. Where one serves both, all are told.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,27 +32,53 @@ TOLD = {"PROXY_CONFIG_XDS_AGENT": "true"}
 RENEWED = {"SECRET_TTL": "120s"}
 
 
-@pytest.fixture(scope="module")
-def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meshes]:
+@dataclass(frozen=True)
+class Rotating:
+    """A mesh, and its inventory with a root of its own."""
+
+    meshes: Meshes
+    describe: Callable[[Meshes, str], None]
+
+    def wants(self, file: str) -> None:
+        self.describe(self.meshes, file)
+
+
+@pytest.fixture(scope="module", params=["multi-primary", "primary and remote"])
+def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rotating]:
     """Two clusters on one network, with sidecars and a gateway."""
-    folder = tmp_path_factory.mktemp("roots")
+    folder, hosted = tmp_path_factory.mktemp("roots"), request.param == "primary and remote"
     with bed.own_clusters(folder, 2, "--network", "flat") as several, cloud(several.clusters):
         meshes = Meshes(several, Runner(folder, within=("nsenter", f"--net={several.switch}")))
-        describe(meshes, "root.pem")
+        found = Rotating(meshes, describe_hosted if hosted else describe)
+        found.wants("root.pem")
         made = meshes.play("mesh")
         assert made.rc == 0, made.output
-        meshes.await_application(several.clusters)
-        yield meshes
+        if hosted:
+            meshes.deploy(list(meshes.clusters)[1])
+        meshes.await_application(meshes.clusters)
+        yield found
 
 
 def describe(meshes: Meshes, file: str, others: Mapping[str, str] = RENEWED) -> None:
-    """The inventory with this root, and how the proxies of the other cluster learn of it."""
-    folder, first = meshes.runner.folder, next(iter(meshes.clusters))
+    """Each has a control plane; how the proxies of the second learn of this root."""
+    first, second = meshes.clusters
+    common, values = described(meshes, file)
+    meshes.describe(common, {first: {**values_with(values, TOLD), **east_west()}, second: values_with(values, others)})
+
+
+def describe_hosted(meshes: Meshes, file: str) -> None:
+    """The control plane of the first serves both."""
+    first, second = meshes.clusters
+    common, values = described(meshes, file)
+    shape = {**common, **values_with(values, TOLD), "mesh_mode": "hosted"}
+    meshes.describe(shape, {first: east_west(), second: {"mesh_cluster_role": "remote"}})
+
+
+def described(meshes: Meshes, file: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the clusters have in common, and the values of istiod."""
+    folder = meshes.runner.folder
     common = {**shared(folder, meshes.several), "mesh_network": "net1", "mesh_clusters_root_file": str(folder / file)}
-    values = common.pop("mesh_control_plane_values")["istiod"]
-    hosts = {name: {**values_with(values, TOLD if name == first else others)} for name in meshes.clusters}
-    hosts[first] |= east_west()
-    meshes.describe(common, hosts)
+    return common, common.pop("mesh_control_plane_values")["istiod"]
 
 
 def values_with(values: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -116,56 +143,61 @@ def cut_off_when_signing(meshes: Meshes) -> str:
     return process.communicate()[0]
 
 
-def test_no_request_fails_and_no_proxy_stays_on_the_old_root(mesh: Meshes, capsys: pytest.CaptureFixture[str]) -> None:
-    folder, changes, begin = mesh.runner.folder, Changes(mesh.clusters), time.monotonic()
+def test_no_request_fails_and_no_proxy_stays_on_the_old_root(
+    mesh: Rotating, capsys: pytest.CaptureFixture[str]
+) -> None:
+    meshes = mesh.meshes
+    folder, changes, begin = meshes.runner.folder, Changes(meshes.clusters), time.monotonic()
     old = serial_of(folder / "root.pem")
-    describe(mesh, "root-next.pem")
-    check = mesh.play("rotate_ca", "--check")
+    mesh.wants("root-next.pem")
+    check = meshes.play("rotate_ca", "--check")
     assert (check.rc, changes.since()) == (0, []), check.output
     assert "the phase trust comes" in check.output
     assert not (folder / "root-next.pem").exists()
-    with mesh.under_traffic() as seen:
-        cut = cut_off_when_signing(mesh)
-        done = mesh.play("rotate_ca")
+    with meshes.under_traffic() as seen:
+        cut = cut_off_when_signing(meshes)
+        done = meshes.play("rotate_ca")
         assert done.rc == 0, f"{cut}\n{done.output}"
         time.sleep(5)
     new = serial_of(folder / "root-next.pem")
-    assert {name: (one.failed, one.lines) for name, one in seen.items()} == {name: ({}, []) for name in mesh.clusters}
+    assert {name: (one.failed, one.lines) for name, one in seen.items()} == {name: ({}, []) for name in meshes.clusters}
     assert all(one.statuses["200"] > 1000 for one in seen.values())
-    for cluster in mesh.clusters.values():
+    for cluster in meshes.clusters.values():
         told = seen_by_istioctl(cluster)
         assert len(told) >= 2
         assert set(map(str, told)) == {str(({new}, str(new)))}, old
-    everybody = set(mesh.clusters)
-    assert all(mesh.answered_by(name, everybody).keys() == everybody for name in everybody)
+    everybody = set(meshes.clusters)
+    assert all(meshes.answered_by(name, everybody).keys() == everybody for name in everybody)
     with capsys.disabled():
         asked = sum(one.statuses["200"] for one in seen.values())
         print(f" {time.monotonic() - begin:.0f} s, {asked} requests, none failed", end=" ")
 
 
-def test_a_second_run_says_that_it_is_done(mesh: Meshes) -> None:
-    changes = Changes(mesh.clusters)
+def test_a_second_run_says_that_it_is_done(mesh: Rotating) -> None:
+    changes = Changes(mesh.meshes.clusters)
     for playbook in ("rotate_ca", "mesh"):
-        again = mesh.play(playbook)
+        again = mesh.meshes.play(playbook)
         assert (again.rc, changes.since()) == (0, []), again.output
-    assert "the root is rotated, in every cluster" in mesh.play("rotate_ca").output
+    assert "the root is rotated, in every cluster" in mesh.meshes.play("rotate_ca").output
 
 
-def test_who_lags_behind_restarts(mesh: Meshes) -> None:
+@pytest.mark.parametrize("mesh", ["multi-primary"], indirect=True)
+def test_who_lags_behind_restarts(mesh: Rotating) -> None:
     """And asks istiod from then on, because its proxy has been told so meanwhile."""
-    second = list(mesh.clusters.values())[1]
-    describe(mesh, "root-third.pem", {})
-    assert mesh.play("mesh", "--tags", "control_plane").rc == 0
+    meshes = mesh.meshes
+    second = list(meshes.clusters.values())[1]
+    describe(meshes, "root-third.pem", {})
+    assert meshes.play("mesh", "--tags", "control_plane").rc == 0
     second.kubectl("rollout", "restart", "deployment", "-n", "shop")
     for name in ("shop", "client"):
         second.kubectl("rollout", "status", f"deployment/{name}", "-n", "shop", "--timeout=120s")
     before = set(proxies(second))
-    describe(mesh, "root-third.pem", TOLD)
-    assert mesh.play("mesh", "--tags", "control_plane").rc == 0
+    describe(meshes, "root-third.pem", TOLD)
+    assert meshes.play("mesh", "--tags", "control_plane").rc == 0
     restarts = {"mesh_clusters_rotate_restart": True, "mesh_clusters_rotate_timeout": 100}
-    done = mesh.play("rotate_ca", "-e", json.dumps(restarts))
+    done = meshes.play("rotate_ca", "-e", json.dumps(restarts))
     assert done.rc == 0, done.output
     assert before.isdisjoint(proxies(second))
-    third = serial_of(mesh.runner.folder / "root-third.pem")
-    for cluster in mesh.clusters.values():
+    third = serial_of(meshes.runner.folder / "root-third.pem")
+    for cluster in meshes.clusters.values():
         assert set(map(str, seen_by_istioctl(cluster))) == {str(({third}, str(third)))}
