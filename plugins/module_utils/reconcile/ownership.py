@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from functools import reduce
 from typing import Any
 
@@ -16,7 +16,6 @@ from ..kube.client import Object
 from ..kube.errors import Conflict
 from .objects import Path, overlaid, without
 
-_STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<key>[^=\]]+)=(?P<value>[^\]]+)\]")
 _CONFLICT = re.compile(r'conflict with "(?P<manager>[^"]+)"')
 
 
@@ -66,7 +65,7 @@ def managers(found: Object | None) -> list[str]:
 def appliers(found: Object | None, family: str) -> list[str]:
     """The managers of a task family (`<family>` and `<family>/<set>`) that have applied the object."""
     applied = (str(entry.get("manager")) for entry in _entries(found) if entry.get("operation") == "Apply")
-    return sorted({manager for manager in applied if _belongs(manager, family)})
+    return sorted({manager for manager in applied if belongs(manager, family)})
 
 
 def handed_over(found: Object, predecessors: Container[str], heir: str) -> Object:
@@ -147,55 +146,6 @@ def taken(pairs: Iterable[tuple[str, str]]) -> str:
     return "; ".join(f"{field} is taken over from '{manager}'" for manager, field in pairs)
 
 
-def explained(error: Conflict, subject: str, desired: Object, live: Object | None, family: str = "") -> Conflict:
-    """The conflict with managers, fields and both values named, and the way to take the fields over."""
-    pairs = conflicting(error)
-    if not pairs:
-        return error
-    owners = sorted({manager for manager, _field in pairs})
-    secret = desired.get("kind") == "Secret"
-    fields = "; ".join(
-        f"{field} is owned by '{manager}'" + ("" if secret else _values(field, desired, live))
-        for manager, field in pairs
-    )
-    return Conflict(
-        f"{subject} has fields that somebody else manages",
-        subject=subject,
-        reason=fields,
-        hint=_way_out(owners, family),
-        status=error.status,
-        details=error.details,
-    )
-
-
-def _way_out(owners: Sequence[str], family: str) -> str:
-    if family and all(_belongs(manager, family) for manager in owners):
-        return (
-            "Another task of the collection applies these fields: leave them out here, or move the object to this task "
-            "with 'adopt: true' of service_mesh.istio.config"
-        )
-    return f"Leave these fields out, or take them over with 'take_ownership_from: [{', '.join(owners)}]'"
-
-
-def _belongs(manager: str, family: str) -> bool:
+def belongs(manager: str, family: str) -> bool:
+    """Whether a manager is one of a task family."""
     return manager == family or manager.startswith(f"{family}/")
-
-
-def _values(field: str, desired: Object, live: Object | None) -> str:
-    """` (live 90, desired 80)`, where the path leads to plain values."""
-    found = [_at(content, field) for content in (live or {}, desired)]
-    if any(value is None or isinstance(value, (dict, list)) for value in found):
-        return ""
-    return f" (live {found[0]!r}, desired {found[1]!r})"
-
-
-def _at(content: Any, field: str) -> Any:
-    """The value at a path as the server writes it: `.spec.ports[name="http"].number`; None where it leads nowhere."""
-    for step in _STEP.finditer(field):
-        if step["name"] is not None:
-            content = content.get(step["name"]) if isinstance(content, dict) else None
-        else:
-            key, value = step["key"], json.loads(step["value"])
-            items = content if isinstance(content, list) else []
-            content = next((item for item in items if isinstance(item, dict) and item.get(key) == value), None)
-    return content

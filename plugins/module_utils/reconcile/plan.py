@@ -26,11 +26,12 @@ from typing import Literal
 from ..kube.client import Client, Object
 from ..kube.errors import Conflict, Failure, Invalid, NotFound, UnknownKind
 from ..kube.resources import NAMESPACE, Resource
+from .conflicts import OwnedByOthers, explained, together
 from .coowned import CoOwned, settled
 from .images import assignable, at_version, is_same
 from .objects import Desired, Key, changed_fields, common, comparable, overlaid, without
 from .order import Ranks, rank
-from .ownership import appliers, conflicting, explained, fields_of, handed_over, retired, taken
+from .ownership import appliers, conflicting, fields_of, handed_over, retired, taken
 from .parallel import each
 from .planned import Planned
 from .proof import KeyedLists, asks_nothing, is_unchanged
@@ -144,7 +145,7 @@ def make_plan(
     cluster = _Cluster.read(client, owner, world, ordered, gone)
     if validate == "schema":
         cluster.judge_by_schema(ordered)
-    actions = [*each(cluster.present, ordered), *each(cluster.absent, gone)]
+    actions = [*_all_present(cluster, ordered), *each(cluster.absent, gone)]
     return Plan(owner, sorted(actions, key=lambda action: owner.stages.get(action.key, 0)), validate)
 
 
@@ -273,6 +274,27 @@ class _Cluster:
             return Action("unchanged", key, resource, reason="it does not exist")
         self.client.delete(resource, key.name, key.namespace or None, uid=live["metadata"]["uid"], dry_run=True)
         return Action("delete", key, resource, before=live)
+
+
+def _all_present(cluster: _Cluster, ordered: Sequence[Desired]) -> list[Action]:
+    """What each object needs. Who meets fields of somebody else has the others asked for nevertheless, to tell all."""
+
+    def asked(desired: Desired) -> Action | OwnedByOthers:
+        try:
+            return cluster.present(desired)
+        except OwnedByOthers as error:
+            return error
+
+    actions: list[Action] = []
+    conflicts: list[OwnedByOthers] = []
+    for answer in each(asked, ordered):
+        if isinstance(answer, OwnedByOthers):
+            conflicts.append(answer)
+        else:
+            actions.append(answer)
+    if conflicts:
+        raise together(conflicts)
+    return actions
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict
-from integration.engine.driver import Engine, Object, virtual_service
+from integration.engine.driver import Engine, Object, named, virtual_service
 from integration.support.bed import Cluster
 
 pytestmark = pytest.mark.usefixtures("crds")
@@ -78,3 +79,35 @@ def test_equal_values_are_shared_without_a_word(cluster: Cluster, namespace: str
     engine.run([virtual_service("reviews", namespace, "old")])
     after = cluster.get("virtualservice", "reviews", namespace)
     assert (after["spec"], after["metadata"]["labels"]) == (theirs(namespace)["spec"], LABELS)
+
+
+def test_all_conflicts_are_told_at_once_with_both_values(cluster: Cluster, namespace: str) -> None:
+    """Lists and labels too, of all objects and all their managers; who takes over what is named there is done."""
+    names, engine = ("one", "two", "three"), Engine(cluster.kubeconfig)
+    engine.run([virtual_service(name, namespace, "ours", labels={"example.com/team": "ours"}) for name in names])
+    cluster.patch("virtualservice", "one", namespace, {"spec": {"hosts": ["theirs"]}})
+    cluster.kubectl("label", "--overwrite", "-n", namespace, "virtualservice/two", "example.com/team=theirs")
+    wanted = [virtual_service(name, namespace, "ours", labels={"example.com/team": "ours"}) for name in names]
+    with pytest.raises(Conflict) as raised:
+        engine.run(wanted)
+    error = raised.value
+    assert error.what == "2 objects have fields that somebody else manages"
+    assert """.spec.hosts is owned by 'kubectl-patch' (live ["theirs"], desired ["ours"])""" in error.reason
+    assert (
+        ".metadata.labels.example.com/team is owned by 'kubectl-label' (live 'theirs', desired 'ours')" in error.reason
+    )
+    assert all(f"VirtualService {namespace}/{name}" in error.subject for name in ("one", "two"))
+    owners = error.hint.partition("take_ownership_from: [")[2].partition("]")[0].split(", ")
+    taking = Engine(cluster.kubeconfig, take_ownership_from=tuple(owners))
+    assert sorted(row["name"] for row in taking.run(wanted).plan()) == ["one", "two"]
+
+
+def test_values_of_secrets_are_not_told(cluster: Cluster, namespace: str) -> None:
+    def secret(word: str) -> Object:
+        return named("Secret", "password", namespace, data={"word": base64.b64encode(word.encode()).decode()})
+
+    engine = Engine(cluster.kubeconfig)
+    engine.run([secret("our-word")])
+    cluster.patch("secret", "password", namespace, {"data": secret("their-word")["data"]})
+    with pytest.raises(Conflict, match=r"\.data\.word is owned by 'kubectl-patch' \(live 'sha256:.*, desired 'sha256:"):
+        engine.run([secret("our-word")])

@@ -10,7 +10,6 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.owner
     applied,
     claimed,
     conflicting,
-    explained,
     fields_of,
     managers,
 )
@@ -71,42 +70,6 @@ def test_conflicts_are_read_from_their_causes() -> None:
         ("kubectl-edit", ".spec.http"),
         ("unknown", ".spec.tls"),
     ]
-
-
-def test_a_conflict_names_managers_fields_and_the_option() -> None:
-    error = explained(conflict(EDIT, HELM), "VirtualService web/shop on east", {"spec": {"http": []}}, None)
-    assert str(error) == (
-        "VirtualService web/shop on east has fields that somebody else manages: "
-        ".spec.http is owned by 'kubectl-edit'; .spec.hosts is owned by 'helm'. "
-        "Leave these fields out, or take them over with 'take_ownership_from: [helm, kubectl-edit]'."
-    )
-    assert (error.status, error.code, error.subject) == (409, "conflict", "VirtualService web/shop on east")
-
-
-def test_a_conflict_of_another_kind_stays_as_it_is() -> None:
-    """The object was changed in between: no cause, nothing to take over."""
-    error = conflict()
-    assert explained(error, "x", {}, None) is error
-
-
-@pytest.mark.parametrize(
-    ("kind", "field", "said"),
-    [
-        ("Namespace", ".metadata.labels.istio-injection", " (live 'disabled', desired 'enabled')"),
-        ("Namespace", '.spec.ports[name="http"].number', " (live 80, desired 8080)"),
-        ("Namespace", '.spec.ports[name="tls"].number', ""),
-        ("Namespace", ".spec.ports", ""),
-        ("Secret", ".metadata.labels.istio-injection", ""),
-    ],
-)
-def test_a_conflict_names_both_values_where_they_are_plain_and_no_secrets(kind: str, field: str, said: str) -> None:
-    def content(label: str, port: int) -> dict[str, Any]:
-        spec = {"ports": [{"name": "http", "number": port}]}
-        return {"kind": kind, "metadata": {"labels": {"istio-injection": label}}, "spec": spec}
-
-    error = conflict(('conflict with "ann"', field))
-    told = explained(error, "x", content("enabled", 8080), content("disabled", 80))
-    assert told.reason == f"{field} is owned by 'ann'{said}"
 
 
 def test_what_a_manager_has_applied() -> None:
