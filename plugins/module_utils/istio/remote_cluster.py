@@ -19,7 +19,7 @@ from typing import Any
 
 from ..kube.client import Client, Object, remaining
 from ..kube.connection import connect
-from ..kube.errors import CertificateRejected, Failure, TimedOut, Unauthorized, Unreachable
+from ..kube.errors import CertificateRejected, ClientCertificateRejected, Failure, TimedOut, Unauthorized, Unreachable
 from ..kube.kubeconfig import ConnectionOptions
 from ..kube.resources import DEPLOYMENT, NAMESPACE, SECRET, SERVICE_ACCOUNT
 from ..reconcile.engine import reconcile
@@ -199,7 +199,7 @@ class _Registering:
                 f"{self.address.server} could not be reached from here ({error.reason}); whether "
                 f"{self.wanted.primary} can is seen when its istiod reads it"
             ]
-        except Unauthorized:
+        except (Unauthorized, ClientCertificateRejected):
             return []  # it wants to know who asks, after its certificate has been verified
         except CertificateRejected as error:
             raise self._other(error) from error

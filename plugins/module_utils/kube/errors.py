@@ -112,6 +112,16 @@ class CertificateRejected(ApiError):
     )
 
 
+class ClientCertificateRejected(CertificateRejected):
+    """It is ours that the server does not accept."""
+
+    code = "client_certificate"
+    default_hint = (
+        "Give a certificate that is valid and signed by an authority that the server trusts, "
+        "by 'client_cert' and 'client_key' or in the kubeconfig"
+    )
+
+
 class TimedOut(ApiError):
     code = "timeout"
     default_hint = "Raise 'request_timeout' or look at the load of the API server"

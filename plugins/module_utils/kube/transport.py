@@ -5,8 +5,8 @@
 """One HTTP exchange with an API server: credentials, timeouts, safe repetition, typed failure.
 
 What is safe to repeat (reads, server-side apply, deletes: all idempotent) is
-repeated after 429 and 503 as the server asks, and after gateway errors and
-resets; nothing else is.
+repeated after 429 and 503 as the server asks, and after gateway errors, resets
+and TLS connections that were lost; nothing else is.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import json
 import ssl
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from .connection import Connection
-from .errors import CertificateRejected, TimedOut, Unreachable, may_pass
+from .errors import ApiError, TimedOut, Unreachable, may_pass
+from .tls import is_verdict, tls_failure
 
 try:
     import urllib3
@@ -31,6 +32,11 @@ try:
         def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
             seconds = super().get_retry_after(response)
             return None if seconds is None else min(seconds, _LONGEST_PAUSE)
+
+        def _is_read_error(self, err: Exception) -> bool:
+            """A TLS connection that was lost is as a reset: it may have been lost with the request in it."""
+            lost = _find_cause(err, ssl.SSLError)
+            return super()._is_read_error(err) if lost is None else not is_verdict(lost)
 
 except ImportError:  # connect() says which library is missing
     pass
@@ -45,6 +51,7 @@ _LONGEST_PAUSE = 10.0
 # Server-side apply; deletes with the uid, and replacements with the resourceVersion, of what was seen.
 _IDEMPOTENT_WRITES = ("PATCH", "DELETE", "PUT")
 _PAUSES = (0.05, 0.2, 0.8)
+_Cause = TypeVar("_Cause", bound=BaseException)
 
 
 def exchange(
@@ -112,21 +119,19 @@ def _retries(method: str) -> urllib3.Retry:
     )
 
 
-def _unreachable(
-    connection: Connection, error: Exception, subject: str, timeout: float
-) -> Unreachable | TimedOut | CertificateRejected:
+def _unreachable(connection: Connection, error: Exception, subject: str, timeout: float) -> ApiError:
     cause = getattr(error, "reason", None) or error
     name, url = connection.name, connection.url
     what = f"Could not reach {name if name == url else f'{name} ({url})'} for {subject}"
-    verification = _find_cause(cause, ssl.SSLError)
-    if verification is not None:
-        return CertificateRejected(what, subject=subject, reason=_tls_reason(verification))
+    of_tls = _find_cause(cause, ssl.SSLError)
+    if of_tls is not None:
+        return tls_failure(what, of_tls, subject)
     if isinstance(cause, urllib3.exceptions.ReadTimeoutError):
         return TimedOut(what, subject=subject, reason=f"no answer within {timeout:g} s")
     return Unreachable(what, subject=subject, reason=_short(cause))
 
 
-def _find_cause(error: object, kind: type[BaseException]) -> BaseException | None:
+def _find_cause(error: object, kind: type[_Cause]) -> _Cause | None:
     seen = 0
     while isinstance(error, BaseException) and seen < 8:
         if isinstance(error, kind):
@@ -138,11 +143,6 @@ def _find_cause(error: object, kind: type[BaseException]) -> BaseException | Non
         )
         seen += 1
     return None
-
-
-def _tls_reason(error: BaseException) -> str:
-    message = getattr(error, "verify_message", "") or str(error)
-    return f"its certificate is not accepted: {message}"
 
 
 def _short(cause: object) -> str:

@@ -14,6 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,16 +79,58 @@ def tls_server(certificate: Path) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def slow_proxy(target: str, seconds: float) -> Iterator[int]:
-    """The port of a way to a server, `https://host:port`, on which everything that is sent takes some time."""
-    host, _, port = target.rpartition("/")[2].rpartition(":")
+def mutual_tls_server(certificate: Path, authority: str, version: ssl.TLSVersion) -> Iterator[int]:
+    """The port of a server that wants to see a certificate which an authority has signed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version, context.verify_mode = version, ssl.CERT_REQUIRED
+    context.load_cert_chain(certificate)
+    context.load_verify_locations(authority)
+
+    def answer(connection: socket.socket) -> None:
+        shaken = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        with contextlib.suppress(OSError), shaken:
+            try:
+                shaken.do_handshake()
+            except ssl.SSLError:
+                while socket.socket.recv(shaken, 65536):
+                    """Whoever closes with something unread resets the connection, and the alert is lost."""
+                raise
+
+    with _listening(answer) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def torn_handshakes(target: str, torn: int, last_words: bytes) -> Iterator[Torn]:
+    """A way to a server, `https://host:port`, on which the first handshakes end with some bytes, or without a word."""
+    met = Torn()
 
     def forward(connection: socket.socket) -> None:
-        with contextlib.suppress(OSError), socket.create_connection((host, int(port))) as server:
-            back = threading.Thread(target=_pass_on, args=(server, connection, 0.0), daemon=True)
-            back.start()
-            _pass_on(connection, server, seconds)
-            back.join()
+        met.connections += 1
+        if met.connections <= torn:
+            connection.recv(65536)
+            connection.sendall(last_words)
+            return
+        _forward(connection, target, 0.0)
+
+    with _listening(forward) as met.port:
+        yield met
+
+
+@dataclass
+class Torn:
+    """Where such a way begins, and how often it was taken."""
+
+    port: int = 0
+    connections: int = 0
+
+
+@contextlib.contextmanager
+def slow_proxy(target: str, seconds: float) -> Iterator[int]:
+    """The port of a way to a server, `https://host:port`, on which everything that is sent takes some time."""
+
+    def forward(connection: socket.socket) -> None:
+        _forward(connection, target, seconds)
 
     with _listening(forward) as own:
         yield own
@@ -114,6 +157,15 @@ def free_port() -> int:
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Nobody reads along."""
+
+
+def _forward(connection: socket.socket, target: str, seconds: float) -> None:
+    host, _, port = target.rpartition("/")[2].rpartition(":")
+    with contextlib.suppress(OSError), socket.create_connection((host, int(port))) as server:
+        back = threading.Thread(target=_pass_on, args=(server, connection, 0.0), daemon=True)
+        back.start()
+        _pass_on(connection, server, seconds)
+        back.join()
 
 
 def _pass_on(source: socket.socket, target: socket.socket, seconds: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import pytest
 import urllib3
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.transport import _retries
@@ -23,6 +25,17 @@ def test_only_answers_that_are_safe_to_repeat_are_repeated(method: str, statuses
 def test_only_what_is_idempotent_is_repeated_after_a_reset(method: str) -> None:
     """Nobody knows whether a POST that got no answer took effect."""
     assert bool(_retries(method).read) == (method != "POST")
+
+
+@pytest.mark.parametrize(
+    ("reason", "repeated"), [("DECODE_ERROR", True), ("UNEXPECTED_EOF_WHILE_READING", True), ("HTTP_REQUEST", False)]
+)
+def test_a_lost_tls_connection_is_as_a_reset_and_a_verdict_is_not(reason: str, *, repeated: bool) -> None:
+    error = ssl.SSLError(1, reason)
+    error.reason = reason
+    wrapped = urllib3.exceptions.SSLError(error)
+    assert _retries("GET")._is_read_error(wrapped) is repeated
+    assert not _retries("GET")._is_read_error(urllib3.exceptions.SSLError(ssl.SSLCertVerificationError(1, "expired")))
 
 
 @pytest.mark.parametrize("method", REPEATED)
