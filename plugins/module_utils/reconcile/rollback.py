@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..kube.client import Object
-from ..kube.errors import Failure, Interrupted
+from ..kube.errors import Failure
 from ..kube.resources import CRD
 from .images import put_back
 from .objects import Key
@@ -38,9 +38,7 @@ def restore(run: Run, owner: Owner, done: Sequence[Done]) -> list[tuple[Key, str
         try:
             run.before_write()
             _restore_one(run, owner, one)
-        except Interrupted:
-            raise
-        except Failure as error:
+        except Failure as error:  # who was interrupted may write nothing more, and says of all the rest that it is left
             left.append((one.action.key, error.reason or error.what))
     return left
 

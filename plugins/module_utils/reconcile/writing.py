@@ -200,7 +200,7 @@ class Writing:
         left = left or self._put_parent_back()
         account = f"What this run had changed before is restored: {len(touched) - len(left)} of {len(touched)}"
         if left:
-            account += f". Not restored: {'; '.join(f'{key} ({why})' for key, why in left)}"
+            account += f". Not restored: {_with_reasons(left)}"
         return PartlyDone(error, account, changed=bool(left))
 
     def _put_members_back(self) -> list[tuple[Key, str]]:
@@ -264,6 +264,14 @@ def _claim(client: Client, action: Action, desired: Desired, manager: str) -> No
     heir = claimed(handed_over(found, action.predecessors, manager), dropped, manager)
     patch = {"metadata": {"resourceVersion": version_of(found), "managedFields": heir["metadata"]["managedFields"]}}
     client.merge(action.resource, action.key.name, namespace, patch, manager, dry_run=False)
+
+
+def _with_reasons(left: Sequence[tuple[Key, str]]) -> str:
+    """What is left, every reason once."""
+    by_reason: dict[str, list[Key]] = {}
+    for key, why in left:
+        by_reason.setdefault(why, []).append(key)
+    return "; ".join(f"{_named(keys)} ({why})" for why, keys in by_reason.items())
 
 
 def _named(keys: Iterable[Key]) -> str:

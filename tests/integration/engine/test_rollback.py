@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure, Interrupted
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired, label_paths
 from faults import Proxy, Rule
 from faults.catalogue import WRITES, Answer, Fault
@@ -204,6 +205,26 @@ def test_what_somebody_else_has_changed_is_left_and_named(world: World) -> None:
     now = world.state()
     assert now["ConfigMap changed"]["data"] == {"a": "2", "urgent": "yes"}
     assert differing(was, now) == ["ConfigMap changed"]
+
+
+def test_a_roll_back_that_is_interrupted_says_what_it_leaves(world: World) -> None:
+    """The playbook goes when two objects have been put back: nothing more is written, and nothing is concealed."""
+    was, writes, asked = world.state(), planned(world), itertools.count(1)
+
+    def playbook_goes() -> None:
+        if next(asked) > writes + 2:
+            raise Interrupted("The playbook behind this task has gone", reason="its process does not exist any more")
+
+    world.refuse(writes)
+    failure = world.change(playbook_goes)
+    assert failure
+    assert failure.changed
+    assert f"is restored: 2 of {writes - 1}. Not restored: " in failure.hint
+    assert failure.hint.count("its process does not exist any more") == 1
+    left = differing(was, world.state())
+    assert len(left) == writes - 3
+    paths = [name.replace(" ", f" {world.namespace}/") for name in left]
+    assert sum(path in failure.hint for path in paths) == min(len(left), 10)
 
 
 @pytest.mark.parametrize("on_error", ["stop", "continue"])

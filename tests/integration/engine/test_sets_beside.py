@@ -48,6 +48,10 @@ class World:
     def state(self) -> dict[str, Object]:
         return state(self.cluster, self.namespace, KINDS)
 
+    def objects(self) -> dict[str, Object]:
+        """What a person has asked for, without the lock."""
+        return {name: found for name, found in self.state().items() if not name.startswith("Lease")}
+
     def unled(self) -> set[str]:
         """Kinds of members to which the parent does not lead."""
         found = self.state()
@@ -160,7 +164,7 @@ def test_run_that_ends_while_it_takes_back_leaves_no_member_alone(world: World) 
     """Whether it goes forth or back: wherever it ends, the parent leads to every member."""
     for end in range(2, 20):
         world.run(*first(world))
-        calls: list[int] = []
+        was, calls = world.objects(), list[int]()
 
         def until_the_end(calls: list[int] = calls, end: int = end) -> None:
             calls.append(1)
@@ -168,10 +172,11 @@ def test_run_that_ends_while_it_takes_back_leaves_no_member_alone(world: World) 
                 raise Interrupted("The playbook behind this task has gone")
 
         world.proxy.play([Rule(REFUSED, verb="delete", path="virtualservices/goes", dry_run=False, nth={1})])
-        with pytest.raises(Failure):
+        with pytest.raises(Failure) as raised:
             world.run(*second(world), before_write=until_the_end)
         world.proxy.play([])
         assert world.unled() == set(), f"ended before write {end}"
+        assert raised.value.changed == (world.objects() != was), f"ended before write {end}: {raised.value}"
         if len(calls) < end:
             break
     assert end > 6
