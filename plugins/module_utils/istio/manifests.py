@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..kube.errors import Failure
+from .kinds import KINDS
 from .yaml_text import FieldPath, shown
 
 LARGEST_OBJECT = 1_048_576
@@ -35,6 +36,10 @@ _FREE = frozenset({("spec", "pluginConfig"), ("patch", "value")})
 _KNOWN_GROUPS = ("istio.io", "gateway.networking.k8s.io")
 _TEXTS = frozenset({"host", "subset", "hostname"})
 _LISTS_OF_TEXTS = frozenset({"hosts", "hostnames", "sniHosts", "addresses", "gateways", "exportTo"})
+# First-level fields of specs, which Istio's kinds hold as the table of kinds says.
+_OPTIONS = [option for kind in KINDS for option in kind.options.values()]
+_TEXTS_OF_SPECS = frozenset(("spec", option.field) for option in _OPTIONS if option.type == "str")
+_LISTS_OF_SPECS = frozenset(("spec", option.field) for option in _OPTIONS if option.elements == "str")
 _MAPS_OF_TEXTS = frozenset({"labels", "matchLabels", "annotations"})
 
 Locate = Callable[[FieldPath], tuple[int, str]]
@@ -198,7 +203,9 @@ def _is_text(path: FieldPath, known: bool) -> bool:
     field, parent = path[-1], path[-2] if len(path) > 1 else ""
     if parent in _MAPS_OF_TEXTS:
         return known or path[-3:-2] == ("metadata",)
-    return known and (field in _TEXTS or (isinstance(field, int) and parent in _LISTS_OF_TEXTS))
+    if isinstance(field, int):
+        return known and (parent in _LISTS_OF_TEXTS or path[:-1] in _LISTS_OF_SPECS)
+    return known and (field in _TEXTS or path in _TEXTS_OF_SPECS)
 
 
 def _no_text(path: FieldPath, value: Any) -> Problem:

@@ -16,7 +16,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 try:
@@ -32,7 +32,7 @@ from ..kube.kubeconfig import ConnectionOptions
 from ..reconcile.outcome import Outcome
 from ..reconcile.planned import FACT, Planned
 from ..reconcile.run import Run
-from .arguments import CONNECTION, ArgumentSpec
+from .arguments import CONNECTION, ArgumentSpec, Options
 from .environment import connection_options, connection_secrets
 
 Request = TypeVar("Request")
@@ -44,12 +44,16 @@ PLANNED_VARIABLE = "SERVICE_MESH_ISTIO_PLANNED"
 
 @dataclass(frozen=True)
 class Operation(Generic[Request]):
-    """One module's work: its options, its request, what it does with a cluster."""
+    """One module's work: its options, its request, what it does with a cluster.
+
+    `texts` are options that are fields of objects: of a number where text belongs no text is made.
+    """
 
     name: str
     options: ArgumentSpec
     prepare: Callable[[Params], Request]
     run: Callable[[Run, Request], Outcome]
+    texts: Options = field(default_factory=dict)
 
     @property
     def spec(self) -> ArgumentSpec:

@@ -22,6 +22,7 @@ from ansible.module_utils.errors import UnsupportedError
 from ..kube.errors import Failure
 from ..kube.text import did_you_mean
 from .operation import Operation, Surroundings, perform
+from .texts import HINT, no_texts
 
 
 class InvalidArguments(Failure):
@@ -47,15 +48,16 @@ def failed(error: Failure) -> dict[str, Any]:
 def validated(operation: Operation[Any], arguments: dict[str, Any]) -> dict[str, Any]:
     """The parameters, checked by the same code as a module's. Raises InvalidArguments."""
     spec = operation.spec
+    changed = sorted(no_texts(operation.texts, arguments))  # the validator would make texts of them
     result = ArgumentSpecValidator(dict(spec.options), **spec.rules).validate(arguments)
-    if result.error_messages:
+    if result.error_messages or changed:
         unknown = [_unknown(spec.options, name) for name in sorted(map(_path, result.unsupported_parameters))]
         others = [error.msg for error in result.errors if not isinstance(error, UnsupportedError)]
         raise InvalidArguments(
             f"The options of {operation.name} are not right",
             subject=operation.name,
-            reason="; ".join([*unknown, *others]),
-            hint=f"'ansible-doc service_mesh.istio.{operation.name}' lists the options",
+            reason="; ".join([*unknown, *others, *changed]),
+            hint=HINT if changed else f"'ansible-doc service_mesh.istio.{operation.name}' lists the options",
         )
     return dict(result.validated_parameters)
 

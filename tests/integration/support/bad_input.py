@@ -70,9 +70,29 @@ def type_rows(world: World) -> list[Row]:
             "number_deep", world.manifest(http=exact), "invalid", ".spec.http[0].match[0].uri.exact", "expected string"
         ),
         row("number", world.manifest(hosts=[8080]), "invalid_manifest", "spec.hosts[0]", "put it in quotes"),
+        row(
+            "number_of_spec", world.manifest(exportTo=[0.10]), "invalid_manifest", "spec.exportTo[0]", "the number 0.1"
+        ),
         row("label", {**world.manifest(), "metadata": metadata}, "invalid_manifest", "metadata.labels.version"),
         row("null", world.manifest(http=None), "invalid_manifest", "spec.http is null", "leave the field out"),
         row("null_deep", world.manifest(http=[{"timeout": None}]), "invalid_manifest", "spec.http[0].timeout is null"),
+    ]
+
+
+def option_rows(world: World) -> list[Row]:
+    """The same in options, of which Ansible would make texts."""
+    place = {"name": "subject", "namespace": world.namespace}
+    told = ("must be text, but YAML reads it as the number 0.1", "in quotes")
+    lists = {"virtual_services": [{**place, "hosts": ["good"]}, {**place, "name": "bad", "hosts": [0.10]}]}
+    return [
+        _row(world, "number_in_list", lists, "invalid_arguments", "'virtual_services[1].hosts[0]'", *told),
+        Row(
+            "number_in_kind",
+            "virtual_service",
+            {**world.kubeconfig, **place, "hosts": [0.10]},
+            "invalid_arguments",
+            ("'hosts[0]'", *told),
+        ),
     ]
 
 
@@ -109,4 +129,4 @@ def set_rows(world: World) -> list[Row]:
     ]
 
 
-TABLES = (kind_rows, type_rows, size_rows, set_rows)
+TABLES = (kind_rows, type_rows, option_rows, size_rows, set_rows)

@@ -37,7 +37,8 @@ def kind_operation(kind: Kind) -> Operation[Config]:
     def prepare(params: Params) -> Config:
         return config_of_kind(kind, {**params, **{name: params[names[name]] for name in kind.options}})
 
-    return Operation(kind.name, spec_of_kind(kind, names) + _needs(kind, names) + common, prepare, run_config)
+    fields = spec_of_kind(kind, names)
+    return Operation(kind.name, fields + _needs(kind, names) + common, prepare, run_config, texts=fields.options)
 
 
 def _needs(kind: Kind, names: Mapping[str, str]) -> ArgumentSpec:
@@ -58,6 +59,7 @@ CONFIG: Operation[Config] = Operation(
     _MANIFESTS + spec_of_lists() + STATE + OWNERSHIP + CHECKS + MESH_ROOT + OBJECT_SET + ON_ERROR + VALIDATE,
     config_of_many,
     run_config,
+    texts=spec_of_lists().options,
 )
 
 CONFIG_INFO: Operation[Query] = Operation(

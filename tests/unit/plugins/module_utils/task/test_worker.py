@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import VIRTUAL_SERVICE, WASM_PLUGIN
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.outcome import Outcome
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.planned import Planned
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.run import Run
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.arguments import ArgumentSpec
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.operation import Operation, Surroundings
-from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.config import CONFIG
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.config import CONFIG, kind_operation
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.control_plane import CONTROL_PLANE
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.injection import INJECTION
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import (
@@ -36,6 +37,43 @@ def refused(operation: Operation[Any], arguments: dict[str, Any]) -> str:
 
 
 ENTRY = {"name": "a", "namespace": "b"}
+ROUTE = kind_operation(VIRTUAL_SERVICE)
+PLUGIN = kind_operation(WASM_PLUGIN)
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "reason"),
+    [
+        (ROUTE, {**ENTRY, "hosts": ["a", 0.10]}, "'hosts[1]' must be text, but YAML reads it as the number 0.1"),
+        (ROUTE, {**ENTRY, "hosts": 8080}, "'hosts' must be text, but YAML reads it as the number 8080"),
+        (
+            ROUTE,
+            {**ENTRY, "hosts": ["a"], "name": False},
+            "'name' must be text, but YAML reads it as the boolean false",
+        ),
+        (PLUGIN, {**ENTRY, "url": 1}, "'url' must be text, but YAML reads it as the number 1"),
+        (
+            CONFIG,
+            {"wasm_plugins": [{**ENTRY, "url": "oci://a", "sha256": 123}]},
+            "'wasm_plugins[0].sha256' must be text, but YAML reads it as the number 123",
+        ),
+        (
+            CONFIG,
+            {"virtual_services": [{**ENTRY, "namespace": 1.0, "gateways": ["mesh", True]}]},
+            "'virtual_services[0].gateways[1]' must be text, but YAML reads it as the boolean true; "
+            "'virtual_services[0].namespace' must be text, but YAML reads it as the number 1.0",
+        ),
+    ],
+)
+def test_no_text_is_made_of_numbers(operation: Operation[Any], arguments: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InvalidArguments) as refusal:
+        validated(operation, arguments)
+    assert (refusal.value.reason, "in quotes" in refusal.value.hint) == (reason, True)
+
+
+def test_what_is_no_field_of_an_object_may_be_written_as_one_likes() -> None:
+    given = {**ENTRY, "hosts": ["8080"], "http": [{"timeout": 1}], "context": 1, "take_ownership_from": [1]}
+    assert validated(ROUTE, given)["context"] == "1"
 
 
 @pytest.mark.parametrize(
