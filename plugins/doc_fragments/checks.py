@@ -24,9 +24,10 @@ options:
         V(weights_not_100), the weights of a route do not sum to 100; V(same_workloads), two of a kind are for
         the same workloads, as two without a selector in one namespace; V(mesh_host_taken), two
         C(VirtualService) are for one host of the sidecars; V(gateway_host_taken), two C(VirtualService) take
-        every request for one host on one gateway; V(gateway_conflict), two servers are for one host and port of
-        the same gateway Pods; V(subset_not_defined), a route names a subset that no C(DestinationRule) defines;
-        V(subset_in_use), a subset goes away to which a C(VirtualService) still routes.
+        every request, or every TLS or TCP connection, for one host on one gateway; V(gateway_conflict), two
+        servers are for one host and port of the same gateway Pods; V(subset_not_defined), a route names a subset
+        that no C(DestinationRule) defines; V(subset_in_use), a subset goes away to which a C(VirtualService)
+        still routes.
       - >-
         Warnings are V(gateway_not_defined), a C(VirtualService) is for a C(Gateway) that does not exist;
         V(rule_shadowed), two C(DestinationRule) of a namespace say the same of one host; V(service_host_taken),

@@ -127,6 +127,26 @@ def test_a_second_of_its_kind_is_found_in_the_cluster(namespace: str, operations
     assert changes() == []
 
 
+def test_a_second_route_for_the_same_connections_is_found_in_the_cluster(
+    namespace: str, operations: Operations, changes: Changes
+) -> None:
+    """By SNI and by port; another port is another matter."""
+    route = {"route": [{"destination": {"host": "db"}}]}
+    place = {"namespace": namespace, "gateways": [f"{namespace}/ingress"], "hosts": ["db.example.com"]}
+    taken = {
+        "tls": [{**route, "match": [{"port": 443, "sniHosts": ["db.example.com"]}]}],
+        "tcp": [{**route, "match": [{"port": 3306}]}],
+    }
+    operations.run("virtual_service", {"name": "first", **place, **taken})
+    changes()
+    reason = refused(operations, "virtual_service", {"name": "second", **place, **taken})
+    for what in ("TLS connections for db.example.com on port 443", "TCP connections for db.example.com on port 3306"):
+        assert f"VirtualService {namespace}/first takes {what} on the gateway {namespace}/ingress, too" in reason
+    assert changes() == []
+    other = {"tcp": [{**route, "match": [{"port": 5432}]}]}
+    assert operations.run("virtual_service", {"name": "second", **place, **other})["changed"]
+
+
 def test_input_is_judged_before_anything_is_asked(namespace: str, operations: Operations, audit: Audit) -> None:
     mark = audit.mark()
     sidecars = [{"name": name, "namespace": namespace} for name in ("a", "b")]

@@ -117,7 +117,7 @@ _ALL = (
         "error",
         (VIRTUAL_SERVICE,),
         routing.gateway_host,
-        "two C(VirtualService) take every request for one host on one gateway",
+        "two C(VirtualService) take every request, or every TLS or TCP connection, for one host on one gateway",
         early=True,
     ),
     Analyzer(

@@ -6,14 +6,15 @@
 
 Sources: Istio's documentation of traffic management (one VirtualService for a
 host of the sidecars, merging on gateways, lookup of DestinationRules), and the
-analyzers of `istioctl analyze` whose codes stand in analyzers.py.
+analyzers of `istioctl analyze` whose codes stand in analyzers.py. What gateways
+do with routes of TLS and TCP is in pilot/pkg/networking/core/gateway.go.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..kube.client import Object
 from ..kube.text import did_you_mean
@@ -66,10 +67,15 @@ def mesh_host(change: Change, world: World) -> Trouble:
 
 
 def gateway_host(change: Change, world: World) -> Trouble:
-    """Two VirtualServices that each take every request for one host on one gateway."""
-    for key, other in world.sharing(change, _everything_of):
-        gateway, host = key if isinstance(key, tuple) else (key, key)
-        yield "spec.hosts", f"{named(other)} takes every request for {host} on the gateway {gateway}, too"
+    """Two VirtualServices that each take everything for one host on one gateway.
+
+    Of HTTP that is who has a route without a condition. Of TLS a match is skipped that names an SNI host which an older
+    one has (buildGatewayNetworkFiltersFromTLSRoutes); of TCP the oldest that is for the port has all of it
+    (buildGatewayNetworkFiltersFromTCPRoutes).
+    """
+    for key, other in world.sharing(change, _taken_by):
+        if isinstance(key, _Taken):
+            yield f"spec.{key.field}", f"{named(other)} takes {key.what} on the gateway {key.gateway}, too"
 
 
 def gateway_conflict(change: Change, world: World) -> Trouble:
@@ -174,13 +180,37 @@ def _mesh_hosts(service: Object) -> list[Hashable]:
     return [canonical(host, identity(service)[0]) for host in hosts]
 
 
-def _everything_of(service: Object) -> list[Hashable]:
-    """Gateways and hosts of which a VirtualService takes every request: it has a route without a condition."""
-    spec = spec_of(service)
-    if not any(_matches_all(route.get("match")) for route in mappings(spec.get("http"))):
-        return []
-    gateways = [_gateway_name(service, name) for name in texts(spec.get("gateways")) if name != MESH]
-    return [(gateway, host) for gateway in gateways for host in texts(spec.get("hosts"))]
+class _Taken(NamedTuple):
+    """What only one VirtualService can have."""
+
+    gateway: str
+    field: str
+    what: str
+
+
+def _taken_by(service: Object) -> list[Hashable]:
+    """Gateways and hosts of which a VirtualService takes everything."""
+    spec, hosts = spec_of(service), texts(spec_of(service).get("hosts"))
+    everything = any(_matches_all(route.get("match")) for route in mappings(spec.get("http")))
+    http = [_Taken(gateway, "hosts", f"every request for {host}") for gateway in _gateways(service) for host in hosts]
+    return [*(http if everything else ()), *_taken_connections(service, "tls"), *_taken_connections(service, "tcp")]
+
+
+def _taken_connections(service: Object, protocol: str) -> Iterator[_Taken]:
+    """By port, as a route names it or not: a route for one port may well stand beside one for all others."""
+    for route in mappings(spec_of(service).get(protocol)):
+        for match in mappings(route.get("match")) or [{}]:
+            port = f" on port {match['port']}" if "port" in match else ""
+            for host in texts(match.get("sniHosts")) or texts(spec_of(service).get("hosts")):
+                for gateway in _gateways(service, match):
+                    yield _Taken(gateway, protocol, f"{protocol.upper()} connections for {host}{port}")
+
+
+def _gateways(service: Object, match: Mapping[str, Any] | None = None) -> list[str]:
+    """The gateways that a VirtualService is for; those of them that one of its matches names, where it names any."""
+    own = [_gateway_name(service, name) for name in texts(spec_of(service).get("gateways")) if name != MESH]
+    narrower = [_gateway_name(service, name) for name in texts((match or {}).get("gateways"))]
+    return [name for name in own if name in narrower] if narrower else own
 
 
 def _matches_all(conditions: Any) -> bool:

@@ -29,6 +29,10 @@ def refused(*contents: Made) -> list[str]:
 ONE = service("web/a", "a", **routes(None))
 SHOP = {"gateways": ["web/ingress"], **routes(None)}
 CONDITION = {"http": [{"match": [{"uri": {"prefix": "/a"}}], "route": [{"destination": {"host": "a"}}]}]}
+SNI = {"match": [{"sniHosts": ["x.com"]}], "route": [{"destination": {"host": "a"}}]}
+PORT = {"match": [{"port": 3306}], "route": [{"destination": {"host": "a"}}]}
+OTHER_PORT = {**PORT, "match": [{"port": 5432}]}
+INGRESS = {"gateways": ["web/ingress"]}
 SELECTED = {"selector": {"matchLabels": {"app": "a"}}}
 BAD: list[tuple[str, list[Made]]] = [
     ("reserved_name", [gateway("web/mesh", "*")]),
@@ -48,6 +52,21 @@ BAD: list[tuple[str, list[Made]]] = [
         [service("web/a", "x.com"), service("shop/b", "x.com", gateways=["g", "mesh"], exportTo=["."])],
     ),
     ("gateway_host_taken", [service("web/a", "x.com", **SHOP), service("shop/b", "x.com", **SHOP)]),
+    (
+        "gateway_host_taken",
+        [service("web/a", "x.com", tls=[SNI], **INGRESS), service("shop/b", "*.com", tls=[SNI], **INGRESS)],
+    ),
+    (
+        "gateway_host_taken",
+        [service("web/a", "*", tcp=[PORT], **INGRESS), service("shop/b", "*", tcp=[OTHER_PORT, PORT], **INGRESS)],
+    ),
+    (
+        "gateway_host_taken",
+        [
+            service("web/a", "*", tcp=[{"route": []}], **INGRESS),
+            service("web/b", "*", tcp=[{"match": [{"gateways": ["ingress"]}]}], gateways=["mesh", "ingress"]),
+        ],
+    ),
     ("gateway_conflict", [gateway("web/a", "x.com", app="gw"), gateway("shop/b", "x.com", app="gw")]),
 ]
 GOOD: list[list[Made]] = [
@@ -68,6 +87,14 @@ GOOD: list[list[Made]] = [
     [service("web/a", "x.com", exportTo=["."]), service("shop/b", "x.com", exportTo=["."])],
     [service("web/a", "x.com", **SHOP), service("shop/b", "x.com", gateways=["web/ingress"], **CONDITION)],
     [service("web/a", "x.com", **SHOP), service("shop/b", "x.com", gateways=["shop/ingress"], **routes(None))],
+    [
+        service("web/a", "x.com", tls=[SNI], **INGRESS),
+        service("web/b", "x.com", tls=[{**SNI, "match": [{"sniHosts": ["x.com"], "port": 8443}]}], **INGRESS),
+        service("web/c", "y.com", tls=[{**SNI, "match": [{"sniHosts": ["y.com"]}]}], **INGRESS),
+        service("web/d", "x.com", tls=[{**SNI, "match": [{"sniHosts": ["x.com"], "gateways": ["other"]}]}], **INGRESS),
+    ],
+    [service("web/a", "*", tcp=[PORT], **INGRESS), service("web/b", "*", tcp=[OTHER_PORT], **INGRESS)],
+    [service("web/a", "*", tcp=[PORT], gateways=["mesh"]), service("shop/b", "b", tcp=[PORT], **INGRESS)],
     [
         gateway("web/a", "x.com", app="gw"),
         gateway("shop/b", "x.com", app="other"),
