@@ -272,4 +272,17 @@ KINDS: tuple[Kind, ...] = (
     SIDECAR,
 )
 RESOURCES: ResourceTable = {(kind.resource.api_version, kind.resource.kind): kind.resource for kind in KINDS}
-RANKS: Mapping[str, int] = {kind.resource.group_kind: kind.rank for kind in KINDS}
+# Of the Gateway API (its reference: a Gateway names its class, a route names Gateways and what grants let it name).
+GATEWAY_API_RANKS: Mapping[str, int] = {
+    "GatewayClass.gateway.networking.k8s.io": 25,
+    "ReferenceGrant.gateway.networking.k8s.io": 25,
+    "BackendTLSPolicy.gateway.networking.k8s.io": 25,
+    "Gateway.gateway.networking.k8s.io": 30,
+    "ListenerSet.gateway.networking.k8s.io": 35,
+    "GRPCRoute.gateway.networking.k8s.io": 40,
+    "HTTPRoute.gateway.networking.k8s.io": 40,
+    "TCPRoute.gateway.networking.k8s.io": 40,
+    "TLSRoute.gateway.networking.k8s.io": 40,
+    "UDPRoute.gateway.networking.k8s.io": 40,
+}
+RANKS: Mapping[str, int] = {**{kind.resource.group_kind: kind.rank for kind in KINDS}, **GATEWAY_API_RANKS}

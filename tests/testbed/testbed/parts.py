@@ -72,6 +72,7 @@ def istio_parts(version: str) -> list[Part]:
     return [
         Part(built, "istio", f"istio/{version}", (server, agent)),
         Part(f"charts-{version}", "istio_charts", f"istio/{version}", facts=(version,), needs=("helm",)),
+        Part(f"gateway-api-{version}", "gateway_api", f"istio/{version}"),
         Part(
             f"image-pilot-{version}", "pilot_image", facts=(f"docker.io/istio/pilot:{version}", built), needs=(built,)
         ),

@@ -149,6 +149,12 @@ def istio_charts(shop: Workshop) -> None:
     shop.run([shop.made("helm") / "bin" / "helm", "repo", "index", archives], shop.out)
 
 
+def gateway_api(shop: Workshop) -> None:
+    """The CRDs of the Gateway API with which this Istio is tested."""
+    file = "gateway-api-crd.yaml"
+    shutil.copyfile(istio_source(shop) / "tests" / "integration" / "pilot" / "testdata" / file, shop.out / file)
+
+
 def package(shop: Workshop, chart: Path, version: str, archives: Path) -> None:
     """One archive; like a release's its default images are those of its version."""
     with tempfile.TemporaryDirectory(dir=shop.out.parent) as scratch:
@@ -254,6 +260,7 @@ RECIPES: dict[str, Callable[[Workshop], None]] = {
         envoy,
         istio,
         istio_charts,
+        gateway_api,
         debian_program,
         program_image,
         pilot_image,

@@ -36,7 +36,17 @@ def ranked(api_version: str, kind: str) -> int:
     return rank(Key(api_version, kind, "web", "a"), RANKS)
 
 
-@pytest.mark.parametrize(("first", "second"), list(pairwise(IN_ORDER)))
+GATEWAY_API = "gateway.networking.k8s.io/v1"
+IN_ORDER_OF_GATEWAYS = [
+    ("v1", "Service"),
+    (GATEWAY_API, "GatewayClass"),
+    (GATEWAY_API, "Gateway"),
+    (GATEWAY_API, "HTTPRoute"),
+    ("security.istio.io/v1", "AuthorizationPolicy"),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), [*pairwise(IN_ORDER), *pairwise(IN_ORDER_OF_GATEWAYS)])
 def test_each_stands_before_the_next(first: tuple[str, str], second: tuple[str, str]) -> None:
     assert ranked(*first) < ranked(*second)
 
@@ -51,7 +61,7 @@ def test_the_version_of_a_kind_does_not_matter() -> None:
 
 
 def test_a_kind_of_the_same_name_in_another_group_is_another_kind() -> None:
-    assert ranked("gateway.networking.k8s.io/v1", "Gateway") == ranked("example.com/v1", "Widget")
+    assert ranked("gateway.example.com/v1", "Gateway") == ranked("example.com/v1", "Widget")
 
 
 def test_without_an_upper_layers_ranks_its_kinds_are_like_any_other() -> None:
