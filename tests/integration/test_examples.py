@@ -7,6 +7,7 @@ and names of files: they are tasks of a playbook, on a server where everything i
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -104,12 +105,14 @@ def player(east: Cluster, tmp_path: Path) -> Iterator[Runner]:
     content = yaml.safe_load(Path(east.kubeconfig).read_text(encoding="utf-8"))
     content["contexts"][0]["name"] = "east"
     (tmp_path / "kubeconfig").write_text(yaml.safe_dump(content), encoding="utf-8")
-    (tmp_path / "routes").mkdir()
-    (tmp_path / "routes" / "ratings.yaml").write_text(yaml.safe_dump(route("ratings")), encoding="utf-8")
+    for folder in ("routes", "shop"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "ratings.yaml").write_text(yaml.safe_dump(route("ratings")), encoding="utf-8")
     (tmp_path / "shop.yaml.j2").write_text(yaml.safe_dump(route("{{ inventory_hostname }}")), encoding="utf-8")
     yield Runner(tmp_path, {"kubeconfig": str(tmp_path / "kubeconfig")})
-    east.kubectl("delete", "virtualservices,destinationrules", "--all", "-n", "shop")
-    east.kubectl("delete", "configmap", "shop", "-n", "istio-system", "--ignore-not-found")
+    east.kubectl("delete", "virtualservices,destinationrules,peerauthentications", "--all", "-n", "shop")
+    for name, namespace in (("colours", "shop"), ("shop", "istio-system")):
+        east.kubectl("delete", "configmap", name, "-n", namespace, "--ignore-not-found")
 
 
 def route(name: str) -> Task:
@@ -140,3 +143,28 @@ def test_examples_of_config_info(player: Runner, east: Cluster) -> None:
         ["ratings"],
     ]
     assert shown.data["msg"] == ["ratings"]
+
+
+def test_example_of_the_role(player: Runner) -> None:
+    """The variables in its README but for those of conflicts, of which there are none here."""
+    text = (ROOT / "roles" / "mesh_config" / "README.md").read_text(encoding="utf-8")
+    described, of_the_set, _conflicts = (
+        yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.S)
+    )
+    variables = {**described, **of_the_set, "mesh_kubeconfig": player.connection["kubeconfig"], "mesh_context": "east"}
+    role = {"ansible.builtin.import_role": {"name": f"{COLLECTION}.mesh_config"}, "vars": variables}
+    played = player.run({"name": "First", **role}, {"name": "Second", **role})
+    assert played.rc == 0, played.output
+    first, second = (result for result in played.results if "plan" in result.data)
+    made = {(row["kind"], row["name"]) for row in first.plan if row["action"] == "create"}
+    assert {("VirtualService", "shop"), ("VirtualService", "ratings"), ("ConfigMap", "colours")} <= made
+    assert (first.changed, second.changed) == (True, False)
+
+
+def test_the_role_makes_no_text_of_numbers(player: Runner) -> None:
+    wrong = {"name": "a", "namespace": "shop", "hosts": [0.10]}
+    variables = {"mesh_kubeconfig": player.connection["kubeconfig"], "mesh_config_virtual_services": [wrong]}
+    role = {"ansible.builtin.import_role": {"name": f"{COLLECTION}.mesh_config"}, "vars": variables}
+    played = player.run({"name": "Configuration", **role})
+    assert played.rc != 0
+    assert "'virtual_services[0].hosts[0]' must be text, but YAML reads it as the number 0.1" in played.last.data["msg"]
