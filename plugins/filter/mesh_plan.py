@@ -67,7 +67,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    C(topology) in words; C(networks), each with C(network), C(hosts), C(gateways), C(addresses) and whether it is
+    C(topology) in words; C(clusters), each with C(host), C(cluster), C(mesh_id), C(network), C(role), C(trust_domain)
+    and, once it has certificates, C(root) (the beginning of its fingerprint), C(root_ends) and C(signer_ends);
+    C(networks), each with C(network), C(hosts), C(gateways), C(addresses) and whether it is
     C(open); C(refusals), and those of them that an installation sets right (C(installing)); C(unseen) and C(left_over);
     C(pairs), each with C(reader), C(primary), C(host), C(cluster), C(serves), C(config), C(state) (V(present),
     V(missing) or V(unseen)) and C(token_ends); and C(ending), those that shall not read each other any more, each also

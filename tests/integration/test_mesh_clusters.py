@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -69,6 +70,9 @@ def test_two_clusters_are_one_mesh(mesh: Runner, changes_in_both: Callable[[], l
     again = mesh.run(role("trust"), role(), hosts=2)
     assert (again.rc, changes_in_both()) == (0, []), again.output
     assert "west reads east: present, token until" in again.output
+    assert re.search(
+        r"west \(host1\): primary, trust domain cluster.local, root sha256:\w+ until .*, signs until", again.output
+    )
     left = mesh.run(role("leave", mesh_clusters_leaving=["host1"]), hosts=2)
     assert left.rc == 0, left.output
     assert len(changes_in_both()) == 10

@@ -15,10 +15,12 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
+from .certificates import short
 from .mesh_member import REMOTE, Member, control_planes, inside, serving_of
 from .mesh_trust import distrust
 from .networks import EXTERNAL, Door, doors_of, is_loopback, overlapping, sees, unknown_networks
 from .remote_secret import CONFIG_SECRET
+from .world import mapping
 
 # What has to be the same in all clusters of a mesh, and in words.
 _SHARED = (("mesh_id", "mesh"), ("mode", "mode"), ("trust_domain", "trust domain"))
@@ -44,6 +46,7 @@ def mesh_plan(
     otherwise = [line for one in members for line in _installed_otherwise(one, _told_name(one, members))]
     return {
         "topology": _topology(members),
+        "clusters": [_identity(one) for one in members],
         "networks": [door.told() for door in doors],
         "refusals": [
             *_refusals(members),
@@ -89,6 +92,23 @@ def _topology(members: Sequence[Member]) -> str:
     word = "external control plane" if _externals(members) else "primary"
     shape = "multi-primary" if count == len(members) else f"{count} {word}, {len(members) - count} remote"
     return f"{shape}, {'one network' if len(networks) == 1 else f'{len(networks)} networks'}"
+
+
+def _identity(one: Member) -> dict[str, str]:
+    """Who a cluster is, and by which root its proxies are known; empty where that is not known yet."""
+    roots: Sequence[dict[str, str]] = one.trust.get("roots") or ()
+    root = next((root for root in roots if root["fingerprint"] == one.trust["anchor"]), {})
+    return {
+        "host": one.host,
+        "cluster": one.cluster_name,
+        "mesh_id": one.mesh_id,
+        "network": one.network,
+        "role": one.role,
+        "trust_domain": one.trust_domain,
+        "root": short(root["fingerprint"]) if root else "",
+        "root_ends": str(root.get("ends", "")),
+        "signer_ends": str(mapping(one.trust.get("signer")).get("ends", "")),
+    }
 
 
 def _pair(reader: Member, other: Member, *, serves: bool) -> dict[str, Any]:

@@ -52,6 +52,18 @@ def refusals(*members: Member) -> list[str]:
     return found
 
 
+def test_who_the_clusters_are_is_told_with_their_roots() -> None:
+    first, second, third = mesh_plan([member("east"), member("west", above=OTHER), member("south", found={})])[
+        "clusters"
+    ]
+    known = {"host": "east", "cluster": "east", "mesh_id": "shop", "network": "one", "role": "primary"}
+    assert first.items() >= {**known, "trust_domain": "cluster.local"}.items()
+    assert first["root"].startswith("sha256:")
+    assert first["root"] != second["root"]
+    assert (first["root_ends"], first["signer_ends"]) == ((NOW + 10 * YEAR).isoformat(), (NOW + YEAR).isoformat())
+    assert (third["root"], third["root_ends"], third["signer_ends"]) == ("", "", "")
+
+
 def test_every_primary_reads_every_other() -> None:
     plan = mesh_plan([member("east", "west"), member("west"), member("south")])
     assert (plan["topology"], plan["refusals"], plan["left_over"]) == ("multi-primary, one network", [], [])
