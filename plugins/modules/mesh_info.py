@@ -155,8 +155,9 @@ mesh:
       description: >-
         C(uid); C(server), the address of the API server by which it was asked; C(pod_ranges), which Kubernetes has
         given to nodes; C(gateways), the Services that lead to a network, each with C(network), C(namespace), C(name),
-        C(addresses), C(port) and C(by_nodes); and C(remote_secrets), each with C(namespace), C(name), C(cluster),
-        C(server), C(token_ends) (empty for a token that never ends) and C(ours).
+        C(addresses), C(port) and C(by_nodes); C(remote_secrets), each with C(namespace), C(name), C(cluster),
+        C(server), C(token_ends) (empty for a token that never ends) and C(ours); and C(unread), what of all this the
+        user may not read, each with C(verb), C(resource) and C(namespace).
       returned: when gathered
       type: dict
     webhooks:

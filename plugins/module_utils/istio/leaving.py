@@ -19,6 +19,7 @@ from ..kube.text import did_you_mean
 from .facts import NETWORK_LABEL, ROOT_NAMESPACE
 from .mesh_member import REMOTE, Member, configured, control_planes, inside, serving_of
 from .mesh_plan import mesh_plan
+from .mesh_unseen import unread
 from .networks import EXTERNAL, doors_of, sees
 from .prechecks import PRECHECKS
 from .reader import Reader
@@ -162,6 +163,9 @@ def _unseen(leaving: Leaving) -> Iterator[dict[str, Any]]:
         failure = one.failure or str(leaving.prechecks.get(one.host, {}).get("failure") or "")
         if failure and one.host not in leaving.gone:
             yield _finding("cluster_unseen", one.host, failure, override=_GONE)
+    for one in leaving.everybody:
+        if one.host not in leaving.gone:
+            yield from (_finding("cluster_unseen", one.host, line) for line in unread(one))
 
 
 def _outside(leaving: Leaving) -> Iterator[dict[str, Any]]:

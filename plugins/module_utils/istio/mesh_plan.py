@@ -18,6 +18,7 @@ from typing import Any
 from .certificates import short
 from .mesh_member import REMOTE, Member, control_planes, inside, serving_of
 from .mesh_trust import distrust
+from .mesh_unseen import unseen
 from .networks import EXTERNAL, Door, doors_of, is_loopback, overlapping, sees, unknown_networks
 from .remote_secret import CONFIG_SECRET
 from .world import mapping
@@ -60,7 +61,7 @@ def mesh_plan(
             *(_same_addresses(inside(members)) if pod_ranges else ()),
         ],
         "installing": otherwise,
-        "unseen": [f"{one.host} could not be seen: {one.failure}" for one in members if one.failure],
+        "unseen": unseen(members, pod_ranges=pod_ranges),
         "pairs": [
             _pair(reader, other, serves=serving_of(members, other) is reader)
             for reader, other in _reading(members, groups)

@@ -22,6 +22,7 @@ from .remote_secret import CONFIG_SECRET, INTERIM, LABEL, SELECTOR, VALUE, acces
 from .snapshot import Ask, Snapshot
 from .webhooks import annotations_of, labels_of
 
+_ASKED = (NAMESPACE, NODE, SECRET, SERVICE)
 _KUBE_SYSTEM = "kube-system"
 _PORT_LABEL = "networking.istio.io/gatewayPort"
 # The nodes whose addresses lead to a gateway by its node port.
@@ -45,6 +46,11 @@ def clusters_told(snapshot: Snapshot, places: Sequence[str], server: str) -> dic
         "pod_ranges": sorted({text for node in snapshot.of(NODE) for text in node["spec"].get("podCIDRs") or []}),
         "gateways": [_gateway(found) for found in snapshot.of(SERVICE) if labels_of(found).get(NETWORK_LABEL)],
         "remote_secrets": [row for found in secrets if _gives_access(found) for row in _rows(found)],
+        "unread": [
+            {"verb": one.verb, "resource": one.resource.plural, "namespace": one.namespace}
+            for one in snapshot.unread
+            if one.resource in _ASKED
+        ],
     }
 
 

@@ -1,4 +1,4 @@
-"""A user that is bound to one ClusterRole of examples/rbac, whole or with one verb less; and what it has asked for."""
+"""A user that is bound to ClusterRoles of examples/rbac, whole or with one verb less; and what it has asked for."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ def example(name: str) -> dict[str, Any]:
 
 
 @contextmanager
-def bound(cluster: Cluster, name: str) -> Iterator[Bound]:
-    """A user with one of the example's roles, which goes away with its role."""
+def bound(cluster: Cluster, name: str, *others: str) -> Iterator[Bound]:
+    """A user with one of the example's roles, or several as one, which goes away with its role."""
     user = f"tests-{name}-{uuid.uuid4().hex[:8]}"
-    found = Bound(cluster, example(name), user)
+    rules = [rule for one in (name, *others) for rule in example(one)["rules"]]
+    found = Bound(cluster, {**example(name), "rules": rules}, user)
     found.grant()
     yield found
     cluster.kubectl("delete", f"clusterrole/{user}", f"clusterrolebinding/{user}", "--ignore-not-found")

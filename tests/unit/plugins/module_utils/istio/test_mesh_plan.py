@@ -52,6 +52,36 @@ def refusals(*members: Member) -> list[str]:
     return found
 
 
+def hidden(host: str, verb: str, resource: str, namespace: str = "", **more: Any) -> Member:
+    """A cluster of which something may not be read."""
+    row = {"verb": verb, "resource": resource, "namespace": namespace}
+    return member(host, found={"trust": trust(ROOT), "clusters": {"uid": host, "unread": [row]}}, **more)
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (hidden("east", "list", "secrets", "istio-system"), "'list' on secrets in istio-system nobody knows whom its"),
+        (hidden("east", "get", "namespaces"), "'get' on namespaces nobody knows whether it is the same cluster"),
+        (hidden("east", "list", "services"), "'list' on services nobody knows what leads to its network"),
+        (hidden("east", "list", "nodes"), "'list' on nodes nobody knows whether its Pods have the addresses"),
+    ],
+)
+def test_what_may_not_be_read_is_no_empty_list(one: Member, said: str) -> None:
+    (line,) = mesh_plan([one, member("west")])["unseen"]
+    assert line.startswith(f"east could not be seen whole: without the permission to {said}")
+    assert mesh_plan([one])["unseen"] == [], "nobody else is in the mesh"
+
+
+def test_what_may_not_be_read_and_does_not_matter_is_not_told() -> None:
+    remote = hidden("east", "list", "secrets", "istio-system", role="remote")
+    other_mesh = hidden("south", "list", "secrets", "istio-store")
+    alone = hidden("north", "list", "nodes", network="two")
+    assert mesh_plan([remote, other_mesh, alone, member("west")])["unseen"] == []
+    nodes = hidden("east", "list", "nodes")
+    assert mesh_plan([nodes, member("west")], pod_ranges=False)["unseen"] == []
+
+
 def test_who_the_clusters_are_is_told_with_their_roots() -> None:
     first, second, third = mesh_plan([member("east"), member("west", above=OTHER), member("south", found={})])[
         "clusters"
