@@ -140,6 +140,19 @@ def test_one_playbook_makes_them_one_mesh(mesh: Joined, capsys: pytest.CaptureFi
     assert mesh.run.seconds < MOST_SECONDS
 
 
+def test_remote_clusters_ask_their_control_plane_once(mesh: Joined) -> None:
+    asked = [
+        [
+            result.host
+            for result in run.played.results
+            if result.task.endswith("A probe gets a sidecar, and that what it needs")
+        ]
+        for run in (mesh.check, mesh.run, mesh.again)
+    ]
+    assert [len(hosts) for hosts in asked] == [0, len(mesh.remotes), 0]
+    assert_no_probe_is_left(mesh)
+
+
 def test_the_second_run_persists_nothing(mesh: Joined) -> None:
     assert (mesh.again.played.rc, mesh.again.persisted) == (0, []), mesh.again.played.output
 
@@ -160,6 +173,24 @@ def test_a_playbook_says_that_they_reach_each_other(mesh: Joined) -> None:
     found = ways(mesh)
     assert {(way["from"], way["to"]) for way in found} == {*product(mesh.inside, repeat=2)}
     assert all(way["ok"] and way["answered"] == 3 and way["endpoints"] for way in found), found
+    assert_no_probe_is_left(mesh)
+    if mesh.remotes and not mesh.shape.is_external:
+        assert_told_where_a_control_plane_is_not_reached(mesh)
+
+
+def assert_told_where_a_control_plane_is_not_reached(mesh: Joined) -> None:
+    """The gateway that leads to it does so for injection alone, for a moment."""
+    primary = next(iter(mesh.meshes.clusters.values()))
+    way = ("patch", "virtualservices.networking.istio.io", "istiod-eastwest", "-n", "istio-system", "--type=json", "-p")
+    path = "/spec/tls/0/match/0/port"
+    primary.kubectl(*way, json.dumps([{"op": "replace", "path": path, "value": 15999}]))
+    try:
+        played = mesh.meshes.play("connectivity", "-e", "mesh_clusters_probe_timeout=15")
+    finally:
+        primary.kubectl(*way, json.dumps([{"op": "replace", "path": path, "value": 15012}]))
+    assert played.rc == 2, played.output
+    said = "its sidecar asks the control plane at istiod.istio-system.svc:15012, which is not reached there"
+    assert said in played.output, played.output
     assert_no_probe_is_left(mesh)
 
 

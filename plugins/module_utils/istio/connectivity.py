@@ -16,7 +16,7 @@ from ..kube.errors import Failure
 from ..kube.exec import CommandFailed
 from ..kube.pods import Pods, is_ready
 from ..kube.resources import DEPLOYMENT, POD
-from ..kube.wait import Events, Verdict, deployment_available, newest
+from ..kube.wait import Events, NotReady, Verdict, deployment_available, newest
 from ..reconcile.engine import reconcile
 from ..reconcile.objects import Desired
 from ..reconcile.outcome import Outcome
@@ -24,7 +24,7 @@ from ..reconcile.parallel import each
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from .facts import MANAGER_PREFIX
-from .hops import Way, endpoints_of, hop_of
+from .hops import Way, endpoints_of, hop_of, knocked
 from .pods import PROXY, proxy_of
 from .probe_objects import CONTAINER, Probe, service_of
 
@@ -33,6 +33,8 @@ _ASK = ("pilot-agent", "request", "GET")
 _KNOCK = ("pilot-agent", "wait", "--timeoutSeconds", "2", "--requestTimeoutMillis", "1500", "--url")
 # Only for the question which image an injector gives: nothing is ever pulled by this name.
 _NO_IMAGE = "probe"
+# Who knocks knows neither the root of the mesh nor what to ask; whoever says so has been reached.
+_HAS_ANSWERED = re.compile(r"x509|certificate|status code|HTTP response")
 # The name of a Service with the prefix of ours.
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?")
 _PAUSE = 1.0
@@ -83,11 +85,42 @@ def run_present(run: Run, wanted: Check) -> Outcome:
     outcome.extra = {"connectivity": []}
     if run.check_mode:
         return outcome
-    run.wait(wanted.wait_timeout).until(DEPLOYMENT, probe.name, probe.namespace, deployment_available, Pods(run.client))
+    _await_ready(run, wanted)
     if wanted.others:
         pod = _pod(run, probe)
         outcome.extra["connectivity"] = list(each(lambda other: _asked(run, wanted, pod, other), wanted.others))
     return outcome
+
+
+def _await_ready(run: Run, wanted: Check) -> None:
+    probe = wanted.probe
+    wait = run.wait(wanted.wait_timeout)
+    try:
+        wait.until(DEPLOYMENT, probe.name, probe.namespace, deployment_available, Pods(run.client))
+    except NotReady as error:
+        raise _not_ready(run, wanted, error) from error
+
+
+def _not_ready(run: Run, wanted: Check, error: NotReady) -> Failure:
+    """The same, with what the sidecar meets where it asks for its certificate and configuration."""
+    pods = list(run.client.list_objects(POD, wanted.probe.namespace, labels=wanted.probe.selector))
+    place, pod = next(((found, pod) for pod in pods if (found := _control_plane(pod))), ("", {}))
+    if not place:
+        return error
+    said = _knock(run, wanted, pod["metadata"]["name"], f"https://{place}")
+    met = "answers there" if _HAS_ANSWERED.search(said) else f"is not reached there: {knocked(said) or said}"
+    return ProbeError(
+        error.what,
+        subject=error.subject,
+        reason=f"{error.reason}; its sidecar asks the control plane at {place}, which {met}",
+        hint="Look at what leads to the control plane from here, and at the log of the probe's istio-proxy",
+    )
+
+
+def _control_plane(pod: Object) -> str:
+    """Where the sidecar of a Pod asks for its certificate, as the injector has told it."""
+    proxy = proxy_of(pod) or {}
+    return next((str(one.get("value", "")) for one in proxy.get("env") or () if one["name"] == "CA_ADDR"), "")
 
 
 def run_absent(run: Run, wanted: Check) -> Outcome:
@@ -189,13 +222,13 @@ def _way(run: Run, wanted: Check, pod: str, other: Other) -> Way:
 def _felt_out(run: Run, wanted: Check, pod: str, way: Way) -> Way:
     """The same, with what a connection to each endpoint meets."""
     statistics = _printed(run, wanted, pod, *_ASK, f"stats?usedonly&filter={service_of(way.asked)}")
-    knocks = {str(one): _knock(run, wanted, pod, str(one)) for one in way.endpoints}
+    knocks = {str(one): _knock(run, wanted, pod, f"http://{one}") for one in way.endpoints}
     return replace(way, knocks=knocks, statistics=statistics)
 
 
-def _knock(run: Run, wanted: Check, pod: str, place: str) -> str:
+def _knock(run: Run, wanted: Check, pod: str, url: str) -> str:
     """What the agent says of an address. It asks as the sidecar does, whose own requests are not captured."""
     try:
-        return _printed(run, wanted, pod, *_KNOCK, f"http://{place}", container=PROXY)
+        return _printed(run, wanted, pod, *_KNOCK, url, container=PROXY)
     except CommandFailed as error:
         return error.reason

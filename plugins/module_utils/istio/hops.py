@@ -57,7 +57,7 @@ class Way:
     @property
     def unreached(self) -> dict[str, str]:
         """Endpoints that nothing answers at, and why."""
-        said = {place: _knocked(text) for place, text in self.knocks.items()}
+        said = {place: knocked(text) for place, text in self.knocks.items()}
         return {place: text for place, text in said.items() if any(word in text.lower() for word in _UNREACHED)}
 
     @property
@@ -94,7 +94,8 @@ def hop_of(way: Way, said: str) -> Hop:
     return Hop(name, f"{why} ({answer})" if answer and way.endpoints else why, hint)
 
 
-def _knocked(text: str) -> str:
+def knocked(text: str) -> str:
+    """What an address that was knocked at has answered, without the words around it."""
     found = _KNOCKED.search(text)
     return found[1] if found else ""
 
