@@ -19,6 +19,7 @@ from .certificates import short
 from .mesh_member import REMOTE, Member, control_planes, inside, serving_of
 from .mesh_trust import distrust
 from .mesh_unseen import unseen
+from .modes import JOIN, forbidden
 from .networks import EXTERNAL, Door, doors_of, is_loopback, overlapping, sees, unknown_networks
 from .remote_secret import CONFIG_SECRET
 from .world import mapping
@@ -149,6 +150,9 @@ def _left_over(members: Sequence[Member]) -> Iterator[dict[str, Any]]:
 
 
 def _refusals(members: Sequence[Member]) -> Iterator[str]:
+    for one in members:
+        if why := forbidden(JOIN, one.mode):
+            yield f"{one.host} has mesh_mode '{one.mode}', and {why}: leave it out of this run, or correct mesh_mode"
     if not control_planes(members):
         yield "no cluster of the mesh is a primary, so no control plane would serve it: set mesh_cluster_role"
     yield from _twice(members, "cluster_name", "the cluster name {value}: set mesh_cluster_name")

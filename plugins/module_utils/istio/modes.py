@@ -32,10 +32,14 @@ _FORBIDDEN: Mapping[str, Mapping[str, str]] = {
     "deploy a gateway": {
         EXTERNAL: "gateways of an external mesh are deployed by whoever installed it",
     },
+    "join clusters": {
+        EXTERNAL: "the clusters of an external mesh are joined by whoever installed it",
+    },
 }
 INSTALL = "install or change a control plane"
 UNINSTALL = "uninstall a control plane"
 DEPLOY_GATEWAY = "deploy a gateway"
+JOIN = "join clusters"
 
 
 class ForbiddenByMode(Failure):
@@ -44,9 +48,14 @@ class ForbiddenByMode(Failure):
     code = "forbidden_by_mode"
 
 
+def forbidden(action: str, mode: str) -> str:
+    """Why the matrix says no; empty where it does not."""
+    return _FORBIDDEN[action].get(mode, "")
+
+
 def require_allowed(action: str, mode: str) -> None:
     """Raise ForbiddenByMode when the matrix says no."""
-    why = _FORBIDDEN[action].get(mode)
+    why = forbidden(action, mode)
     if why:
         raise ForbiddenByMode(
             f"A mesh in mode '{mode}' does not allow to {action}",

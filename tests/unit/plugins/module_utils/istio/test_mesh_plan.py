@@ -52,6 +52,11 @@ def refusals(*members: Member) -> list[str]:
     return found
 
 
+def test_somebody_elses_mesh_is_joined_by_somebody_else() -> None:
+    (line, *_others) = refusals(member("east", mode="external"), member("west"))
+    assert line.startswith("east has mesh_mode 'external', and the clusters of an external mesh are joined by whoever")
+
+
 def hidden(host: str, verb: str, resource: str, namespace: str = "", **more: Any) -> Member:
     """A cluster of which something may not be read."""
     row = {"verb": verb, "resource": resource, "namespace": namespace}

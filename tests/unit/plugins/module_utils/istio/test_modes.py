@@ -6,7 +6,7 @@ import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio import modes
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.modes import ForbiddenByMode, require_allowed
 
-ACTIONS = [modes.INSTALL, modes.UNINSTALL, modes.DEPLOY_GATEWAY]
+ACTIONS = [modes.INSTALL, modes.UNINSTALL, modes.DEPLOY_GATEWAY, modes.JOIN]
 
 
 @pytest.mark.parametrize("action", ACTIONS)
