@@ -60,13 +60,14 @@ def plans(played: Played) -> list[str]:
 
 
 def test_two_clusters_are_one_mesh(mesh: Runner, changes_in_both: Callable[[], list[str]]) -> None:
-    check = mesh.run(role("trust"), role(), arguments=["--check"], hosts=2)
+    check = mesh.run(role("trust"), role(), arguments=["--check", "--diff"], hosts=2)
     assert (check.rc, changes_in_both()) == (0, []), check.output
     assert "shop: multi-primary, one network" in check.output
     assert "east reads west: missing" in check.output
-    done = mesh.run(role("trust"), role(), hosts=2)
+    done = mesh.run(role("trust"), role(), arguments=["--diff"], hosts=2)
     assert done.rc == 0, done.output
     assert len(changes_in_both()) == 14
+    assert done.output.count("name: cacerts") == check.output.count("name: cacerts") == 2, "once for each cluster"
     again = mesh.run(role("trust"), role(), hosts=2)
     assert (again.rc, changes_in_both()) == (0, []), again.output
     assert "west reads east: present, token until" in again.output

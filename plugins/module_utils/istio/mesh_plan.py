@@ -18,7 +18,7 @@ from typing import Any
 from .certificates import short
 from .mesh_member import REMOTE, Member, control_planes, inside, serving_of
 from .mesh_trust import distrust
-from .mesh_unseen import unseen
+from .mesh_unseen import hides_whom_it_reads, unseen
 from .modes import JOIN, forbidden
 from .networks import EXTERNAL, Door, doors_of, is_loopback, overlapping, sees, unknown_networks
 from .remote_secret import CONFIG_SECRET
@@ -115,7 +115,7 @@ def _identity(one: Member) -> dict[str, str]:
 
 def _pair(reader: Member, other: Member, *, serves: bool) -> dict[str, Any]:
     secret = next((row for row in reader.secrets if row["cluster"] == other.cluster_name), None)
-    state = "unseen" if reader.failure else "present" if secret else "missing"
+    state = "unseen" if hides_whom_it_reads(reader) else "present" if secret else "missing"
     return {
         "reader": reader.host,
         "primary": reader.cluster_name,

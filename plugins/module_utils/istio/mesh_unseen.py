@@ -43,6 +43,12 @@ def unread(one: Member, *, nodes: bool = False) -> Iterator[str]:
             )
 
 
+def hides_whom_it_reads(one: Member) -> bool:
+    """Whether nobody knows which clusters a control plane reads."""
+    rows = one.clusters.get("unread") or ()
+    return bool(one.failure) or any(row["resource"] == "secrets" and _matters(one, row) for row in rows)
+
+
 def _matters(one: Member, row: Mapping[str, Any]) -> bool:
     """Who has no control plane reads nobody and signs nothing; and other meshes are none of its business."""
     if row["resource"] == "secrets" and one.role == REMOTE:

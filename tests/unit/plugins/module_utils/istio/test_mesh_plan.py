@@ -78,6 +78,11 @@ def test_what_may_not_be_read_is_no_empty_list(one: Member, said: str) -> None:
     assert mesh_plan([one])["unseen"] == [], "nobody else is in the mesh"
 
 
+def test_whom_a_control_plane_reads_is_unseen_where_secrets_may_not_be_read() -> None:
+    plan = mesh_plan([hidden("east", "list", "secrets", "istio-system"), member("west", "east")])
+    assert {pair["reader"]: pair["state"] for pair in plan["pairs"]} == {"east": "unseen", "west": "present"}
+
+
 def test_what_may_not_be_read_and_does_not_matter_is_not_told() -> None:
     remote = hidden("east", "list", "secrets", "istio-system", role="remote")
     other_mesh = hidden("south", "list", "secrets", "istio-store")
