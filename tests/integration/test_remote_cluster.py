@@ -372,8 +372,9 @@ def test_an_external_control_plane_has_a_file_with_its_token(
     assert pair.run(rotate=True, **config)["renewed"] == "a new token was asked for"
     assert (_is_refused(_client(_mounted(pair))), pair.there()) == (False, {"secret/istio-config-east-b"})
     told = pair.operations.run("mesh_info", {"gather": ["clusters"], "namespace": pair.namespace})["mesh"]
-    rows = [(row["name"], row["cluster"], row["ours"]) for row in told["clusters"]["remote_secrets"]]
-    assert rows == [("istio-kubeconfig", "west", True)]
+    told_of = ("name", "cluster", "ours", "token_state", "account")
+    rows = [tuple(row[name] for name in told_of) for row in told["clusters"]["remote_secrets"]]
+    assert rows == [("istio-kubeconfig", "west", True, "valid", "istiod")]
     assert {row["name"] for row in pair.run(state="absent", **config)["plan"]} == {
         "istio-kubeconfig",
         "istio-config-east-b",

@@ -16,7 +16,7 @@ from ..reconcile.objects import Key
 from ..reconcile.plan import Owner
 from .facts import KEYED_LISTS, MANAGER_PREFIX, ROOT_NAMESPACE
 from .reader import Reader
-from .remote_secret import CONFIG_SECRET, INTERIM, interim_of, name_of
+from .remote_secret import CONFIG_SECRET, INTERIM, RENEW_BELOW, interim_of, name_of
 
 FAMILY = f"{MANAGER_PREFIX}remote_cluster"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -39,7 +39,7 @@ class Registration:
     server: str = ""
     server_ca: str = ""
     lifetime: timedelta = timedelta(days=90)
-    renew_below: float = 0.33
+    renew_below: float = RENEW_BELOW
     rotate: bool = False
     serves: bool = False
     config_account: str = ""

@@ -33,6 +33,8 @@ from .world import mapping
 LABEL, VALUE = "istio/multiCluster", "true"
 SELECTOR = f"{LABEL}={VALUE}"
 CLUSTER_ANNOTATION = "networking.istio.io/cluster"
+# A token is renewed when less than this part of its life is left.
+RENEW_BELOW = 0.33
 _PREFIX, INTERIM = "istio-remote-secret-", "-token-renewal"
 CONFIG_SECRET = "istio-kubeconfig"
 _CONFIG, _TOKEN = "config", "token"
@@ -78,6 +80,17 @@ class Token:
         """Name and uid of the account or the Secret with which it ends."""
         bound = mapping(mapping(self.claims.get("kubernetes.io")).get(what))
         return str(bound.get("name") or ""), str(bound.get("uid") or "")
+
+
+def token_state(token: Token | None, now: datetime) -> str:
+    """How a token stands by what it says of itself; whether its cluster still takes it only that one knows."""
+    if token is None:
+        return "unreadable"
+    if token.ends is None:
+        return "endless"
+    if token.ends <= now:
+        return "expired"
+    return "due" if token.ends - now < (token.ends - token.begins) * RENEW_BELOW else "valid"
 
 
 def _moment(seconds: Any) -> datetime:

@@ -11,6 +11,7 @@ annotation of Services.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from ..kube.client import Object
@@ -18,7 +19,7 @@ from ..kube.resources import NAMESPACE, NODE, SECRET, SERVICE
 from .facts import NETWORK_LABEL
 from .networks import CROSS_NETWORK_PORT, addresses_of
 from .registration import FAMILY
-from .remote_secret import CONFIG_SECRET, INTERIM, LABEL, SELECTOR, VALUE, access_in, clusters_in
+from .remote_secret import CONFIG_SECRET, INTERIM, LABEL, SELECTOR, VALUE, access_in, clusters_in, token_state
 from .snapshot import Ask, Snapshot
 from .webhooks import annotations_of, labels_of
 
@@ -40,12 +41,13 @@ def clusters_told(snapshot: Snapshot, places: Sequence[str], server: str) -> dic
     """Its uid, the address by which it was asked, its Pods' addresses, what leads to its network, and whom it reads."""
     own = snapshot.named(NAMESPACE, _KUBE_SYSTEM)
     secrets = [found for place in places for found in snapshot.of(SECRET, place)]
+    now = datetime.now(timezone.utc)
     return {
         "uid": str(own["metadata"]["uid"]) if own else "",
         "server": server,
         "pod_ranges": sorted({text for node in snapshot.of(NODE) for text in node["spec"].get("podCIDRs") or []}),
         "gateways": [_gateway(found) for found in snapshot.of(SERVICE) if labels_of(found).get(NETWORK_LABEL)],
-        "remote_secrets": [row for found in secrets if _gives_access(found) for row in _rows(found)],
+        "remote_secrets": [row for found in secrets if _gives_access(found) for row in _rows(found, now)],
         "unread": [
             {"verb": one.verb, "resource": one.resource.plural, "namespace": one.namespace}
             for one in snapshot.unread
@@ -71,7 +73,7 @@ def _gateway(service: Object) -> dict[str, Any]:
     }
 
 
-def _rows(secret: Object) -> Iterator[dict[str, Any]]:
+def _rows(secret: Object, now: datetime) -> Iterator[dict[str, Any]]:
     managers = [str(entry.get("manager")) for entry in secret["metadata"].get("managedFields") or []]
     for cluster in (name for name in clusters_in(secret) if not name.endswith(INTERIM)):
         server, token = access_in(secret, cluster)
@@ -82,5 +84,7 @@ def _rows(secret: Object) -> Iterator[dict[str, Any]]:
             "cluster": cluster,
             "server": server,
             "token_ends": ends.isoformat() if ends else "",
+            "token_state": token_state(token, now),
+            "account": token.bound_to("serviceaccount")[0] if token else "",
             "ours": any(name.startswith(FAMILY) for name in managers),
         }

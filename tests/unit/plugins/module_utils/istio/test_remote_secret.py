@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_se
     clusters_in,
     config_secret,
     remote_secret,
+    token_state,
 )
 
 BOUND = {"namespace": "istio-system", "secret": {"name": "istio-reader-east-b", "uid": "1"}}
@@ -54,6 +56,19 @@ def test_an_external_control_plane_reads_its_token_from_a_file() -> None:
     assert (reader.account, [found["kind"] for found in reader.objects("a")]) == ("istiod", ["Secret"])
     left = reader.keys()
     assert {key.name for key in left} == {"istio-config-east-a", "istio-config-east-b"}
+
+
+@pytest.mark.parametrize(
+    ("second", "state"), [(1000, "valid"), (1660, "valid"), (1680, "due"), (1999, "due"), (2000, "expired")]
+)
+def test_a_token_is_due_when_a_third_of_its_life_is_left(second: int, state: str) -> None:
+    assert token_state(Token.of(jwt(CLAIMS)), datetime.fromtimestamp(second, timezone.utc)) == state
+
+
+def test_a_token_without_an_end_or_a_meaning_is_said() -> None:
+    now = datetime.now(timezone.utc)
+    assert token_state(Token.of(jwt({"iat": 1000})), now) == "endless"
+    assert token_state(None, now) == "unreadable"
 
 
 def test_a_token_of_an_old_tool_never_ends() -> None:
