@@ -19,7 +19,7 @@ from ..kube.wait import deployment_available
 from ..reconcile.engine import reconcile
 from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
-from .restart_marker import is_older, marked, now, owner_of_mark, restarted_on
+from .restart_marker import is_older, marked, next_mark, owner_of_mark, restarted_on
 
 _DATA = "f:data"
 
@@ -50,7 +50,7 @@ def due(istiods: Iterable[Object], secret: Object) -> list[Object]:
 
 def mark(run: Run, istiods: Iterable[Object]) -> Outcome:
     """Their restart: planned in check mode, otherwise begun."""
-    done = [reconcile(run, owner_of_mark(found), [marked(found, now())]) for found in istiods]
+    done = [reconcile(run, owner_of_mark(found), [marked(found, next_mark(found))]) for found in istiods]
     return Outcome([action for one in done for action in one.actions])
 
 

@@ -10,6 +10,7 @@ due. When it has moved is told by the server's own clock: ours may go wrong.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
@@ -23,6 +24,7 @@ from .webhooks import annotations_of
 MANAGER = f"{MANAGER_PREFIX}restart"
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 FIELD = f"spec.template.metadata.annotations.[{RESTARTED_AT}]"
+_MOMENT = 0.1
 _PATH = ("f:spec", "f:template", "f:metadata", "f:annotations", f"f:{RESTARTED_AT}")
 
 
@@ -69,8 +71,11 @@ def moment(text: str) -> datetime | None:
     return found if found.tzinfo else None
 
 
-def now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+def next_mark(workload: Object) -> str:
+    """The time, to the second as the server tells that of Pods; another than is there, or nothing would restart."""
+    while (mark := datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")) == mark_of(workload):
+        time.sleep(_MOMENT)
+    return mark
 
 
 def marked(workload: Object, mark: str) -> Desired:

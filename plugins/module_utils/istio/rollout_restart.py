@@ -18,7 +18,7 @@ from ..reconcile.run import Run
 from .disruption import lacks, takes_down
 from .pods import PROXY
 from .readiness import WORKLOADS
-from .restart_marker import mark_of, marked, now, owner_of_mark
+from .restart_marker import mark_of, marked, next_mark, owner_of_mark
 from .rollout_plan import Item, due, held_back
 from .rollout_pods import Essences, Judge, SeenPod, seen_pods
 from .rollout_world import slim
@@ -96,7 +96,7 @@ class Restarter:
             self._await_budgets(item)
         item.before = mark_of(live)
         try:
-            self._write(live, now())
+            self._write(live, next_mark(live))
         except Failure as error:
             item.written = error.changed or isinstance(error, _UNKNOWN)
             raise
