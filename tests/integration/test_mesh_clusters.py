@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -150,11 +151,11 @@ BAD: dict[str, Bad] = {
 }
 
 
-def whole(mesh: Runner, cluster: Cluster, charts: Path, *arguments: str, **more: Any) -> Played:
+def whole(mesh: Runner, cluster: Cluster, charts: Path, *arguments: str, playbook: str = "mesh", **more: Any) -> Played:
     """The playbook that a user runs, for clusters that join."""
     helm = {"mesh_control_plane_helm_binary": str(cluster.bin / "helm"), "mesh_control_plane_version": ISTIO}
     told = {"mesh_clusters_join": True, "mesh_control_plane_charts": {"directory": str(charts)}, **helm, **more}
-    path = str(ROOT / "playbooks" / "mesh.yml")
+    path = str(ROOT / "playbooks" / f"{playbook}.yml")
     return mesh.run(arguments=(path, "-e", json.dumps(told), *arguments), hosts=2)
 
 
@@ -212,6 +213,22 @@ def test_the_playbook_looks_again_only_after_it_has_written(
     assert [one.output.count("east reads west: missing") for one in (check, done, again)] == [1, 2, 0]
     assert len(changes_in_both()) == 14
     assert [_wrote(one) for one in (check, done, again)] == [True, True, False]
+
+
+def test_a_hosted_mesh_on_networks_is_planned_by_the_playbook_plan(
+    mesh: Runner, cluster: Cluster, west: Cluster, charts: Path, changes_in_both: Callable[[], list[str]]
+) -> None:
+    """Nobody has said --check; what is not there yet has no address, and nobody waits for one."""
+    door = {"name": "eastwest", "namespace": "istio-eastwest", "type": "eastwest"}
+    hosted = {"mesh_mode": "hosted", "mesh_gateways_instances": [door], "mesh_control_plane_components": ["istiod"]}
+    _host(mesh.folder, "host0", "east", cluster, mesh_network="net1", **hosted)
+    _host(mesh.folder, "host1", "west", west, mesh_network="net2", mesh_cluster_role="remote", **hosted)
+    begin = time.monotonic()
+    planned = whole(mesh, cluster, charts, "--diff", playbook="plan")
+    assert (planned.rc, changes_in_both()) == (0, []), planned.output
+    assert time.monotonic() - begin < 120
+    assert planned.output.count("/cacerts (does not exist)") == 1
+    assert {"create Secret", "create Deployment", "create MutatingWebhookConfiguration"} <= _planned(planned)
 
 
 def _looks(played: Played) -> int:

@@ -12,6 +12,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors imp
     CertificateRejected,
     ClientCertificateRejected,
     Failure,
+    NoTls,
     Unreachable,
 )
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
@@ -83,7 +84,7 @@ def test_handshakes_that_are_lost_again_and_again_are_no_verdict_on_a_certificat
 def test_who_does_not_fit_is_not_asked_again(cluster: Cluster, alert: str) -> None:
     with torn_handshakes(cluster.server, 100, ALERTS[alert]) as way:
         error = failure_of(cluster, way.port)
-    assert type(error) is Unreachable
+    assert type(error) is NoTls
     assert VERDICTS[alert] in error.reason
     assert way.connections == 1
 
@@ -91,7 +92,7 @@ def test_who_does_not_fit_is_not_asked_again(cluster: Cluster, alert: str) -> No
 def test_a_server_without_tls(cluster: Cluster, tmp_path: Path) -> None:
     with file_server(tmp_path) as url:
         error = failure_of(cluster, int(url.rpartition(":")[2]))
-    assert (type(error), error.reason) == (Unreachable, "what answers there speaks no TLS (wrong version number)")
+    assert (type(error), error.reason) == (NoTls, "what answers there speaks no TLS (wrong version number)")
     assert "plain HTTP" in error.hint
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..kube.client import Object, remaining
-from ..kube.errors import Failure
+from ..kube.errors import ApiError, Failure, WebhookUnavailable
 from ..kube.exec import CommandFailed
 from ..kube.pods import Pods, is_ready
 from ..kube.resources import DEPLOYMENT, POD
@@ -81,7 +81,7 @@ def checked(wanted: Check) -> Check:
 def run_present(run: Run, wanted: Check) -> Outcome:
     """The probe answers; and if others are named, each has been asked."""
     probe = wanted.probe
-    outcome = reconcile(run, _OWNER, [Desired(content) for content in probe.objects(_image(run, probe))])
+    outcome = reconcile(run, _OWNER, [Desired(content) for content in probe.objects(_image_in_time(run, wanted))])
     outcome.extra = {"connectivity": []}
     if run.check_mode:
         return outcome
@@ -103,11 +103,14 @@ def _await_ready(run: Run, wanted: Check) -> None:
 
 def _not_ready(run: Run, wanted: Check, error: NotReady) -> Failure:
     """The same, with what the sidecar meets where it asks for its certificate and configuration."""
-    pods = list(run.client.list_objects(POD, wanted.probe.namespace, labels=wanted.probe.selector))
-    place, pod = next(((found, pod) for pod in pods if (found := _control_plane(pod))), ("", {}))
+    try:
+        pods = run.client.list_objects(POD, wanted.probe.namespace, labels=wanted.probe.selector)
+        place, pod = next(((_control_plane(pod), pod) for pod in pods if _proxy_runs(pod)), ("", {}))
+        said = _knock(run, wanted, pod["metadata"]["name"], f"https://{place}") if place else ""
+    except ApiError:  # what was found out already is worth more
+        return error
     if not place:
         return error
-    said = _knock(run, wanted, pod["metadata"]["name"], f"https://{place}")
     met = "answers there" if _HAS_ANSWERED.search(said) else f"is not reached there: {knocked(said) or said}"
     return ProbeError(
         error.what,
@@ -115,6 +118,12 @@ def _not_ready(run: Run, wanted: Check, error: NotReady) -> Failure:
         reason=f"{error.reason}; its sidecar asks the control plane at {place}, which {met}",
         hint="Look at what leads to the control plane from here, and at the log of the probe's istio-proxy",
     )
+
+
+def _proxy_runs(pod: Object) -> bool:
+    status = pod.get("status") or {}
+    told = [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
+    return any(one["name"] == PROXY and "running" in (one.get("state") or {}) for one in told)
 
 
 def _control_plane(pod: Object) -> str:
@@ -146,6 +155,19 @@ def _await_gone(run: Run, wanted: Check) -> None:
         return verdict, Events(POD, place, labels=labels, since=newest(pods))
 
     run.wait(wanted.wait_timeout).until(DEPLOYMENT, wanted.probe.name, place, judge, next_change)
+
+
+def _image_in_time(run: Run, wanted: Check) -> str:
+    """A gateway in between takes a moment to learn of a control plane that was restarted."""
+    deadline = time.monotonic() + (0 if run.check_mode else wanted.wait_timeout)
+    while True:
+        try:
+            return _image(run, wanted.probe)
+        except WebhookUnavailable:
+            if not remaining(deadline):
+                raise
+        run.before_write()
+        time.sleep(min(_PAUSE, remaining(deadline)))
 
 
 def _image(run: Run, probe: Probe) -> str:

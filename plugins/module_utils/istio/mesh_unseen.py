@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .mesh_member import REMOTE, Member
+from .mesh_member import REMOTE, Member, inside
+from .networks import EXTERNAL
 
 # What nobody knows where it may not be read.
 _UNKNOWN = {
@@ -28,19 +29,20 @@ def unseen(members: Sequence[Member], *, pod_ranges: bool) -> list[str]:
     whole = [f"{one.host} could not be seen: {one.failure}" for one in members if one.failure]
     if len(members) < 2:
         return whole
-    partly = (line for one in members for line in unread(one, nodes=pod_ranges and _is_beside(one, members)))
+    partly = (line for one in members for line in unread(one, nodes=pod_ranges and _is_beside(one, inside(members))))
     return [*whole, *(f"{line}: grant it (docs/multicluster.md, Rights)" for line in partly)]
 
 
 def unread(one: Member, *, nodes: bool = False) -> Iterator[str]:
     """What of a cluster may not be read and matters to the others."""
-    for row in one.clusters.get("unread") or ():
-        if _matters(one, row) and (nodes or row["resource"] != "nodes"):
-            right = f"'{row['verb']}' on {row['resource']}{' in ' * bool(row['namespace'])}{row['namespace']}"
-            yield (
-                f"{one.host} could not be seen whole: without the permission to {right} nobody knows "
-                f"{_UNKNOWN[row['resource']]}"
-            )
+    rows = [row for row in one.clusters.get("unread") or () if _matters(one, row)]
+    yield from dict.fromkeys(_line(one, row) for row in rows if nodes or row["resource"] != "nodes")
+
+
+def _line(one: Member, row: Mapping[str, Any]) -> str:
+    right = f"'{row['verb']}' on {row['resource']}{' in ' * bool(row['namespace'])}{row['namespace']}"
+    what = _UNKNOWN[row["resource"]]
+    return f"{one.host} could not be seen whole: without the permission to {right} nobody knows {what}"
 
 
 def hides_whom_it_reads(one: Member) -> bool:
@@ -50,8 +52,8 @@ def hides_whom_it_reads(one: Member) -> bool:
 
 
 def _matters(one: Member, row: Mapping[str, Any]) -> bool:
-    """Who has no control plane reads nobody and signs nothing; and other meshes are none of its business."""
-    if row["resource"] == "secrets" and one.role == REMOTE:
+    """Who has no control plane reads nobody and signs nothing, who is not in the mesh has no door; not other meshes."""
+    if (row["resource"], one.role) in (("secrets", REMOTE), ("services", EXTERNAL), ("nodes", EXTERNAL)):
         return False
     return row["namespace"] in ("", one.namespace)
 

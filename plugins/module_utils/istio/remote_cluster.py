@@ -19,7 +19,15 @@ from typing import Any
 
 from ..kube.client import Client, Object, remaining
 from ..kube.connection import connect
-from ..kube.errors import CertificateRejected, ClientCertificateRejected, Failure, TimedOut, Unauthorized, Unreachable
+from ..kube.errors import (
+    CertificateRejected,
+    ClientCertificateRejected,
+    Failure,
+    NoTls,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
 from ..kube.kubeconfig import ConnectionOptions
 from ..kube.resources import DEPLOYMENT, NAMESPACE, SECRET, SERVICE_ACCOUNT
 from ..reconcile.engine import reconcile
@@ -194,6 +202,14 @@ class _Registering:
         """Whether the address answers with the certificate that it must have, as far as can be seen from here."""
         try:
             self._client("").version()
+        except NoTls as error:
+            raise RemoteClusterError(
+                f"{self.address.server}, by which {self.wanted.primary} would read {self.wanted.cluster}, is none of an "
+                "API server",
+                subject="server",
+                reason=error.reason,
+                hint=f"Correct 'server' (mesh_clusters_server of {self.wanted.cluster})",
+            ) from error
         except (Unreachable, TimedOut) as error:
             return [
                 f"{self.address.server} could not be reached from here ({error.reason}); whether "

@@ -104,6 +104,12 @@ class Unreachable(ApiError):
     default_hint = "Check the address, the network and the proxy, and that the API server is running"
 
 
+class NoTls(Unreachable):
+    """What answers does not speak the TLS that an API server speaks with us, however often it is asked."""
+
+    code = "no_tls"
+
+
 class CertificateRejected(ApiError):
     code = "certificate"
     default_hint = (

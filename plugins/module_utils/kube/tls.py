@@ -12,7 +12,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 
-from .errors import ApiError, CertificateRejected, ClientCertificateRejected, Unreachable
+from .errors import ApiError, CertificateRejected, ClientCertificateRejected, NoTls, Unreachable
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,18 @@ class _Verdict:
 
 _OURS = _Verdict(ClientCertificateRejected, "it does not accept our client certificate")
 _NO_TLS = _Verdict(
-    Unreachable,
+    NoTls,
     "what answers there speaks no TLS",
     "Check scheme and port of the address: something else than an API server answers, or plain HTTP",
 )
 _NOTHING_SHARED = _Verdict(
-    Unreachable,
+    NoTls,
     "it shares no version of TLS, or no cipher, with this machine",
     "Allow on one side what the other has: the minimal TLS version and the ciphers of the server, or of the OpenSSL of "
     "the machine that runs Ansible",
 )
 _NO_SUCH_NAME = _Verdict(
-    Unreachable, "it serves nothing by the name that it was asked for", "Check the address and 'tls-server-name'"
+    NoTls, "it serves nothing by the name that it was asked for", "Check the address and 'tls-server-name'"
 )
 _VERDICTS = {
     "SSLV3_ALERT_BAD_CERTIFICATE": _OURS,

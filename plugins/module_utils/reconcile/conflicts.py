@@ -129,8 +129,13 @@ def _item(content: Any, path: str) -> tuple[Any, str]:
         key, _equals, rest = path[1:].partition("=")
         if not rest:
             return None, ""  # an index, or the value of an item: there is nothing in it that could be told
-        keys[key], end = json.JSONDecoder().raw_decode(rest)
+        try:
+            keys[key], end = json.JSONDecoder().raw_decode(rest)
+        except ValueError:  # the server quotes as Go does, which is not always JSON
+            return None, ""
         path = rest[end:]
-    items = content if isinstance(content, list) else ()
-    fitting = (item for item in items if isinstance(item, dict) and keys.items() <= item.items())
-    return next(fitting, None), path[1:]
+    items = [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
+    exact = [item for item in items if keys.items() <= item.items()]
+    # What was asked for need not say a key that has a default.
+    fitting = exact or [item for item in items if all(item.get(key, value) == value for key, value in keys.items())]
+    return (fitting[0] if len(fitting) == 1 else None), path[1:]

@@ -271,7 +271,7 @@ def _with_reasons(left: Sequence[tuple[Key, str]]) -> str:
     by_reason: dict[str, list[Key]] = {}
     for key, why in left:
         by_reason.setdefault(why, []).append(key)
-    return "; ".join(f"{_named(keys)} ({why})" for why, keys in by_reason.items())
+    return "; ".join(f"{', '.join(map(str, keys))} ({why})" for why, keys in by_reason.items())
 
 
 def _named(keys: Iterable[Key]) -> str:

@@ -87,7 +87,8 @@ def test_what_may_not_be_read_and_does_not_matter_is_not_told() -> None:
     remote = hidden("east", "list", "secrets", "istio-system", role="remote")
     other_mesh = hidden("south", "list", "secrets", "istio-store")
     alone = hidden("north", "list", "nodes", network="two")
-    assert mesh_plan([remote, other_mesh, alone, member("west")])["unseen"] == []
+    elsewhere = hidden("ops", "list", "nodes", role="external")
+    assert mesh_plan([remote, other_mesh, alone, elsewhere, member("west")])["unseen"] == []
     nodes = hidden("east", "list", "nodes")
     assert mesh_plan([nodes, member("west")], pod_ranges=False)["unseen"] == []
 

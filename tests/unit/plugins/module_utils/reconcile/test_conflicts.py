@@ -125,3 +125,17 @@ def test_a_long_list_is_cut() -> None:
     assert many.what.startswith("25 objects")
     assert many.reason.endswith("; and 5 more")
     assert many.subject.endswith(", and 5 more")
+
+
+def test_a_key_with_a_default_need_not_be_asked_for() -> None:
+    field = '.spec.ports[port=80,protocol="TCP"].targetPort'
+    live = content("Service", spec={"ports": [{"port": 80, "protocol": "TCP", "targetPort": 8080}]})
+    wanted = content("Service", spec={"ports": [{"port": 80, "targetPort": 9090}]})
+    error = explained(conflict(('conflict with "helm"', field)), "Service web/shop", wanted, live)
+    assert "(live 8080, desired 9090)" in error.reason
+
+
+def test_a_key_that_is_no_json_leads_nowhere() -> None:
+    field = r'.spec.ports[name="\x07"].port'
+    error = explained(conflict(('conflict with "helm"', field)), "Service web/shop", content("Service"), None)
+    assert f"{field} is owned by 'helm'" in error.reason
