@@ -7,6 +7,9 @@ knew a higher one could no longer be read, tested or changed by itself.
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,3 +127,15 @@ def test_a_breach_is_seen(name: str, source: str, message: str) -> None:
 def test_what_is_allowed_passes(name: str, source: str) -> None:
     """The checker does not cry wolf."""
     assert violations(name, source) == []
+
+
+def test_a_module_does_not_load_what_others_do() -> None:
+    """Every task pays for what it imports: what configures objects rolls nothing out, and asks no Prometheus."""
+    collection = f"{COLLECTION}{UTILS}"
+    code = f"import sys, {collection}task.operations.config; print(*sorted(sys.modules))"
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True, env=found).split()
+    assert f"{collection}istio.config" in loaded
+    assert not {f"{collection}istio.{name}" for name in ("rollout", "rollout_world", "prometheus", "status")} & {
+        *loaded
+    }

@@ -204,8 +204,7 @@ class _Registering:
             self._client("").version()
         except NoTls as error:
             raise RemoteClusterError(
-                f"{self.address.server}, by which {self.wanted.primary} would read {self.wanted.cluster}, is none of an "
-                "API server",
+                f"{self.address.server} is no API server by which {self.wanted.primary} reads {self.wanted.cluster}",
                 subject="server",
                 reason=error.reason,
                 hint=f"Correct 'server' (mesh_clusters_server of {self.wanted.cluster})",

@@ -17,12 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Literal, Protocol
+from typing import Protocol
 
 from ..kube.errors import Failure, Interrupted
 from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
 from .facts import ROOT_NAMESPACE
+from .on_failure import OnFailure
 from .prometheus import Prometheus
 from .rollout_gates import Gate, GateClosed, Gates, Question, digest
 from .rollout_plan import Item, Left, PlannedWave, RolloutPlan, plan_rollout
@@ -34,8 +35,6 @@ from .rollout_window import Window
 from .rollout_world import Scope, read_world
 from .web import Access, shown
 
-OnFailure = Literal["stop", "undo"]
-ON_FAILURE: tuple[OnFailure, ...] = ("stop", "undo")
 _STEP = 1.0
 
 

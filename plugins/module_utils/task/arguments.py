@@ -20,7 +20,7 @@ from ..istio.charts import CHARTS
 from ..istio.facts import ROOT_NAMESPACE
 from ..istio.kind import Kind, SpecOption
 from ..istio.kinds import KINDS
-from ..istio.rollout import ON_FAILURE
+from ..istio.on_failure import ON_FAILURE
 from ..istio.rollout_window import DAYS
 from ..reconcile import plan, writing
 
