@@ -17,6 +17,7 @@ from ...istio.desired_control_plane import (
     Remote,
     judged,
 )
+from ...istio.names import check_names
 from ...istio.prechecks import known_codes
 from ...istio.removal import Uninstall
 from ...istio.revisions import checked_revision
@@ -50,6 +51,7 @@ def _unwanted(params: Params) -> Uninstall:
 
 
 def _wanted(params: Params) -> ControlPlane:
+    check_names(mesh_id=params.get("mesh_id"), cluster_name=params.get("cluster_name"), network=params.get("network"))
     return judged(
         ControlPlane(
             version=releases.checked_version(params["version"]),

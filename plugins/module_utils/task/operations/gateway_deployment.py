@@ -12,6 +12,7 @@ from ...istio import releases
 from ...istio.desired_gateway import REFUSE, REPLACE, SERVICE_TYPES, TYPES, GatewayDeployment
 from ...istio.desired_gateway import judged as judged_gateway
 from ...istio.gateways import run_gateway_deployment
+from ...istio.names import check_names
 from ..arguments import ADOPTION, CHART_SOURCE, MODE, OWNERSHIP, STATE, WAIT, ArgumentSpec
 from ..operation import Operation, Params
 from .chart_source import chart_source
@@ -55,6 +56,7 @@ _GATEWAY_LISTS = ("tolerations", "topology_spread_constraints")
 
 
 def _gateway_deployment(params: Params) -> GatewayDeployment:
+    check_names(network=params.get("network"))
     given: dict[str, Any] = {name: params.get(name) or {} for name in _GATEWAY_MAPPINGS}
     given |= {name: tuple(params.get(name) or ()) for name in _GATEWAY_LISTS}
     return judged_gateway(

@@ -11,6 +11,7 @@ from datetime import timedelta
 from ...istio.facts import ROOT_NAMESPACE
 from ...istio.issuing import BadAuthority, Root, read_certificates, read_key, require_pair
 from ...istio.mesh_ca import Given, MeshCa, run_mesh_ca
+from ...istio.names import check_names
 from ...istio.root_phases import PHASES
 from ...istio.root_rotation import run_rotation
 from ...reconcile.outcome import Outcome
@@ -20,6 +21,7 @@ from ..operation import Operation, Params
 
 
 def _mesh_ca(params: Params) -> MeshCa:
+    check_names(mesh_id=params["mesh_id"], cluster_name=params["cluster_name"])
     return MeshCa(
         cluster_name=params["cluster_name"],
         mesh_id=params["mesh_id"],
