@@ -183,11 +183,12 @@ def _knows(content: Mapping[str, Any]) -> bool:
 
 def _walk(value: Any, path: FieldPath, found: list[Problem], known: bool) -> None:
     """Nulls, and numbers and booleans where only text can stand; texts, which are most of all values, cost nothing."""
-    if isinstance(value, str) or path[-2:] in _FREE:
+    if path[-2:] in _FREE:
         return
     if isinstance(value, (dict, list)):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            _walk(item, (*path, key), found, known)
+            if not isinstance(item, str):
+                _walk(item, (*path, key), found, known)
     elif value is None and not _is_stamp(path):
         found.append(Problem(path, "is null, which is not the same as absent: leave the field out"))
     elif value is not None and _is_text(path, known):
@@ -239,9 +240,10 @@ def _without_stamps(manifest: Manifest) -> Manifest:
 
 
 def _has_stamp(content: Any) -> bool:
-    if isinstance(content, dict):
-        return (_STAMP in content and content[_STAMP] is None) or any(map(_has_stamp, content.values()))
-    return isinstance(content, list) and any(map(_has_stamp, content))
+    if isinstance(content, dict) and content.get(_STAMP, "") is None:
+        return True
+    inner = content.values() if isinstance(content, dict) else content
+    return any(_has_stamp(item) for item in inner if isinstance(item, (dict, list)))
 
 
 def _unstamped(content: Any) -> Any:

@@ -30,6 +30,9 @@ _DEEPEST = 200
 _MOST_VALUES = 2_000_000
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
+_TEXT = f"{_TAG}str"
+_SEQUENCE, _MAPPING = f"{_TAG}seq", f"{_TAG}map"
+_NO_KEYS = frozenset({f"{_TAG}bool", f"{_TAG}null", f"{_TAG}float"})
 
 
 class InvalidSource(Failure):
@@ -134,14 +137,14 @@ class _Builder:
         self.left = _MOST_VALUES
 
     def value(self, node: Any, depth: int = 0) -> Any:
-        self.left -= 1
+        if isinstance(node, yaml.ScalarNode):
+            return node.value if node.tag == _TEXT else self._scalar(node)
+        self.left -= len(node.value)
         if depth > _DEEPEST or self.left < 0:  # aliases can hold themselves, or each other many times over
             raise too_deep(self.place, _line(node))
-        if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node)
-        if node.tag == f"{_TAG}seq":
+        if node.tag == _SEQUENCE:
             return [self.value(item, depth + 1) for item in node.value]
-        if node.tag == f"{_TAG}map":
+        if node.tag == _MAPPING:
             return self._mapping(node, depth)
         raise self._unknown_tag(node)
 
@@ -182,7 +185,7 @@ class _Builder:
         if not isinstance(node, yaml.ScalarNode):
             hint = "Files of 'src' are no templates; quote what is meant as text, or use 'objects' with a lookup"
             raise refused(self.place, _line(node), "a mapping or list stands where a key belongs", hint)
-        if node.tag in (f"{_TAG}bool", f"{_TAG}null", f"{_TAG}float"):
+        if node.tag in _NO_KEYS:
             why = f"YAML reads the key '{node.value}' as {shown(self._scalar(node))}"
             raise refused(self.place, _line(node), why, "Put the key in quotes")
         return str(node.value)

@@ -10,6 +10,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ..kube.client import Object
@@ -34,7 +35,7 @@ class Key:
         metadata = found["metadata"]
         return cls(found["apiVersion"], found["kind"], metadata.get("namespace") or "", metadata["name"])
 
-    @property
+    @cached_property
     def group_kind(self) -> str:
         group = self.api_version.rpartition("/")[0]
         return f"{self.kind}.{group}" if group else self.kind
@@ -66,7 +67,7 @@ class Desired:
     def __post_init__(self) -> None:
         object.__setattr__(self, "content", _tidy(self.content))
 
-    @property
+    @cached_property
     def key(self) -> Key:
         return Key.of(self.content)
 
@@ -110,10 +111,10 @@ def _tidy(content: Any) -> Any:
     apply: the second run would change who manages a field that says nothing.
     """
     if isinstance(content, list):
-        return [_tidy(item) for item in content]
+        return [_tidy(item) if isinstance(item, (dict, list)) else item for item in content]
     if not isinstance(content, dict):
         return content
-    tidied = {key: _tidy(value) for key, value in content.items()}
+    tidied = {key: _tidy(value) if isinstance(value, (dict, list)) else value for key, value in content.items()}
     metadata = tidied.get("metadata")
     if isinstance(metadata, dict):
         tidied["metadata"] = {

@@ -230,11 +230,11 @@ class _Cluster:
                 self.by_schema.add(key)
             seen |= marks
 
+    def unchanged(self, desired: Desired) -> Action:
+        return Action("unchanged", desired.key, self.resources[desired.key], desired=desired)
+
     def present(self, desired: Desired) -> Action:
-        key = desired.key
-        resource, live = self.resources[key], self.live.get(key)
-        if key in self.proved:
-            return Action("unchanged", key, resource, desired=desired)
+        resource, live = self.resources[desired.key], self.live.get(desired.key)
         with _place_named(desired):
             return self._asked(desired, resource, live)
 
@@ -277,7 +277,10 @@ class _Cluster:
 
 
 def _all_present(cluster: _Cluster, ordered: Sequence[Desired]) -> list[Action]:
-    """What each object needs. Who meets fields of somebody else has the others asked for nevertheless, to tell all."""
+    """What each object needs, in order: the server is asked about those that are not proved, several at a time.
+
+    Who meets fields of somebody else has the others asked for nevertheless, to tell all.
+    """
 
     def asked(desired: Desired) -> Action | OwnedByOthers:
         try:
@@ -285,16 +288,12 @@ def _all_present(cluster: _Cluster, ordered: Sequence[Desired]) -> list[Action]:
         except OwnedByOthers as error:
             return error
 
-    actions: list[Action] = []
-    conflicts: list[OwnedByOthers] = []
-    for answer in each(asked, ordered):
-        if isinstance(answer, OwnedByOthers):
-            conflicts.append(answer)
-        else:
-            actions.append(answer)
+    answers = list(each(asked, [desired for desired in ordered if desired.key not in cluster.proved]))
+    conflicts = [answer for answer in answers if isinstance(answer, OwnedByOthers)]
     if conflicts:
         raise together(conflicts)
-    return actions
+    found = {answer.key: answer for answer in answers if isinstance(answer, Action)}
+    return [found.get(desired.key) or cluster.unchanged(desired) for desired in ordered]
 
 
 @contextmanager

@@ -4,8 +4,8 @@
 
 """Argument specs: an option stands once, with its rules, and every module composes them.
 
-Each constant here has a documentation fragment of the same name in
-plugins/doc_fragments; ansible-test compares the two.
+Each constant here and in mesh_arguments.py has a documentation fragment of the
+same name in plugins/doc_fragments; ansible-test compares the two.
 """
 
 from __future__ import annotations
@@ -14,14 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..istio import injection, modes
-from ..istio.adoption import ADOPTABLE
-from ..istio.charts import CHARTS
 from ..istio.facts import ROOT_NAMESPACE
 from ..istio.kind import Kind, SpecOption
 from ..istio.kinds import KINDS
-from ..istio.on_failure import ON_FAILURE
-from ..istio.rollout_window import DAYS
 from ..reconcile import plan, writing
 
 Options = Mapping[str, Any]
@@ -69,12 +64,6 @@ REMOTE = ArgumentSpec({"remote": {"type": "dict", "options": CONNECTION.options}
 
 STATE = ArgumentSpec({"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}})
 OWNERSHIP = ArgumentSpec({"take_ownership_from": {"type": "list", "elements": "str", "default": []}})
-ADOPTION = ArgumentSpec(
-    {
-        "adopt": {"type": "list", "elements": "str", "choices": list(ADOPTABLE), "default": []},
-        "adopt_changes": {"type": "bool", "default": False},
-    }
-)
 OBJECT_SET = ArgumentSpec(
     {
         "set": {"type": "str"},
@@ -88,96 +77,7 @@ ON_ERROR = ArgumentSpec({"on_error": {"type": "str", "choices": list(writing.ON_
 VALIDATE = ArgumentSpec({"validate": {"type": "str", "choices": list(plan.VALIDATE), "default": "server"}})
 CHECKS = ArgumentSpec({"ignore_checks": {"type": "list", "elements": "str", "default": []}})
 MESH_ROOT = ArgumentSpec({"root_namespace": {"type": "str", "default": ROOT_NAMESPACE}})
-MODE = ArgumentSpec({"mode": {"type": "str", "choices": list(modes.MODES), "default": modes.DEDICATED}})
 WAIT = ArgumentSpec({"wait_timeout": {"type": "float", "default": 300.0}})
-
-_GATE = {
-    "type": "list",
-    "elements": "dict",
-    "default": [],
-    "options": {
-        "name": {"type": "str"},
-        "query": {"type": "str"},
-        "min": {"type": "float"},
-        "max": {"type": "float"},
-        "url": {"type": "str"},
-        "approve_within": {"type": "float"},
-    },
-    "mutually_exclusive": [("query", "url", "approve_within")],
-    "required_one_of": [("query", "url", "approve_within")],
-}
-_WORKLOAD = {
-    "kind": {"type": "str", "default": "Deployment"},
-    "namespace": {"type": "str", "required": True},
-    "name": {"type": "str", "required": True},
-}
-_WAVE = {
-    "name": {"type": "str", "required": True},
-    "namespaces": {"type": "list", "elements": "str"},
-    "selector": {"type": "str"},
-    "percentage": {"type": "int"},
-    "workloads": {"type": "list", "elements": "dict", "options": _WORKLOAD},
-    "gates": _GATE,
-    "pause": {"type": "float"},
-    "max_parallel": {"type": "int"},
-}
-_WINDOW = {
-    "begin": {"type": "str", "required": True},
-    "end": {"type": "str", "required": True},
-    "days": {"type": "list", "elements": "str", "choices": list(DAYS)},
-    "timezone": {"type": "str", "default": "UTC"},
-}
-_PROMETHEUS = {
-    "url": {"type": "str", "required": True},
-    "token": {"type": "str", "no_log": True},
-    "username": {"type": "str"},
-    "password": {"type": "str", "no_log": True},
-    "ca_cert": {"type": "path"},
-    "validate_certs": {"type": "bool", "default": True},
-    "timeout": {"type": "float", "default": 10.0},
-}
-ROLLOUT = ArgumentSpec(
-    {
-        "waves": {
-            "type": "list",
-            "elements": "dict",
-            "options": _WAVE,
-            "mutually_exclusive": [("namespaces", "selector", "percentage", "workloads")],
-        },
-        "max_parallel": {"type": "int", "default": 4},
-        "failure_budget": {"type": "int", "default": 0},
-        "pause": {"type": "float", "default": 0.0},
-        "window": {"type": "dict", "options": _WINDOW},
-        "gates": _GATE,
-        "prometheus": {"type": "dict", "options": _PROMETHEUS},
-        "on_failure": {"type": "str", "choices": list(ON_FAILURE), "default": "stop"},
-        "allow_downtime": {"type": "bool", "default": False},
-        "wait_timeout": {"type": "float", "default": 300.0},
-    }
-)
-
-_ARCHIVE = {
-    "chart": {"type": "str", "required": True, "choices": list(CHARTS)},
-    "path": {"type": "path", "required": True},
-    "sha256": {"type": "str", "required": True},
-}
-CHART_SOURCE = ArgumentSpec(
-    {
-        "version": {"type": "str", "required": True},
-        "charts": {
-            "type": "dict",
-            "options": {
-                "repository": {"type": "str"},
-                "directory": {"type": "path"},
-                "archives": {"type": "list", "elements": "dict", "options": _ARCHIVE},
-                "cache": {"type": "path"},
-                "use_cache": {"type": "bool", "default": True},
-            },
-            "mutually_exclusive": [("repository", "directory", "archives")],
-        },
-        "helm_binary": {"type": "str", "default": "helm"},
-    }
-)
 
 METADATA = ArgumentSpec(
     {
@@ -187,33 +87,6 @@ METADATA = ArgumentSpec(
         "annotations": {"type": "dict"},
     }
 )
-
-WORKLOAD_KINDS = ArgumentSpec(
-    {
-        "workload_kinds": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {
-                "group": {"type": "str", "required": True},
-                "kind": {"type": "str", "required": True},
-                "version": {"type": "str"},
-                "plural": {"type": "str"},
-                "template": {"type": "str"},
-                "replicas": {"type": "str"},
-                "ready": {"type": "str"},
-                "hash_label": {"type": "str"},
-            },
-        }
-    }
-)
-
-NAMESPACE_INJECTION = {
-    "name": {"type": "str", "required": True},
-    "mode": {"type": "str", "choices": list(injection.NAMESPACE_MODES)},
-    "revision": {"type": "str"},
-    "create": {"type": "bool", "default": False},
-}
 
 
 def spec_of_kind(kind: Kind, names: Mapping[str, str] | None = None) -> ArgumentSpec:

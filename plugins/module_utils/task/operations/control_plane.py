@@ -25,7 +25,8 @@ from ...istio.sizing import SIZES
 from ...istio.uninstall import run_uninstall
 from ...reconcile.outcome import Outcome
 from ...reconcile.run import Run
-from ..arguments import ADOPTION, CHART_SOURCE, MODE, STATE, WAIT, ArgumentSpec
+from ..arguments import STATE, WAIT, ArgumentSpec
+from ..mesh_arguments import ADOPTION, CHART_SOURCE, MODE
 from ..operation import Operation, Params
 from .chart_source import chart_source
 

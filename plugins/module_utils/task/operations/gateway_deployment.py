@@ -13,7 +13,8 @@ from ...istio.desired_gateway import REFUSE, REPLACE, SERVICE_TYPES, TYPES, Gate
 from ...istio.desired_gateway import judged as judged_gateway
 from ...istio.gateways import run_gateway_deployment
 from ...istio.names import check_names
-from ..arguments import ADOPTION, CHART_SOURCE, MODE, OWNERSHIP, STATE, WAIT, ArgumentSpec
+from ..arguments import OWNERSHIP, STATE, WAIT, ArgumentSpec
+from ..mesh_arguments import ADOPTION, CHART_SOURCE, MODE
 from ..operation import Operation, Params
 from .chart_source import chart_source
 

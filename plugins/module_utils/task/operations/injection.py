@@ -15,7 +15,8 @@ from ...istio.shares import checked_percentage
 from ...istio.workload_injection import WORKLOAD_MODES, WorkloadInjection, workload_injection
 from ...istio.workload_kinds import WorkloadKind, workload_kinds
 from ...istio.workload_settings import AMOUNTS, LOG_LEVELS, Settings
-from ..arguments import MESH_ROOT, NAMESPACE_INJECTION, OWNERSHIP, WORKLOAD_KINDS, ArgumentSpec
+from ..arguments import MESH_ROOT, OWNERSHIP, ArgumentSpec
+from ..mesh_arguments import NAMESPACE_INJECTION, WORKLOAD_KINDS
 from ..operation import Operation, Params
 
 

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from ...istio.injection_info import Query, injection_query, run_injection_info
-from ..arguments import WORKLOAD_KINDS, ArgumentSpec
+from ..arguments import ArgumentSpec
+from ..mesh_arguments import WORKLOAD_KINDS
 from ..operation import Operation
 
 _CHANGE = {

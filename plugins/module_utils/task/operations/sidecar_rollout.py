@@ -11,7 +11,8 @@ from ...istio.rollout_waves import RolloutError
 from ...istio.rollout_world import Scope
 from ...istio.selectors import checked_selector
 from ...istio.sidecar_rollout import Rollout, run_sidecar_rollout
-from ..arguments import ROLLOUT, ArgumentSpec
+from ..arguments import ArgumentSpec
+from ..mesh_arguments import ROLLOUT
 from ..operation import Operation, Params
 from .rollout_options import how_of
 

@@ -13,7 +13,8 @@ from ...istio.revisions import checked_revision, shown
 from ...istio.selectors import checked_selector
 from ...istio.shift import CHOICES, Selection, checked_selection
 from ...istio.upgrade_record import IN_PLACE, STRATEGIES, UpgradeError
-from ..arguments import MODE, OWNERSHIP, ROLLOUT, ArgumentSpec
+from ..arguments import OWNERSHIP, ArgumentSpec
+from ..mesh_arguments import MODE, ROLLOUT
 from ..operation import Operation, Params
 from .rollout_options import how_of
 

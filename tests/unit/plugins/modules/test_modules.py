@@ -158,7 +158,8 @@ FRAGMENTS = sorted(path.stem for path in (ROOT / "plugins" / "doc_fragments").gl
 
 @pytest.mark.parametrize("name", FRAGMENTS)
 def test_a_fragment_and_its_twin_agree(name: str) -> None:
-    twin = getattr(importlib.import_module(f"{PLUGINS}.module_utils.task.arguments"), name.upper())
+    files = [importlib.import_module(f"{PLUGINS}.module_utils.task.{file}") for file in ("arguments", "mesh_arguments")]
+    twin = next(vars(file)[name.upper()] for file in files if name.upper() in vars(file))
     assert facts(fragment(name)["options"], "suboptions") == facts(twin.options, "options")
 
 
