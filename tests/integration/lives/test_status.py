@@ -36,7 +36,9 @@ def test_a_fleet_is_told_in_three_ways(own: Mesh, cluster: Cluster, runner: Runn
     files = {f"mesh_status_{kind}_path": str(runner.folder / f"fleet.{kind}") for kind in ("json", "html")}
     played = play(runner, cluster, mesh_status_gather=["revisions", "pods", "drift"], **files)
     assert "changed=0" in played.output
-    fleet = next(result for result in played.results if result.task.endswith("The fleet")).data["msg"]
+    (told,) = [result.data["msg"] for result in played.results if result.task.endswith(" Status")]
+    assert told[0].startswith("shop on host0: NOT READY, Istio 1.28.3")
+    fleet = told[told.index("") + 1 :]
     assert [line.split()[:2] for line in fleet[1:]] == [["host0", "NOT"], ["host1", "UNKNOWN"]]
     assert "1.28 is not supported since 2026-07-01" in fleet[1]
     known = json.loads((runner.folder / "fleet.json").read_text(encoding="utf-8"))
@@ -57,6 +59,18 @@ def test_the_table_of_a_cluster_says_why_and_what_comes_next(own: Mesh, cluster:
     assert "0 of 1 replicas available" in text
     assert "Istio 1.28.3: 1.28 is not supported since 2026-07-01. Next in place: 1.28.10, 1.29.9" in text
     assert f"revision {own.revision}: not used" in text
+
+
+def test_each_cluster_of_a_play_has_its_table_and_its_line(own: Mesh, cluster: Cluster, runner: Runner) -> None:
+    own.istiod("1.29.1")
+    task = {"name": "Status", "ansible.builtin.import_role": {"name": "service_mesh.istio.mesh_status"}}
+    played = runner.run({**task, "vars": {"mesh_kubeconfig": cluster.kubeconfig}}, hosts=2)
+    (told,) = [result.data["msg"] for result in played.results if result.task.endswith(" Status")]
+    first, second, fleet = "\n".join(told).split("\n\n")
+    assert first.startswith("mesh on host0: ")
+    assert second.startswith("mesh on host1: ")
+    assert first.splitlines()[1:] == second.splitlines()[1:]
+    assert [line.split()[0] for line in fleet.splitlines()] == ["cluster", "host0", "host1"]
 
 
 def test_sidecars_are_told_when_asked_for(own: Mesh, cluster: Cluster, runner: Runner) -> None:
