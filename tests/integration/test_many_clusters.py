@@ -13,7 +13,19 @@ from typing import Any
 
 import pytest
 from integration.support import bed
-from integration.support.meshes import NETS, SHOP, Changes, Meshes, cloud, east_west, external_door, shared
+from integration.support.meshes import (
+    GIVEN,
+    NETS,
+    ROUTER_PORT,
+    SHOP,
+    Changes,
+    Meshes,
+    cloud,
+    east_west,
+    external_door,
+    route_in,
+    shared,
+)
 from integration.support.playbook import Played, Result, Runner
 from integration.support.presence import presence
 
@@ -30,6 +42,7 @@ class Shape:
     first: Mapping[str, Any] = field(default_factory=dict)
     others: Mapping[str, Any] = field(default_factory=dict)
     second: Mapping[str, Any] = field(default_factory=dict)
+    door: int = 15443
 
     @property
     def is_external(self) -> bool:
@@ -61,6 +74,7 @@ CONFIG = {**REMOTE, "mesh_cluster_config": True}
 SHAPES = {
     "multi-primary": Shape("flat", NET),
     "multi-primary on networks": Shape("separate", NETS),
+    "multi-primary behind routers": Shape("separate", GIVEN, door=ROUTER_PORT),
     "primary and remotes": Shape("flat", {**NET, **HOSTED}, first=east_west(), others=REMOTE),
     "external control plane": Shape(
         "flat",
@@ -111,6 +125,8 @@ def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder, shape = tmp_path_factory.mktemp("clusters"), SHAPES[request.param]
     with bed.own_clusters(folder, COUNT, "--network", shape.network) as several, cloud(several.clusters):
         meshes = Meshes(several, Runner(folder, within=("nsenter", f"--net={several.switch}")))
+        if shape.door == ROUTER_PORT:
+            route_in(several.clusters.values())
         meshes.describe({**shared(folder, several), **shape.shared}, shape.hosts(several.clusters))
         yield joined(meshes, shape)
 
@@ -164,7 +180,7 @@ def test_every_cluster_reaches_the_pods_of_the_others(mesh: Joined) -> None:
     for name in everybody:
         assert mesh.meshes.answered_by(name, everybody).keys() == everybody
         others = {one.gateway for other, one in mesh.meshes.clusters.items() if other != name}
-        doors = {f"{address}:15443" for address in others} if mesh.shape.network == "separate" else set()
+        doors = {f"{address}:{mesh.shape.door}" for address in others} if mesh.shape.network == "separate" else set()
         found = mesh.meshes.endpoints(name)
         assert (len(found), found & doors) == (len(everybody), doors)
 

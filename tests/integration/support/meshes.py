@@ -27,6 +27,7 @@ HOST = "shop.shop.svc.cluster.local"
 SHOP = f"http://{HOST}"
 IMAGE = "docker.io/library/httpapp:1"
 CLUSTER = "{{ mesh_cluster_name }}"
+_EAST_WEST = {"name": "eastwest", "namespace": "istio-eastwest", "type": "eastwest"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Meshes:
         """The inventory: what all have in common, and what each has of its own."""
         self._write("group_vars/all.yml", shared)
         for number, name in enumerate(self.clusters):
-            own = {"mesh_cluster_name": name, "mesh_kubeconfig": self.clusters[name].kubeconfig_node}
+            cluster = self.clusters[name]
+            own = {"mesh_cluster_name": name, "mesh_kubeconfig": cluster.kubeconfig_node, "door": cluster.gateway}
             self._write(f"host_vars/host{number}.yml", {**own, **hosts.get(name, {})})
 
     def play(self, playbook: str, *arguments: str) -> Played:
@@ -234,8 +236,7 @@ def east_west() -> dict[str, Any]:
     """The door of a network, on clusters whose load balancers are nobody but `cloud`."""
     values = yaml.safe_load((ROOT / "tests/testbed/values/gateway.yaml").read_text("utf-8"))
     service = {"type": "LoadBalancer", "allocateLoadBalancerNodePorts": False}
-    instance = {"name": "eastwest", "namespace": "istio-eastwest", "type": "eastwest"}
-    return {"mesh_gateways_instances": [instance], "mesh_gateways_values": {**values, "service": service}}
+    return {"mesh_gateways_instances": [_EAST_WEST], "mesh_gateways_values": {**values, "service": service}}
 
 
 def external_door() -> dict[str, Any]:
@@ -245,6 +246,26 @@ def external_door() -> dict[str, Any]:
 
 # Clusters on networks of their own: each network has the name of its cluster, and a door.
 NETS = {"mesh_network": CLUSTER, **east_west()}
+# The same where Kubernetes knows no address of the doors: a router leads to them, by a port of its own.
+ROUTER_PORT = 16443
+GIVEN = {
+    **NETS,
+    "mesh_gateways_instances": [{**_EAST_WEST, "service": {"type": "ClusterIP"}}],
+    "mesh_gateways_values": yaml.safe_load((ROOT / "tests/testbed/values/gateway.yaml").read_text("utf-8")),
+    "mesh_clusters_gateway_addresses": [{"address": "{{ door }}", "port": ROUTER_PORT}],
+}
+
+
+def route_in(clusters: Iterable[Cluster]) -> None:
+    """What leads from a cluster's address to its door, which nobody has told Istio of."""
+    ports = [{"name": "any", "port": ROUTER_PORT, "targetPort": 15443}]
+    for cluster in clusters:
+        metadata = {"name": "router", "namespace": _EAST_WEST["namespace"]}
+        spec = {"selector": {"istio": "eastwest"}, "ports": ports, "externalIPs": [cluster.gateway]}
+        cluster.apply(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": metadata["namespace"]}},
+            {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec},
+        )
 
 
 def _workloads() -> Iterator[dict[str, Any]]:
