@@ -20,6 +20,7 @@ from .mesh_member import REMOTE, Member, control_planes, inside, serving_of
 from .mesh_trust import distrust
 from .mesh_unseen import hides_whom_it_reads, unseen
 from .modes import JOIN, forbidden
+from .names import LABEL, is_unfit
 from .networks import EXTERNAL, Door, doors_of, is_loopback, overlapping, sees, unknown_networks
 from .remote_secret import CONFIG_SECRET
 from .world import mapping
@@ -159,6 +160,20 @@ def _refusals(members: Sequence[Member]) -> Iterator[str]:
     yield from _twice(members, "uid", "one cluster (its kube-system has the uid {value}): check the connections")
     for name, word in _SHARED:
         yield from _differing(members, name, word)
+    for one in members:
+        yield from _unfit(one)
+
+
+def _unfit(one: Member) -> Iterator[str]:
+    """Names of which Istio cannot make labels, as its variables call them."""
+    for variable, name in (("mesh_name", one.mesh_id), ("mesh_network", one.network)):
+        if is_unfit(name):
+            yield f"{one.host} has {variable} '{name}', and Istio makes a label of it ({LABEL}): correct {variable}"
+    if is_unfit(one.cluster_name):
+        yield (
+            f"{one.host} has the cluster name '{one.cluster_name}', and Istio makes a label of it ({LABEL}): set "
+            "mesh_cluster_name"
+        )
 
 
 def _misplaced(members: Sequence[Member]) -> Iterator[str]:

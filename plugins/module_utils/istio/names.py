@@ -13,6 +13,11 @@ import re
 
 from ..kube.errors import Failure
 
+LABEL = "at most 63 letters, digits, '.', '-' and '_', with a letter or digit at both ends"
+_OF_HOSTS = (
+    ". Roles name a cluster after its inventory host where there is no mesh_cluster_name: set that where the name of "
+    "the host does not fit"
+)
 _VALUE_OF_A_LABEL = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 
 
@@ -22,17 +27,19 @@ class InvalidName(Failure):
     code = "invalid_name"
 
 
+def is_unfit(name: str) -> bool:
+    """Whether a name cannot be the value of a label."""
+    return not _VALUE_OF_A_LABEL.fullmatch(name)
+
+
 def check_names(**names: str | None) -> None:
     """Refuse what cannot be the value of a label; none at all and an empty one are none. Raises InvalidName."""
     for option, name in names.items():
-        if name and not _VALUE_OF_A_LABEL.fullmatch(name):
+        if name and is_unfit(name):
+            more = _OF_HOSTS if option == "cluster_name" else ""
             raise InvalidName(
                 f"'{name}' cannot be the value of '{option}'",
                 subject=option,
-                reason="Istio makes a label of it: at most 63 letters, digits, '.', '-' and '_', "
-                "with a letter or digit at both ends",
-                hint=f"Correct '{option}'. Roles name a cluster after its inventory host where there is no "
-                "mesh_cluster_name; set that where the host's name does not fit"
-                if option == "cluster_name"
-                else f"Correct '{option}'",
+                reason=f"Istio makes a label of it: {LABEL}",
+                hint=f"Correct '{option}'{more}",
             )

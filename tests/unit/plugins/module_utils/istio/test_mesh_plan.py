@@ -167,6 +167,16 @@ def test_one_cluster_without_certificates_beside_others_that_have_them() -> None
     assert refusals(bare) == []
 
 
+@pytest.mark.parametrize(
+    ("what", "called"), [("mesh_id", "mesh_name"), ("network", "mesh_network"), ("cluster_name", "the cluster name")]
+)
+def test_a_name_that_cannot_be_a_label(what: str, called: str) -> None:
+    fits: dict[str, Any] = {what: "Shop_1.east"}
+    assert refusals(member("east", **fits)) == []
+    (said,) = refusals(member("east", **{**fits, what: "two words"}))
+    assert said.startswith(f"east has {called} 'two words', and Istio makes a label of it (at most 63")
+
+
 def test_a_cluster_that_is_installed_otherwise() -> None:
     planes = {"control_planes": [PLANE], "mesh_id": "shop", "cluster_name": "Kubernetes", "network": "one"}
     other = member("west")
