@@ -73,6 +73,17 @@ def test_each_cluster_of_a_play_has_its_table_and_its_line(own: Mesh, cluster: C
     assert [line.split()[0] for line in fleet.splitlines()] == ["cluster", "host0", "host1"]
 
 
+def test_clusters_that_are_asked_one_after_another(own: Mesh, cluster: Cluster, runner: Runner) -> None:
+    own.istiod("1.29.1")
+    task = {"name": "Status", "ansible.builtin.import_role": {"name": "service_mesh.istio.mesh_status"}}
+    played = runner.run({**task, "vars": {"mesh_kubeconfig": cluster.kubeconfig}}, hosts=2, play={"serial": 1})
+    told = ["\n".join(result.data["msg"]) for result in played.results if result.task.endswith(" Status")]
+    tables = [[part.split()[2].rstrip(":") for part in text.split("\n\n")[:-1]] for text in told]
+    assert tables == [["host0"], ["host1"]]
+    lines = [[line.split()[0] for line in text.split("\n\n")[-1].splitlines()[1:]] for text in told]
+    assert lines == [["host0"], ["host0", "host1"]]
+
+
 def test_sidecars_are_told_when_asked_for(own: Mesh, cluster: Cluster, runner: Runner) -> None:
     own.istiod("1.29.1")
     own.injector()
