@@ -142,9 +142,9 @@ class _Builder:
         self.left -= len(node.value)
         if depth > _DEEPEST or self.left < 0:  # aliases can hold themselves, or each other many times over
             raise too_deep(self.place, _line(node))
-        if node.tag == _SEQUENCE:
+        if node.tag == _SEQUENCE and isinstance(node, yaml.SequenceNode):
             return [self.value(item, depth + 1) for item in node.value]
-        if node.tag == _MAPPING:
+        if node.tag == _MAPPING and isinstance(node, yaml.MappingNode):
             return self._mapping(node, depth)
         raise self._unknown_tag(node)
 
@@ -173,6 +173,7 @@ class _Builder:
     def _merged(self, node: Any, depth: int) -> dict[str, Any]:
         """What `<<` brings in: a mapping, or several of which the first counts most."""
         given = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        self.left -= len(given)
         merged: dict[str, Any] = {}
         for part in given:
             content = self.value(part, depth + 1)

@@ -188,7 +188,9 @@ def _contexts(documents: Sequence[Mapping[str, Any]]) -> tuple[list[str], str | 
 def _document(path: str) -> Mapping[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
-            document = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # safe, and in C
+            document = yaml.safe_load(
+                file
+            )  # as the library reads it: the C reader takes more, and crashes over nesting
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConnectionOptionsError(
             f"The kubeconfig {path} cannot be read", reason=str(error).splitlines()[0]

@@ -293,7 +293,7 @@ def _all_present(cluster: _Cluster, ordered: Sequence[Desired]) -> list[Action]:
     if conflicts:
         raise together(conflicts)
     found = {answer.key: answer for answer in answers if isinstance(answer, Action)}
-    return [found.get(desired.key) or cluster.unchanged(desired) for desired in ordered]
+    return [cluster.unchanged(desired) if desired.key in cluster.proved else found[desired.key] for desired in ordered]
 
 
 @contextmanager

@@ -97,6 +97,7 @@ def test_anchors_and_merges() -> None:
     assert contents(text)[0]["same"] == {"a": 1, "b": 1}
 
 
+MERGES = f"e: &e {{}}\nm: &m {{<<: [{', '.join(['*e'] * 2000)}]}}\nl: &l [{', '.join(['*m'] * 2000)}]\n"
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{last}'] * 10)}]\n" for last, name in zip("abcdefg", "bcdefgh", strict=True)
 )
@@ -115,12 +116,16 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("~: 1\n", "YAML reads the key '~' as null"),
         ("a: !vault |\n  x\n", "the tag '!vault' is not known here. Encrypt the whole file by 'ansible-vault encrypt'"),
         ("a: !!binary aGk=\n", "the tag '!!binary' is not known here"),
+        ("a: !!map [x]\n", "the tag '!!map' is not known here"),
+        ("a: !!seq {x: y}\n", "the tag '!!seq' is not known here"),
+        ("a: !!str [x]\n", "the tag '!!str' is not known here"),
         ("a: .nan\n", "it has a number that JSON cannot hold"),
         ("a: !!int x\n", "it has a number that JSON cannot hold"),
         ("a: {<<: 1}\n", "'<<' stands for no mapping"),
         ("a: &x [*x]\n", "nested deeper than"),
         ("[" * 200_000, "nested deeper than"),
         (LAUGHS, "nested deeper than"),
+        (MERGES, "nested deeper than"),
     ],
 )
 def test_what_is_refused_in_yaml(text: str, told: str) -> None:
