@@ -18,7 +18,7 @@ from typing import Any
 from ..kube.text import did_you_mean
 from .facts import NETWORK_LABEL, ROOT_NAMESPACE
 from .mesh_member import REMOTE, Member, configured, control_planes, inside, serving_of
-from .mesh_plan import mesh_plan
+from .mesh_plan import mesh_plan, unfit_names
 from .mesh_unseen import unread
 from .networks import EXTERNAL, doors_of, sees
 from .prechecks import PRECHECKS
@@ -30,6 +30,7 @@ _SENTENCES: Mapping[str, str] = {
     "not_in_mesh": "no cluster of the mesh has this name",
     "unknown_check": "mesh_clusters_ignore_checks names what is no check",
     "cluster_unseen": "a cluster could not be seen, so nothing is known of what is in it",
+    "unfit_name": "Istio cannot make labels of its names, and its control plane could not be told that somebody left",
     "has_control_plane": "the inventory says that it is a remote cluster, and it runs a control plane of its own",
     "foreign_secret": "somebody else has made a Secret by which a cluster would still be read: delete it",
     "not_in_run": "it reads clusters that are not in this run, and they may read who leaves: run it for all",
@@ -144,6 +145,8 @@ def _refusals(leaving: Leaving) -> Iterator[dict[str, Any]]:
         if name not in forgotten:
             yield _finding("not_in_mesh", name, f"'{name}'{did_you_mean(name, hosts)}")
     yield from _unseen(leaving)
+    for one in leaving.stay:
+        yield from [_finding("unfit_name", one.host, *names)] if (names := [*unfit_names(one)]) else []
     for one in leaving.leave:
         if one.role == REMOTE and one.found.get("control_planes"):
             planes = [row for row in one.found["control_planes"] if row["namespace"] == one.namespace]

@@ -161,10 +161,10 @@ def _refusals(members: Sequence[Member]) -> Iterator[str]:
     for name, word in _SHARED:
         yield from _differing(members, name, word)
     for one in members:
-        yield from _unfit(one)
+        yield from unfit_names(one)
 
 
-def _unfit(one: Member) -> Iterator[str]:
+def unfit_names(one: Member) -> Iterator[str]:
     """Names of which Istio cannot make labels, as its variables call them."""
     for variable, name in (("mesh_name", one.mesh_id), ("mesh_network", one.network)):
         if is_unfit(name):

@@ -59,6 +59,13 @@ def test_a_cluster_that_is_left_out_of_the_run_may_read_who_leaves() -> None:
     assert left([east, WEST, SOUTH], "west")["blockers"] == []
 
 
+def test_who_stays_has_to_have_names_that_its_control_plane_can_be_told() -> None:
+    (said,) = left([member("east", "two words"), WEST], "west")["blockers"]
+    assert (said["code"], said["host"], said["count"]) == ("unfit_name", "east", 1)
+    assert "east has mesh_network 'two words'" in said["text"]
+    assert left([EAST, member("west", "two words")], "west")["blockers"] == []
+
+
 def test_of_a_primary_that_is_gone_the_others_take_the_accounts_away() -> None:
     gone = member("west", found={}, failure="no route")
     told = left([EAST, gone, remote("far")], "west", unreachable=True)
