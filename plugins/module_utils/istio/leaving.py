@@ -146,7 +146,8 @@ def _refusals(leaving: Leaving) -> Iterator[dict[str, Any]]:
             yield _finding("not_in_mesh", name, f"'{name}'{did_you_mean(name, hosts)}")
     yield from _unseen(leaving)
     for one in leaving.stay:
-        yield from [_finding("unfit_name", one.host, *names)] if (names := [*unfit_names(one)]) else []
+        if names := [*unfit_names(one)]:
+            yield _finding("unfit_name", one.host, *names)
     for one in leaving.leave:
         if one.role == REMOTE and one.found.get("control_planes"):
             planes = [row for row in one.found["control_planes"] if row["namespace"] == one.namespace]

@@ -35,7 +35,7 @@ def is_unfit(name: str) -> bool:
 def check_names(**names: str | None) -> None:
     """Refuse what cannot be the value of a label; none at all and an empty one are none. Raises InvalidName."""
     for option, name in names.items():
-        if name and is_unfit(name):
+        if is_unfit(name or ""):
             more = _OF_HOSTS if option == "cluster_name" else ""
             raise InvalidName(
                 f"'{name}' cannot be the value of '{option}'",

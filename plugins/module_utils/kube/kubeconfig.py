@@ -188,9 +188,8 @@ def _contexts(documents: Sequence[Mapping[str, Any]]) -> tuple[list[str], str | 
 def _document(path: str) -> Mapping[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
-            document = yaml.safe_load(
-                file
-            )  # as the library reads it: the C reader takes more, and crashes over nesting
+            # As the library reads it: the reader in C takes more, and crashes over nesting.
+            document = yaml.safe_load(file)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConnectionOptionsError(
             f"The kubeconfig {path} cannot be read", reason=str(error).splitlines()[0]
