@@ -223,14 +223,19 @@ def clear(cluster: Cluster) -> None:
     cluster.kubectl("delete", "configmap", SET, "-n", NAMESPACE_OF_SET, "--ignore-not-found")
 
 
+def disturbed(cluster: Cluster, seeds: Iterable[int], percent: int, objects: int) -> Campaign:
+    """The runs of these seeds on a cluster."""
+    with Proxy(prepared(cluster)) as proxy:
+        runs = Campaign(cluster, proxy)
+        for seed in seeds:
+            runs.run(Work(seed, objects), percent)
+    clear(cluster)
+    return runs
+
+
 def campaign(seeds: int = 200, percent: int = 10, objects: int = 40, first: int = 1) -> list[str]:
     """What was wrong with runs of `first` and the following seeds."""
-    cluster = prepared(bed.cluster("api"))
-    with Proxy(cluster) as proxy:
-        runs = Campaign(cluster, proxy)
-        for seed in range(first, first + seeds):
-            runs.run(Work(seed, objects), percent)
-        runs.judge_time()
-        print(*(f"{name}: {value}" for name, value in runs.figures().items()), sep=", ")
-    clear(cluster)
+    runs = disturbed(bed.cluster("api"), range(first, first + seeds), percent, objects)
+    runs.judge_time()
+    print(*(f"{name}: {value}" for name, value in runs.figures().items()), sep=", ")
     return runs.wrong

@@ -48,6 +48,34 @@ def test_life(namespace: str, operations: Operations, changes: Changes) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "order"),
+    [
+        (["v1", "v2"], ["v2"], ["virtualservices", "destinationrules"]),
+        (["v1"], ["v1", "v2"], ["destinationrules", "virtualservices"]),
+    ],
+    ids=["leaves", "comes"],
+)
+def test_a_subset_is_there_as_long_as_a_route_leads_to_it(
+    namespace: str, operations: Operations, changes: Changes, before: list[str], after: list[str], order: list[str]
+) -> None:
+    def options(subsets: list[str], to: str) -> dict[str, Any]:
+        one = {"name": "reviews", "namespace": namespace}
+        route = {"destination": {"host": "reviews", "subset": to}}
+        return {
+            "virtual_services": [{**one, "hosts": ["reviews"], "http": [{"route": [route]}]}],
+            "destination_rules": [{**one, "host": "reviews", "subsets": [{"name": name} for name in subsets]}],
+        }
+
+    operations.run("config", options(before, "v1"))
+    changes()
+    check = operations.run("config", options(after, "v2"), check=True)
+    done = operations.run("config", options(after, "v2"))
+    assert [line.split()[1] for line in changes()] == order
+    assert [f"{row['kind']}s".lower() for row in check["plan"]] == order
+    assert done["plan"] == check["plan"]
+
+
 def _four_ways(
     operations: Operations, options: dict[str, Any], changes: Changes, first: list[str], action: str
 ) -> None:

@@ -11,23 +11,32 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..kube.client import Object
+from ..kube.errors import Failure
 from ..reconcile.engine import reconcile
-from ..reconcile.objects import Desired, Key
+from ..reconcile.objects import Desired, Key, is_ending
 from ..reconcile.objectset import ObjectSet
 from ..reconcile.outcome import Outcome
-from ..reconcile.plan import Owner, Plan, Validate
+from ..reconcile.plan import Owner, Plan, Validate, refuse_duplicates
 from ..reconcile.run import Run
 from ..reconcile.writing import OnError
 from .checks import check_cluster, check_input, known_codes
 from .facts import CO_OWNED, KEYED_LISTS, MANAGER_PREFIX, ROOT_NAMESPACE
 from .kind import Kind, manifest
-from .kinds import KINDS, RANKS
+from .kinds import DESTINATION_RULE, KINDS, RANKS
 from .manifests import InvalidManifest, Manifest, judged
 from .sources import unpacked_documents
+from .world import spec_of
 
 MANAGER = f"{MANAGER_PREFIX}config"
 _LONGEST_SET_NAME = 90
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+
+
+class BeingDeleted(Failure):
+    """Somebody has deleted an object that shall be there."""
+
+    code = "being_deleted"
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,7 @@ def run_config(run: Run, wanted: Config) -> Outcome:
     """Bring the objects to what is wanted."""
 
     def review(plan: Plan) -> list[str]:
+        _refuse_ending(run.client.name, plan)
         root, ignored = wanted.root_namespace, wanted.ignored_checks
         return check_cluster(run.client, plan.actions, ignored, root=root, check_mode=run.check_mode)
 
@@ -63,6 +73,7 @@ def run_config(run: Run, wanted: Config) -> Outcome:
             co_owned=CO_OWNED,
             ranks=RANKS,
             keyed_lists=KEYED_LISTS,
+            narrows=_leaves_subsets,
         ),
         wanted.present,
         wanted.absent,
@@ -71,6 +82,34 @@ def run_config(run: Run, wanted: Config) -> Outcome:
         review=review,
         validate=wanted.validate,
     )
+
+
+def _leaves_subsets(before: Object, after: Object) -> bool:
+    """Whether a DestinationRule only loses subsets: until the routes to them are written anew, they lead nowhere.
+
+    Source: https://istio.io/latest/docs/ops/best-practices/traffic-management/#avoid-503-errors-while-reconfiguring-service-routes
+    """
+    if after["kind"] != DESTINATION_RULE.resource.kind:
+        return False
+    names = [{subset.get("name") for subset in spec_of(found).get("subsets") or ()} for found in (before, after)]
+    return names[1] < names[0]
+
+
+def _refuse_ending(cluster: str, plan: Plan) -> None:
+    """Raise BeingDeleted: what is applied to such an object goes with it, whatever the server answers."""
+    for action in plan.actions:
+        if action.desired and action.before and is_ending(action.before):
+            metadata = action.before["metadata"]
+            waits = ", ".join(metadata.get("finalizers") or ()) or "what is in it or runs of it"
+            error = BeingDeleted(
+                f"{action.key} on {cluster} is being deleted",
+                subject=str(action.key),
+                reason=f"since {metadata['deletionTimestamp']}; it is still there for {waits}",
+                hint="Run the task again when it is gone (its status or its finalizers say what it waits for), "
+                "or leave it out",
+            )
+            error.stands_in(action.desired.source)
+            raise error
 
 
 def config_of_kind(kind: Kind, params: Mapping[str, Any]) -> Config:
@@ -87,6 +126,7 @@ def _config(entries: Iterable[Manifest], params: Mapping[str, Any]) -> Config:
     ignored = known_codes(params.get("ignore_checks") or ())
     manifests = judged(entries)
     present = tuple(Desired(found.content, found.place) for found in manifests if found.state == "present")
+    refuse_duplicates((Key.of(found.content), found.place) for found in manifests)
     check_input(present, ignored)
     return Config(
         present,

@@ -83,6 +83,9 @@ def installed(client: Client, wanted: ControlPlane) -> Installed:
     found = list(control_plane_objects(client))
     refuse_foreign(client, found, wanted.adopt)
     istiods = [_istiod(client, content) for content in found if content["kind"] == DEPLOYMENT.kind]
+    if wanted.config_cluster:
+        # The cluster runs control planes for meshes elsewhere, which have nothing to do with each other.
+        istiods = [istiod for istiod in istiods if istiod.namespace == wanted.namespace]
     shared = {name: _record_of(client, name, wanted) for name in wanted.components if name != ISTIOD}
     return Installed(
         {istiod.revision: istiod for istiod in istiods},

@@ -79,7 +79,7 @@ class _Task:
 
     def planned(self) -> _Made:
         client, of = self.run.client, self.object_set
-        members = open_set(client, of, self.present, self.absent) if of else None
+        members = open_set(client, of, self.owner.manager, self.present, self.absent) if of else None
         plan = self._plan(members)
         warnings = [*(members.warnings if members else ()), *(self.review(plan) if self.review else ())]
         return _Made(plan, members, warnings)

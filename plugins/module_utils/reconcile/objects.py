@@ -206,6 +206,11 @@ def version_of(found: Object | None) -> str:
     return str(found["metadata"]["resourceVersion"]) if found else ""
 
 
+def is_ending(found: Object | None) -> bool:
+    """Whether somebody has deleted an object that is still there, because something has to let it go first."""
+    return bool(found and found["metadata"].get("deletionTimestamp"))
+
+
 def changed_fields(before: Any, after: Any, path: str = "") -> Iterator[str]:
     """Paths of the fields in which two values differ."""
     if isinstance(before, dict) and isinstance(after, dict):

@@ -24,11 +24,13 @@ from typing import Any
 from ..kube.client import Client, Object
 from ..kube.errors import Failure, Forbidden, UnknownKind
 from ..kube.resources import CONFIG_MAP, NAMESPACE, Resource
-from .objects import Desired, Key, version_of
+from .objects import Desired, Key, label_paths, version_of
+from .ownership import has_applied
 from .plan import Plan
 from .planned import Planned
 
 PART_OF = "applyset.kubernetes.io/part-of"
+(_LABEL,) = label_paths(PART_OF)
 _ID = "applyset.kubernetes.io/id"
 _TOOLING = "applyset.kubernetes.io/tooling"
 _KINDS = "applyset.kubernetes.io/contains-group-kinds"
@@ -173,13 +175,13 @@ class OpenSet:
             )
 
 
-def open_set(client: Client, of: ObjectSet, desired: Sequence[Desired], absent: Sequence[Key]) -> OpenSet:
-    """Read the set and find what would be pruned. Raises ForeignSet or PruneLimit."""
+def open_set(client: Client, of: ObjectSet, manager: str, desired: Sequence[Desired], absent: Sequence[Key]) -> OpenSet:
+    """Read the set, whose members a manager applies, and find what would be pruned. Raises ForeignSet or PruneLimit."""
     live = client.get(CONFIG_MAP, of.name, of.namespace)
     _refuse_foreign(of, live)
     members = [of.member(one) for one in desired]
     staying = {_identity(one.key) for one in members} | {_identity(key) for key in absent}
-    pruned = [key for key in _members(client, of, live) if _identity(key) not in staying] if of.prune else []
+    pruned = [key for key in _members(client, of, manager, live) if _identity(key) not in staying] if of.prune else []
     if len(pruned) > of.prune_limit:
         raise PruneLimit(
             f"{len(pruned)} objects of the set '{of.name}' would be pruned, and 'prune_limit' is {of.prune_limit}",
@@ -206,14 +208,18 @@ def _refuse_foreign(of: ObjectSet, live: Object | None) -> None:
         )
 
 
-def _members(client: Client, of: ObjectSet, live: Object | None) -> Iterator[Key]:
-    """Everything that carries the set's label, of the kinds and in the places that the parent names."""
+def _members(client: Client, of: ObjectSet, manager: str, live: Object | None) -> Iterator[Key]:
+    """Everything that has the set's label from us, of the kinds and in the places that the parent names.
+
+    Controllers copy labels to what they make: istiod those of a Gateway to its Deployment and Service, Kubernetes those
+    of a Service to its Endpoints. That is theirs.
+    """
     for hint in _group_kinds(live):
         if hint in _NEVER_PRUNED_KINDS:
             continue
         for found in _labelled(client, of, live, hint):
             key = Key.of(found)
-            if (key.kind, key.name) not in _NEVER_PRUNED_NAMES:
+            if (key.kind, key.name) not in _NEVER_PRUNED_NAMES and has_applied(found, manager, _LABEL):
                 yield key
 
 

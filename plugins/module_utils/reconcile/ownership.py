@@ -62,6 +62,14 @@ def managers(found: Object | None) -> list[str]:
     return list(dict.fromkeys(str(entry.get("manager")) for entry in entries if not entry.get("subresource")))
 
 
+def has_applied(found: Object, manager: str, path: Path) -> bool:
+    """Whether a manager owns a field by server-side apply."""
+    fields: Mapping[str, Any] | None = fields_of(found, manager)
+    for step in path:
+        fields = (fields or {}).get(f"f:{step}")
+    return fields is not None
+
+
 def appliers(found: Object | None, family: str) -> list[str]:
     """The managers of a task family (`<family>` and `<family>/<set>`) that have applied the object."""
     applied = (str(entry.get("manager")) for entry in _entries(found) if entry.get("operation") == "Apply")

@@ -17,7 +17,7 @@ would change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -29,7 +29,7 @@ from ..kube.resources import NAMESPACE, Resource
 from .conflicts import OwnedByOthers, explained, together
 from .coowned import CoOwned, settled
 from .images import assignable, at_version, is_same
-from .objects import Desired, Key, changed_fields, common, comparable, overlaid, without
+from .objects import Desired, Key, changed_fields, common, comparable, is_ending, overlaid, without
 from .order import Ranks, rank
 from .ownership import appliers, conflicting, fields_of, handed_over, retired, taken
 from .parallel import each
@@ -45,6 +45,7 @@ VALIDATE: tuple[Validate, ...] = ("server", "schema")
 _BY_SCHEMA = "validated by its schema: the server has not been asked"
 _UNVERIFIED = "not verified by the server: {} is only planned"
 _OWNERSHIP = "metadata.managedFields"
+_ENDING = "it is being deleted already"
 _AS_IT_WAS = "it is put back as it was, its managers included"
 
 
@@ -60,6 +61,10 @@ class InvalidObject(Failure):
     code = "invalid"
 
 
+def _never(_before: Object, _after: Object) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Owner:
     """As whom objects are written, and in which order.
@@ -68,6 +73,7 @@ class Owner:
     who adopts is handed all fields of the others: an object then moves from one task of ours to another.
     `stages` are for single objects that have to wait for others, whatever their kinds say:
     all of an earlier stage is done, deletions included, before a later one begins.
+    `narrows` tells the updates that only take away what others use until they are written: these come last.
     """
 
     manager: str
@@ -78,13 +84,19 @@ class Owner:
     ranks: Ranks = field(default_factory=dict)
     keyed_lists: Mapping[str, KeyedLists] = field(default_factory=dict)
     stages: Mapping[Key, int] = field(default_factory=dict)
+    narrows: Callable[[Object, Object], bool] = _never
 
     def manager_of(self, desired: Desired) -> str:
         return desired.manager or self.manager
 
-    def turn(self, key: Key, verb: str) -> tuple[int, bool, int]:
+    def phase(self, action: Action) -> tuple[int, int]:
+        """In its stage, what is added comes before what goes, and that before what only takes away."""
+        narrows = action.before and action.after and action.writes and self.narrows(action.before, action.after)
+        return self.stages.get(action.key, 0), 2 if narrows else int(action.verb == "delete")
+
+    def turn(self, action: Action) -> tuple[tuple[int, int], int]:
         """When an object is written: those whose turn is the same may be written side by side."""
-        return self.stages.get(key, 0), verb == "delete", rank(key, self.ranks)
+        return self.phase(action), rank(action.key, self.ranks)
 
     def predecessors(self, live: Object | None) -> tuple[str, ...]:
         """The managers that hand the object over to this one."""
@@ -139,14 +151,14 @@ def make_plan(
     Raises the error that a run would meet: nothing has been written then.
     """
     gone = sorted(absent, key=lambda key: (rank(key, owner.ranks), key), reverse=True)
-    _refuse_duplicates([*((desired.key, desired.source) for desired in present), *((key, "absent") for key in gone)])
+    refuse_duplicates([*((desired.key, desired.source) for desired in present), *((key, "absent") for key in gone)])
     world = (planned or Planned()).including(desired.content for desired in present)
     ordered = _ordered(present, owner.ranks)
     cluster = _Cluster.read(client, owner, world, ordered, gone)
     if validate == "schema":
         cluster.judge_by_schema(ordered)
     actions = [*_all_present(cluster, ordered), *each(cluster.absent, gone)]
-    return Plan(owner, sorted(actions, key=lambda action: owner.stages.get(action.key, 0)), validate)
+    return Plan(owner, sorted(actions, key=owner.phase), validate)
 
 
 @dataclass
@@ -200,10 +212,13 @@ class _Cluster:
             self.resources[key] = self.resource(key)
         except UnknownKind:
             return  # without its CRD there is no such object, and that is what was asked for
+        _require_scope(self.resources[key], key)
 
     def is_proved(self, desired: Desired, live: Object) -> bool:
         if desired.exactly:
             return is_same(live, desired.content)
+        if is_ending(live):
+            return False
         keyed = self.owner.keyed_lists.get(desired.key.group_kind)
         if keyed is None or self.owner.predecessors(live):
             return False
@@ -272,6 +287,8 @@ class _Cluster:
             return Action("unchanged", key, Resource(key.api_version, key.kind, ""), reason="its kind is not served")
         if live is None:
             return Action("unchanged", key, resource, reason="it does not exist")
+        if is_ending(live):
+            return Action("unchanged", key, resource, reason=_ENDING)
         self.client.delete(resource, key.name, key.namespace or None, uid=live["metadata"]["uid"], dry_run=True)
         return Action("delete", key, resource, before=live)
 
@@ -310,7 +327,7 @@ def _ordered(present: Sequence[Desired], ranks: Ranks) -> list[Desired]:
     return sorted(present, key=lambda desired: (rank(desired.key, ranks), desired.key))
 
 
-def _refuse_duplicates(wanted: Iterable[tuple[Key, str]]) -> None:
+def refuse_duplicates(wanted: Iterable[tuple[Key, str]]) -> None:
     """Two entries for one object would undo each other in every run; its version does not make it another object."""
     seen: dict[tuple[str, str, str], str] = {}
     for key, source in wanted:

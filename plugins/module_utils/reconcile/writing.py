@@ -221,7 +221,7 @@ class Writing:
 
 def _waves(actions: Sequence[Action], owner: Owner) -> Iterator[list[Action]]:
     """Actions that may be written side by side: the plan is in order already."""
-    for _turn, wave in groupby(actions, key=lambda action: owner.turn(action.key, action.verb)):
+    for _turn, wave in groupby(actions, key=owner.turn):
         yield list(wave)
 
 

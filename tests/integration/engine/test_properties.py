@@ -6,7 +6,7 @@ import base64
 import itertools
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objec
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objectset import PART_OF, ObjectSet, open_set
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from integration.engine.driver import Engine, Object, config_map, named, virtual_service
+from integration.engine.driver import MANAGER, Engine, Object, config_map, named, virtual_service
 from integration.support.bed import Cluster
 
 pytestmark = pytest.mark.usefixtures("crds")
@@ -142,32 +142,26 @@ def test_plan_is_the_run(
     assert (again.plan(), here()) == ([], [])
 
 
-@pytest.fixture
-def labelled(cluster: Cluster, place: str) -> Iterator[Callable[[dict[str, str]], None]]:
-    """Give objects labels as somebody else would."""
-
-    def label(labels: dict[str, str]) -> None:
-        cluster.apply(*(config_map(name, place, {PART_OF: value} if value else {}) for name, value in labels.items()))
-
-    yield label
-    cluster.kubectl("delete", "configmaps", "-n", place, *(f"prune-{number}" for number in range(6)))
-
-
 @EXAMPLES
 @given(
-    owners=st.lists(st.sampled_from(["", "ours", "other"]), min_size=6, max_size=6), wanted=st.sets(st.integers(0, 5))
+    owners=st.lists(st.sampled_from(["nobody", "ours", "copied", "other"]), min_size=6, max_size=6),
+    wanted=st.sets(st.integers(0, 5)),
 )
-def test_prune_never_selects_what_does_not_carry_our_label(
-    engine: Engine, place: str, labelled: Callable[[dict[str, str]], None], owners: list[str], wanted: set[int]
+def test_prune_never_selects_what_has_no_label_of_ours(
+    engine: Engine, cluster: Cluster, place: str, owners: list[str], wanted: set[int]
 ) -> None:
-    of = ObjectSet("pruning", place, prune=True, adopt=True)
-    ids = {"": "", "ours": of.id, "other": ObjectSet("other", place).id}
-    engine.run([config_map("anchor", place)], object_set=ObjectSet("pruning", place, adopt=True))
-    labelled({f"prune-{number}": ids[owner] for number, owner in enumerate(owners)})
-    desired = [Desired(config_map(name, place)) for name in ("anchor", *(f"prune-{number}" for number in wanted))]
-    selected = {key.name for key in open_set(engine.client(), of, desired, []).pruned}
+    """Nor what a controller has copied it to."""
+    name = f"pruning-{next(NUMBERS)}"
+    of, other = ObjectSet(name, place, prune=True), ObjectSet("other", place)
+    engine.run([config_map(f"{name}-anchor", place)], object_set=of)
+    labels = {"ours": (of, MANAGER), "copied": (of, "istio.io/gateway-controller"), "other": (other, MANAGER)}
+    for owner, (label, manager) in labels.items():
+        for number in (number for number, one in enumerate(owners) if one == owner):
+            cluster.apply(config_map(f"{name}-{number}", place, {PART_OF: label.id}), manager=manager)
+    desired = [Desired(config_map(one, place)) for one in (f"{name}-anchor", *(f"{name}-{one}" for one in wanted))]
+    selected = {key.name for key in open_set(engine.client(), of, MANAGER, desired, []).pruned}
     assert selected == {
-        f"prune-{number}" for number, owner in enumerate(owners) if owner == "ours" and number not in wanted
+        f"{name}-{number}" for number, owner in enumerate(owners) if owner == "ours" and number not in wanted
     }
 
 

@@ -298,10 +298,23 @@ def test_members_are_found_in_whatever_version_is_served(
     }
     client = Client(connect(ConnectionOptions(kubeconfig=cluster.kubeconfig)), table)
     desired = [Desired(one) for one in members(namespace, "a")]
-    assert open_set(client, objects, desired, []).pruned == [Key.of(trinket)]
+    assert open_set(client, objects, MANAGER, desired, []).pruned == [Key.of(trinket)]
     done = engine.run(members(namespace, "a"), object_set=objects)
     assert verbs(done) == [("update", "ConfigMap", "shop"), ("delete", "Trinket", "goes")]
     assert cluster.names(f"trinkets.{GROUP}", namespace) == set()
+
+
+def test_what_a_controller_makes_with_copied_labels_is_no_member(
+    engine: Engine, cluster: Cluster, namespace: str, objects: ObjectSet
+) -> None:
+    """As istiod does with a Gateway's labels, and Kubernetes with those of a Service."""
+    services = [named("Service", name, namespace, spec={"ports": [{"port": 80}]}) for name in ("stays", "goes")]
+    engine.run(services, object_set=objects)
+    copied = named("Service", "made", namespace, spec={"ports": [{"port": 80}]}, labels={PART_OF: objects.id})
+    cluster.apply(copied, manager="istio.io/gateway-controller")
+    assert verbs(engine.run(services[:1], object_set=objects))[-1] == ("delete", "Service", "goes")
+    assert not engine.run(services[:1], object_set=objects).changed
+    assert cluster.names("services", namespace) == {"stays", "made"}
 
 
 @pytest.mark.parametrize("check", [True, False])

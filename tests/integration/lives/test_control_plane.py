@@ -6,6 +6,7 @@ it, and the second run has to find nothing to do.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -83,6 +84,19 @@ def test_two_revisions_do_not_undo_each_other(planes: Planes, cluster: Cluster) 
     validator = cluster.get("validatingwebhookconfiguration", "istiod-default-validator")
     assert validator["metadata"]["labels"]["istio.io/rev"] == "default"
     assert cluster.names("deployments", planes.namespace) == {"istiod", "istiod-r1"}
+
+
+def test_external_control_planes_of_several_meshes_do_not_meet(planes: Planes, cluster: Cluster) -> None:
+    """Each in its own root namespace, with its own version: the cluster that they run in is in neither mesh."""
+    other = dataclasses.replace(planes, namespace=f"{planes.namespace}-other")
+    for made, version in ((planes, "1.29.1"), (other, "1.31.0")):
+        place, secret = {"name": made.namespace}, {"name": "istio-kubeconfig", "namespace": made.namespace}
+        cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": place})
+        cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": secret})
+        options = {"version": version, "mode": "hosted", "cluster_name": "ops", "config_cluster": made.namespace}
+        assert made.install(**options, components=["istiod"], mesh_id=made.namespace)
+        assert made.plan(**options, components=["istiod"], mesh_id=made.namespace)["changed"] is False
+    other.remove()
 
 
 def test_what_was_installed_without_records_is_ours_and_gets_them(planes: Planes, cluster: Cluster) -> None:

@@ -55,6 +55,21 @@ def kind_rows(world: World) -> list[Row]:
             "because it is being terminated",
             "when the namespace is gone",
         ),
+        row(
+            "ending_itself",
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": world.ending}},
+            "being_deleted",
+            f"Namespace {world.ending} on",
+            "when it is gone",
+        ),
+        _row(world, "no_place_absent", {"objects": [homeless], "state": "absent"}, "invalid", "Set its namespace"),
+        _row(
+            world,
+            "wanted_and_not",
+            {"virtual_services": [{**metadata, "hosts": ["a"]}, {**metadata, "state": "absent"}]},
+            "duplicate",
+            "virtual_services[0] and virtual_services[1]",
+        ),
     ]
 
 

@@ -8,11 +8,14 @@ import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.client import Client
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import connect
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import Resource
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired, Key
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.plan import (
+    Action,
     DuplicateObject,
     InvalidObject,
     Owner,
+    Verb,
     make_plan,
 )
 
@@ -68,12 +71,22 @@ def test_an_object_in_the_wrong_place_is_refused(client: Client, content: dict[s
 
 
 def test_stages_stand_above_kinds_and_deletions() -> None:
-    """Whoever has to wait for a deletion is of a later stage; all else keeps the order of the kinds."""
-    waits, service = Key("v1", "ConfigMap", "web", "waits"), Key("v1", "Service", "web", "a")
-    owner = Owner("service_mesh.istio/unit", stages={waits: 1})
-    turns = [owner.turn(service, "create"), owner.turn(service, "delete"), owner.turn(waits, "update")]
-    assert turns == sorted(turns)
-    assert owner.turn(Key("v1", "ConfigMap", "web", "b"), "create") < turns[0]
+    """Whoever has to wait for a deletion is of a later stage; what only takes away waits for all others of its own."""
+
+    def action(verb: Verb, kind: str, name: str) -> Action:
+        key, found = Key("v1", kind, "web", name), {"metadata": {"name": name}}
+        return Action(verb, key, Resource("v1", kind, ""), before=found, after=None if verb == "delete" else found)
+
+    waits = action("update", "ConfigMap", "waits")
+    owner = Owner("unit", stages={waits.key: 1}, narrows=lambda before, _after: before["metadata"]["name"] == "less")
+    wanted = [
+        action("create", "ConfigMap", "b"),
+        action("create", "Service", "a"),
+        action("delete", "Service", "a"),
+        action("update", "ConfigMap", "less"),
+        waits,
+    ]
+    assert sorted(wanted[::-1], key=owner.turn) == wanted
 
 
 def test_an_object_of_another_operation_keeps_its_manager() -> None:
