@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 
 from ..kube.client import Object
@@ -39,6 +39,7 @@ _MOMENT = 0.1
 _PATIENCE = 5.0
 _TRIES = 3
 _FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+_SERVER_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # After these only the Lease itself tells whether a write of it took effect, and who was faster if it did not.
 _IN_DOUBT = (Conflict, NotFound, ServerError, TimedOut, Unreachable)
 
@@ -88,12 +89,28 @@ class Lock:
         while True:
             self.run.before_write()
             found = self._read()
-            is_free = found is None or self._is_ours(found) or _is_free(found)
+            is_free = found is None or self._is_ours(found) or self._is_over(found)
             if is_free and self._write(found):
                 return
             if time.monotonic() > deadline:
                 raise self.doubt if is_free and self.doubt else _held(self.name, found)
             self._pause(None if is_free else found)
+
+    def _is_over(self, found: Object) -> bool:
+        """Whether the holder has ended, or has not renewed for as long as it said."""
+        spec = found.get("spec") or {}
+        if not spec.get("holderIdentity") or not spec.get("renewTime") or _is_dead(str(spec["holderIdentity"])):
+            return True
+        return self._age(found) > (spec.get("leaseDurationSeconds") or _SECONDS)
+
+    def _age(self, found: Object) -> float:
+        """Seconds since a Lease was written. Only the server is asked: clocks of two machines may be minutes apart."""
+        client, wanted = self.run.client, self._wanted(found)
+        try:
+            now = client.replace(LEASE, wanted, self.manager, dry_run=True)
+        except _IN_DOUBT:
+            return 0.0  # somebody has just written it
+        return (_written(now) - _written(found)).total_seconds()
 
     def _pause(self, held: Object | None) -> None:
         if held is None:
@@ -237,13 +254,11 @@ def _holder(found: Object | None) -> str:
     return str(((found or {}).get("spec") or {}).get("holderIdentity") or "")
 
 
-def _is_free(found: Object) -> bool:
-    spec = found.get("spec") or {}
-    if not spec.get("holderIdentity") or not spec.get("renewTime"):
-        return True
-    renewed = datetime.strptime(spec["renewTime"], _FORMAT).replace(tzinfo=timezone.utc)
-    expired = datetime.now(timezone.utc) > renewed + timedelta(seconds=spec.get("leaseDurationSeconds") or _SECONDS)
-    return expired or _is_dead(str(spec["holderIdentity"]))
+def _written(found: Object) -> datetime:
+    """When, by the server's clock."""
+    metadata = found["metadata"]
+    times = [str(entry["time"]) for entry in metadata.get("managedFields") or () if entry.get("time")]
+    return datetime.strptime(max([*times, metadata["creationTimestamp"]]), _SERVER_FORMAT)
 
 
 def _is_dead(holder: str) -> bool:

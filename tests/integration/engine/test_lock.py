@@ -25,10 +25,10 @@ LEASES = "leases.coordination.k8s.io"
 REFUSED = Fault("refused", Answer(403, b'{"kind": "Status", "code": 403, "reason": "Forbidden"}'), WRITES)
 
 
-def hold(cluster: Cluster, namespace: str, holder: str, age: float = 0.0) -> None:
-    """A lock that somebody has taken, or renewed, some seconds ago."""
-    then = (datetime.now(timezone.utc) - timedelta(seconds=age)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    spec = {"holderIdentity": holder, "leaseDurationSeconds": 60, "acquireTime": then, "renewTime": then}
+def hold(cluster: Cluster, namespace: str, holder: str, *, clock: float = 0.0, seconds: int = 60) -> None:
+    """A lock that somebody has just taken, whose clock is so many seconds ahead."""
+    now = (datetime.now(timezone.utc) + timedelta(seconds=clock)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    spec = {"holderIdentity": holder, "leaseDurationSeconds": seconds, "acquireTime": now, "renewTime": now}
     cluster.apply(named("Lease", "shop", namespace, "coordination.k8s.io/v1", spec=spec), manager="somebody")
 
 
@@ -63,10 +63,20 @@ def held(cluster: Cluster, namespace: str) -> set[str]:
     return cluster.names(LEASES, namespace)
 
 
-def test_expired_lock_is_taken_at_once(cluster: Cluster, namespace: str) -> None:
-    hold(cluster, namespace, "elsewhere/1/1", age=61.0)
+@pytest.mark.parametrize("clock", [0.0, -120.0, 120.0])
+def test_expired_lock_is_taken_whatever_the_clock_of_its_holder_says(
+    cluster: Cluster, namespace: str, clock: float
+) -> None:
+    hold(cluster, namespace, "elsewhere/1/1", clock=clock, seconds=1)
+    time.sleep(2.1)  # the server tells whole seconds
     assert run(cluster, namespace) < 3
     assert held(cluster, namespace) == set()
+
+
+def test_lock_of_a_holder_whose_clock_is_late_is_not_taken(cluster: Cluster, namespace: str) -> None:
+    hold(cluster, namespace, "elsewhere/1/1", clock=-120.0)
+    with pytest.raises(Locked, match="elsewhere/1/1"):
+        run(cluster, namespace)
 
 
 def test_lock_of_a_process_that_has_ended_is_taken_at_once(cluster: Cluster, namespace: str) -> None:

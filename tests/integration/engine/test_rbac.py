@@ -55,7 +55,7 @@ def many(namespace: str, state: str) -> Options:
 
 def expired(namespace: str) -> Options:
     """The lock of a run that was killed elsewhere."""
-    spec = {"holderIdentity": "elsewhere/1/x", "renewTime": "2020-01-01T00:00:00.000000Z", "leaseDurationSeconds": 60}
+    spec = {"holderIdentity": "elsewhere/1/x", "renewTime": "2020-01-01T00:00:00.000000Z", "leaseDurationSeconds": 1}
     metadata = {"name": "shop", "namespace": namespace}
     return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
 
