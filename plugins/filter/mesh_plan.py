@@ -56,6 +56,14 @@ options:
       Whether nothing is installed yet, so that a control plane without certificates would make a root of its own.
     type: bool
     default: false
+  cut_off:
+    description: Names of clusters of the mesh that the run leaves out, by their hosts.
+    type: dict
+    default: {}
+  renew:
+    description: Whether all tokens shall be new, which is refused where some would not be.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -70,7 +78,9 @@ _value:
     C(topology) in words; C(clusters), each with C(host), C(cluster), C(mesh_id), C(network), C(role), C(trust_domain)
     and, once it has certificates, C(root) (the beginning of its fingerprint), C(root_ends) and C(signer_ends);
     C(networks), each with C(network), C(hosts), C(gateways), C(addresses) and whether it is
-    C(open); C(refusals), and those of them that an installation sets right (C(installing)); C(unseen) and C(left_over);
+    C(open); C(refusals), and those of them that an installation sets right (C(installing)); C(unseen); C(left_over),
+    Secrets for clusters that are not in the run, each with C(reader), C(secret), C(cluster), whether it is C(ours), and
+    C(cut_off), whether that cluster is only left out of the run;
     C(pairs), each with C(reader), C(primary), C(host), C(cluster), C(serves), C(config), C(state) (V(present),
     V(missing) or V(unseen)) and C(token_ends); and C(ending), those that shall not read each other any more, each also
     with C(secret) and whether it is C(ours).
@@ -83,8 +93,11 @@ def _planned(
     groups: Sequence[Sequence[str]] = (),
     pod_ranges: bool = True,
     before: bool = False,
+    cut_off: Mapping[str, str] | None = None,
+    renew: bool = False,
 ) -> dict[str, Any]:
-    return mesh_plan(members_of(members), groups, pod_ranges=pod_ranges, before=before)
+    every = members_of(members)
+    return mesh_plan(every, groups, pod_ranges=pod_ranges, before=before, cut_off=cut_off, renew=renew)
 
 
 class FilterModule:

@@ -75,6 +75,11 @@ def test_two_clusters_are_one_mesh(mesh: Runner, changes_in_both: Callable[[], l
     assert re.search(
         r"west \(host1\): primary, trust domain cluster.local, root sha256:\w+ until .*, signs until", again.output
     )
+    limited = ["--limit", "host0", "-e", "mesh_clusters_join=true"]
+    renewed = mesh.run(role(mesh_clusters_rotate=True), arguments=limited, hosts=2)
+    assert (renewed.rc, changes_in_both()) == (2, []), renewed.output
+    assert "--limit leaves host1 out of this run" in renewed.output
+    assert "host0 reads west (Secret istio-remote-secret-west), which is not in this run (--limit)" in renewed.output
     left = mesh.run(role("leave", mesh_clusters_leaving=["host1"]), hosts=2)
     assert left.rc == 0, left.output
     assert len(changes_in_both()) == 10

@@ -10,13 +10,14 @@ seen is said, and nothing is concluded from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 from .certificates import short
 from .mesh_member import REMOTE, Member, control_planes, inside, serving_of
+from .mesh_outside import left_over, unrenewed
 from .mesh_trust import distrust
 from .mesh_unseen import hides_whom_it_reads, unseen
 from .modes import JOIN, forbidden
@@ -37,12 +38,15 @@ def mesh_plan(
     *,
     pod_ranges: bool = True,
     before: bool = False,
+    cut_off: Mapping[str, str] | None = None,
+    renew: bool = False,
 ) -> dict[str, Any]:
     """Who has to read whom, what of it is there, what is left over, and why it cannot be done.
 
     `groups` are networks that see each other; without any, all do. `pod_ranges` is whether Pods get the addresses that
     Kubernetes has given to their nodes, so that clusters of one network cannot have the same. `before` is before
-    certificates and control planes are installed, which sets the refusals right that `installing` repeats.
+    certificates and control planes are installed, which sets the refusals right that `installing` repeats. `cut_off`
+    are clusters of the mesh that the run leaves out, by their hosts. `renew` is whether all tokens shall be new.
     """
     members = [_settled(one, members) for one in members]
     doors = doors_of(inside(members))
@@ -61,6 +65,7 @@ def mesh_plan(
             *_unserved(members, doors, groups),
             *_at_home(members, groups),
             *(_same_addresses(inside(members)) if pod_ranges else ()),
+            *(unrenewed(members, cut_off or {}) if renew else ()),
         ],
         "installing": otherwise,
         "unseen": unseen(members, pod_ranges=pod_ranges),
@@ -69,7 +74,7 @@ def mesh_plan(
             for reader, other in _reading(members, groups)
         ],
         "ending": list(_ending(members, groups)),
-        "left_over": list(_left_over(members)),
+        "left_over": list(left_over(members, cut_off or {})),
     }
 
 
@@ -140,14 +145,6 @@ def _ending(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Itera
                 pair = _pair(reader, other, serves=False)
                 config = row["name"] == CONFIG_SECRET
                 yield {**pair, "config": config, "state": "ending", "secret": row["name"], "ours": row["ours"]}
-
-
-def _left_over(members: Sequence[Member]) -> Iterator[dict[str, Any]]:
-    """Secrets for clusters that are not in the mesh."""
-    inside_of_it = {one.cluster_name for one in members}
-    for reader in members:
-        for row in (row for row in reader.secrets if row["cluster"] not in inside_of_it):
-            yield {"reader": reader.host, "secret": row["name"], "cluster": row["cluster"], "ours": row["ours"]}
 
 
 def _refusals(members: Sequence[Member]) -> Iterator[str]:

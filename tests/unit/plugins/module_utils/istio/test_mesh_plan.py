@@ -126,6 +126,22 @@ def test_what_is_left_over_is_named() -> None:
     assert [(row["reader"], row["cluster"]) for row in plan["ending"]] == [("west", "east")]
 
 
+def test_a_cluster_that_is_left_out_of_the_run_is_not_left_over() -> None:
+    (row, gone) = mesh_plan([member("east", "west", "gone")], cut_off={"far-host": "west"})["left_over"]
+    assert (row["cluster"], row["cut_off"], gone["cluster"], gone["cut_off"]) == ("west", True, "gone", False)
+
+
+def test_tokens_are_renewed_all_or_none() -> None:
+    one = member("east", "west", "gone")
+    limited, left = mesh_plan([one], cut_off={"far-host": "west"}, renew=True)["refusals"]
+    assert limited.startswith("--limit leaves far-host out of this run, so the tokens by which they are read")
+    assert left.startswith("east reads gone (Secret istio-remote-secret-gone), which is not in this run, so that token")
+    foreign = replace(one, found={**one.found, "clusters": {"uid": "east", "remote_secrets": [secret("gone", False)]}})
+    assert mesh_plan([foreign], renew=True)["refusals"] == [], "it is not ours to renew"
+    assert mesh_plan([one], cut_off={"far-host": "west"})["refusals"] == []
+    assert mesh_plan([member("east", "west"), member("west", "east")], renew=True)["refusals"] == []
+
+
 def test_what_could_not_be_seen_is_said() -> None:
     down = member("west", found={}, failure="no route to host")
     plan = mesh_plan([member("east", "west"), down])
