@@ -227,6 +227,7 @@ def test_a_hosted_mesh_on_networks_is_planned_by_the_playbook_plan(
     door = {"name": "eastwest", "namespace": "istio-eastwest", "type": "eastwest"}
     hosted = {"mesh_mode": "hosted", "mesh_gateways_instances": [door], "mesh_control_plane_components": ["istiod"]}
     _host(mesh.folder, "host0", "east", cluster, mesh_network="net1", **hosted)
+    hosted["mesh_gateways_instances"] = [{**door, "state": "present"}]
     _host(mesh.folder, "host1", "west", west, mesh_network="net2", mesh_cluster_role="remote", **hosted)
     begin = time.monotonic()
     planned = whole(mesh, cluster, charts, "--diff", playbook="plan")
