@@ -46,7 +46,8 @@ options:
       - >-
         Root namespace of the mesh. Trust and clusters are told of it even when there is no control plane in it yet;
         other namespaces are looked at where they have one. The names of mesh, cluster and network are those of its
-        control plane, and of another one only where it has none.
+        control plane (in a remote cluster those that this collection has recorded), and of another one only where it
+        has none.
     type: str
     default: istio-system
     version_added: 0.1.0
@@ -105,6 +106,13 @@ mesh:
       type: str
     control_planes:
       description: Control planes, with revision, version, image, owner, replicas, state, and reasons where not ready.
+      type: list
+      elements: dict
+    served_by:
+      description: >-
+        Revisions that inject here and have their control plane in another cluster, each with C(namespace), C(revision),
+        C(primary) (that cluster's name in the mesh, as the namespace says it), and C(version), that of the charts
+        which lead there, empty where this collection has not installed them.
       type: list
       elements: dict
     gateways:

@@ -396,7 +396,27 @@ def _door(namespace: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
+def refuses_another_name_and_part(served: Hosted) -> None:
+    """By another name it would be read twice, and as a primary it would get an istiod beside what leads elsewhere."""
+    path = served.runner.folder / "host_vars" / "host1.yml"
+    told = path.read_text("utf-8")
+    _host(served.runner.folder, "host1", "far", served.west, mesh_cluster_role="remote")
+    renamed = served.runner.run(role("trust"), hosts=2)
+    assert (
+        "host1 is installed with the cluster name 'west', and the inventory says 'far': let it leave" in renamed.output
+    )
+    _host(served.runner.folder, "host1", "west", served.west)
+    promoted = served.runner.run(role("trust"), hosts=2)
+    assert "host1 has the mesh_cluster_role primary, and its namespace" in promoted.output
+    assert "says that the control plane of east serves it" in promoted.output
+    assert (renamed.rc, promoted.rc) == (2, 2)
+    path.write_text(told, encoding="utf-8")
+
+
 def test_a_remote_cluster_leaves_nothing_anywhere(served: Hosted, changes_in_both: Callable[[], list[str]]) -> None:
+    changes_in_both()
+    refuses_another_name_and_part(served)
+    assert changes_in_both() == []
     served.west.kubectl("label", "namespace", served.namespace, "istio-injection=enabled")
     changes_in_both()
     refused = served.leave("--check")

@@ -16,6 +16,7 @@ from itertools import combinations
 from typing import Any
 
 from .certificates import short
+from .mesh_installed import in_another_part, installed_otherwise
 from .mesh_member import REMOTE, Member, control_planes, inside, serving_of
 from .mesh_outside import left_over, unrenewed
 from .mesh_trust import distrust
@@ -28,8 +29,6 @@ from .world import mapping
 
 # What has to be the same in all clusters of a mesh, and in words.
 _SHARED = (("mesh_id", "mesh"), ("mode", "mode"), ("trust_domain", "trust domain"))
-# What the inventory says of a cluster, and what its charts were told, which only a reinstallation changes.
-_INSTALLED = (("mesh_id", "mesh"), ("cluster_name", "cluster name"), ("network", "network"))
 
 
 def mesh_plan(
@@ -50,14 +49,14 @@ def mesh_plan(
     """
     members = [_settled(one, members) for one in members]
     doors = doors_of(inside(members))
-    otherwise = [line for one in members for line in _installed_otherwise(one, _told_name(one, members))]
+    otherwise = {one.host: list(installed_otherwise(one, members)) for one in members}
     return {
         "topology": _topology(members),
         "clusters": [_identity(one) for one in members],
         "networks": [door.told() for door in doors],
         "refusals": [
             *_refusals(members),
-            *otherwise,
+            *(line for lines in otherwise.values() for line in lines),
             *distrust(members, before=before),
             *_misplaced(members),
             *_beside_external(members),
@@ -67,7 +66,7 @@ def mesh_plan(
             *(_same_addresses(inside(members)) if pod_ranges else ()),
             *(unrenewed(members, cut_off or {}) if renew else ()),
         ],
-        "installing": otherwise,
+        "installing": [line for one in control_planes(members) for line in otherwise[one.host]],
         "unseen": unseen(members, pod_ranges=pod_ranges),
         "pairs": [
             _pair(reader, other, serves=serving_of(members, other) is reader)
@@ -159,6 +158,7 @@ def _refusals(members: Sequence[Member]) -> Iterator[str]:
         yield from _differing(members, name, word)
     for one in members:
         yield from unfit_names(one)
+        yield from in_another_part(one)
 
 
 def unfit_names(one: Member) -> Iterator[str]:
@@ -208,12 +208,6 @@ def _beside_external(members: Sequence[Member]) -> Iterator[str]:
 
 def _and(members: Iterable[Member]) -> str:
     return " and ".join(one.host for one in members)
-
-
-def _told_name(one: Member, members: Sequence[Member]) -> str:
-    """The cluster name that a control plane is told: an external one that of the cluster with its configuration."""
-    config = next((other for other in members if other.config), one)
-    return (config if one.role == EXTERNAL else one).cluster_name
 
 
 def _closed(doors: Sequence[Door], groups: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -291,16 +285,3 @@ def _differing(members: Sequence[Member], name: str, word: str) -> Iterator[str]
         ours, theirs = getattr(first, name), getattr(one, name)
         if first and ours != theirs:
             yield f"{first.host} has the {word} '{ours}' and {one.host} '{theirs}': they have to be the same"
-
-
-def _installed_otherwise(one: Member, cluster_name: str) -> Iterator[str]:
-    if one.namespace not in [plane["namespace"] for plane in one.found.get("control_planes") or ()]:
-        return  # those of other meshes in the same cluster are none of its business
-    for name, word in _INSTALLED:
-        there = str(one.found.get(name) or "")
-        wanted = getattr(replace(one, cluster_name=cluster_name), name)
-        if there != wanted:
-            yield (
-                f"{one.host} is installed with the {word} '{there}', and the inventory says '{wanted}': install it "
-                "with the new one and restart its proxies first, or correct the inventory"
-            )

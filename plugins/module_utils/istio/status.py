@@ -30,6 +30,7 @@ from .drift import drift_asks, drift_told, managers_told
 from .facts import REVISION_LABEL, ROOT_NAMESPACE
 from .injector_config import chart_globals, name_of
 from .owners import OURS
+from .remote_record import recorded_globals, remote_asks, remotes_of
 from .remote_status import clusters_asks, clusters_told
 from .snapshot import Ask, Snapshot, read, read_more
 from .support import support_of
@@ -67,7 +68,8 @@ def mesh_status(
 def read_mesh(client: Client, gather: Collection[str] = (), namespace: str = ROOT_NAMESPACE) -> Snapshot:
     """Everything that will be told: what there is first, then what belongs to it."""
     first = read(client, _BASE_ASKS)
-    return read_more(client, first, [*_belonging(first, gather), *_more(first, gather, namespace)])
+    more = [*_belonging(first, gather), *remote_asks(first, namespace), *_more(first, gather, namespace)]
+    return read_more(client, first, more)
 
 
 def _belonging(snapshot: Snapshot, gather: Collection[str]) -> list[Ask]:
@@ -137,6 +139,7 @@ def _short(snapshot: Snapshot, today: date, namespace: str) -> dict[str, Any]:
         "mode": _mode(planes),
         **_identity(snapshot, namespace),
         "control_planes": planes,
+        "served_by": [vars(remote) for remote in remotes_of(snapshot, namespace) if remote.primary],
         "gateways": gateways,
         "node_agents": agents,
         "webhooks": webhooks,
@@ -155,13 +158,18 @@ def _mode(planes: Sequence[Mapping[str, Any]]) -> str:
 def _identity(snapshot: Snapshot, namespace: str) -> dict[str, str]:
     """The names of mesh, cluster and network, as the charts were told them, of this mesh where there are several."""
     found = (*snapshot.of(CONFIG_MAP, namespace), *snapshot.of(CONFIG_MAP))
-    given = next(filter(None, map(chart_globals, found)), {})
+    given = next(filter(None, map(_globals, found)), {})
     cluster = (given.get("multiCluster") or {}).get("clusterName")
     return {
         "mesh_id": str(given.get("meshID") or ""),
         "cluster_name": str(cluster or ""),
         "network": str(given.get("network") or ""),
     }
+
+
+def _globals(found: Object) -> Mapping[str, Any]:
+    """An istiod has them from the ConfigMap of its injector, which a remote cluster does not have."""
+    return chart_globals(found) or recorded_globals(found)
 
 
 def _gathered(snapshot: Snapshot, gather: Collection[str], namespace: str) -> dict[str, Any]:

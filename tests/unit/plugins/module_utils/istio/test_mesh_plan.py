@@ -15,7 +15,7 @@ from unit.support.certificates import Authority, cacerts, root
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=timezone.utc)
 YEAR = timedelta(days=365)
-PLANE = {"namespace": "istio-system"}
+PLANE = {"namespace": "istio-system", "name": "istiod"}
 ROOT, OTHER = root("mesh root", NOW + 10 * YEAR), root("other root", NOW + 10 * YEAR)
 
 
@@ -201,6 +201,51 @@ def test_a_cluster_that_is_installed_otherwise() -> None:
     assert said.startswith("west is installed with the cluster name 'Kubernetes', and the inventory says 'west'")
     another = replace(installed, found={**installed.found, "control_planes": [{"namespace": "istio-of-others"}]})
     assert refusals(member("east"), another) == []
+
+
+def served(host: str, version: str = "1.29.1", namespace: str = "istio-system", **more: Any) -> Member:
+    """A cluster in which the charts of a remote one are, as they were told."""
+    row = {"namespace": namespace, "revision": "default", "primary": "east", "version": version}
+    told = {"mesh_id": "shop", "cluster_name": "west", "network": "one"}
+    found = {**member(host).found, **told, "served_by": [row], "control_planes": []}
+    return member(host, **{"role": "remote", "found": found, **more})
+
+
+EAST = member("east", gateways=["eastwest"])
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"cluster_name": "far"}, "west is installed with the cluster name 'west', and the inventory says 'far': let"),
+        ({"network": "two", "gateways": ["door"]}, "west is installed with the network 'one', and the inventory says"),
+    ],
+)
+def test_a_remote_cluster_keeps_its_names_until_it_has_left(more: dict[str, Any], said: str) -> None:
+    plan = mesh_plan([EAST, served("west", **more)])
+    assert [line.startswith(said) for line in plan["refusals"]] == [True], plan["refusals"]
+    assert "(playbook unregister)" in plan["refusals"][0]
+    assert plan["installing"] == [], "no installation would set it right: it would be read by both names"
+
+
+def test_a_remote_cluster_of_which_nothing_is_recorded_is_not_compared() -> None:
+    """Helm has installed it, its charts are half there, or they are those of another mesh."""
+    for one in (served("far", version=""), served("far", namespace="istio-of-others"), member("far", role="remote")):
+        assert refusals(EAST, one) == []
+    assert refusals(EAST, served("west")) == []
+
+
+def test_a_part_in_the_mesh_is_not_changed_by_the_inventory_alone() -> None:
+    planes = {"control_planes": [PLANE]}
+    told = {"mesh_id": "shop", "cluster_name": "west", "network": "one"}
+    remote = member("west", role="remote", found={**member("west").found, **told, **planes})
+    (said,) = refusals(EAST, remote)
+    assert said.startswith("west has the mesh_cluster_role remote, and runs a control plane of its own in istio-system")
+    elsewhere = {"control_planes": [{"namespace": "istio-of-others", "name": "istiod"}]}
+    assert refusals(EAST, replace(remote, found={**remote.found, **elsewhere})) == []
+    (said,) = refusals(EAST, served("west", role="primary"))
+    assert said.startswith("west has the mesh_cluster_role primary, and its namespace istio-system says that the")
+    assert refusals(EAST, served("west", role="primary", namespace="istio-of-others")) == []
 
 
 def test_who_is_in_no_group_together_does_not_read_each_other() -> None:

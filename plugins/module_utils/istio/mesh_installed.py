@@ -1,0 +1,63 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What clusters of a mesh have already, against what the inventory says of them: their part in it, and their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .mesh_member import REMOTE, Member
+from .networks import EXTERNAL
+
+# What the inventory says of a cluster, and what its charts were told, which only a reinstallation changes.
+_INSTALLED = (("mesh_id", "mesh"), ("cluster_name", "cluster name"), ("network", "network"))
+_REINSTALLED = "install it with the new one and restart its proxies first, or correct the inventory"
+# It would be read by both names, so the old one has to be forgotten before.
+_LEAVES = "let it leave the mesh as it is (playbook unregister) and join it anew, or correct the inventory"
+
+
+def in_another_part(one: Member) -> Iterator[str]:
+    """Another role than the one that it was installed in, which the inventory alone does not change."""
+    planes = [row["name"] for row in _here(one, "control_planes")]
+    primaries = [row["primary"] for row in _here(one, "served_by") if row["primary"]]
+    if one.role == REMOTE and planes:
+        yield (
+            f"{one.host} has the mesh_cluster_role remote, and runs a control plane of its own in {one.namespace} "
+            f"({', '.join(planes)}): correct mesh_cluster_role, or let it leave the mesh as a primary (playbook "
+            "unregister), uninstall that control plane, and join it anew"
+        )
+    if one.role != REMOTE and primaries:
+        yield (
+            f"{one.host} has the mesh_cluster_role {one.role}, and its namespace {one.namespace} says that the control "
+            f"plane of {primaries[0]} serves it: correct mesh_cluster_role, or let it leave the mesh as a remote "
+            "cluster (playbook unregister) and join it anew"
+        )
+
+
+def installed_otherwise(one: Member, members: Sequence[Member]) -> Iterator[str]:
+    """Names that its charts were told and the inventory does not have; other meshes there are none of its business."""
+    recorded = [row for row in _here(one, "served_by") if row["version"]]
+    if not _here(one, "control_planes") and not recorded:
+        return
+    named = replace(one, cluster_name=_told_name(one, members))
+    for name, word in _INSTALLED:
+        there, wanted = str(one.found.get(name) or ""), getattr(named, name)
+        if there != wanted:
+            yield (
+                f"{one.host} is installed with the {word} '{there}', and the inventory says '{wanted}': "
+                f"{_LEAVES if one.role == REMOTE else _REINSTALLED}"
+            )
+
+
+def _here(one: Member, what: str) -> list[Mapping[str, Any]]:
+    return [row for row in one.found.get(what) or () if row["namespace"] == one.namespace]
+
+
+def _told_name(one: Member, members: Sequence[Member]) -> str:
+    """The cluster name that a control plane is told: an external one that of the cluster with its configuration."""
+    config = next((other for other in members if other.config), one)
+    return (config if one.role == EXTERNAL else one).cluster_name

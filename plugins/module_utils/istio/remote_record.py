@@ -1,0 +1,89 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Injectors whose istiod is in another cluster: whose it is, and what is recorded of the charts that lead to it.
+
+A remote cluster has webhooks and the values of the chart, with our record on them, and no istiod that would say more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..kube.client import Object
+from ..kube.resources import CONFIG_MAP, DEPLOYMENT, MUTATING_WEBHOOKS, NAMESPACE
+from .facts import REVISION_LABEL, ROOT_NAMESPACE, SERVED_BY
+from .installed import record_of
+from .revisions import named
+from .snapshot import Ask, Snapshot
+from .usage import istiods
+from .webhooks import DEFAULT_REVISION, annotations_of, hooks_of, labels_of
+from .world import mapping
+
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A revision that injects from elsewhere: by the cluster `primary`, as its namespace says, empty where it does not.
+
+    `version` is that of the charts, empty where there is no record of ours.
+    """
+
+    namespace: str
+    revision: str
+    primary: str
+    version: str
+
+
+def remote_asks(snapshot: Snapshot, root: str = ROOT_NAMESPACE) -> list[Ask]:
+    """What tells of them; nothing where every injector has its istiod, which the snapshot has to have.
+
+    Namespaces are listed, as who reads a mesh may do that and nothing more with them (examples/rbac/read.yaml).
+    """
+    places = _elsewhere(snapshot, root)
+    records = [Ask(CONFIG_MAP, namespace, name=_values(revision)) for namespace, revision in places]
+    return [Ask(NAMESPACE), *records] if places else []
+
+
+def remotes_of(snapshot: Snapshot, root: str = ROOT_NAMESPACE) -> list[Remote]:
+    """All of them, as a snapshot with what `remote_asks` asks for has them."""
+    return [_remote(snapshot, *place) for place in _elsewhere(snapshot, root)]
+
+
+def recorded_globals(found: Object) -> Mapping[str, Any]:
+    """What the charts were told, by the ConfigMap that bears our record; of others nothing is known."""
+    if not record_of(found).version:
+        return {}
+    try:
+        return mapping(mapping(json.loads((found.get("data") or {}).get("merged-values") or "{}")).get("global"))
+    except ValueError:
+        return {}
+
+
+def _elsewhere(snapshot: Snapshot, root: str) -> list[Place]:
+    """Namespace and revision of injectors without an istiod, where istiods may be read."""
+    if not snapshot.is_readable(DEPLOYMENT):
+        return []
+    planes = {(found["metadata"]["namespace"], _revision_of(found)) for found in istiods(snapshot)}
+    asked = dict.fromkeys((hook.place or root, hook.revision) for hook in hooks_of(snapshot.of(MUTATING_WEBHOOKS)))
+    return [place for place in asked if place not in planes]
+
+
+def _remote(snapshot: Snapshot, namespace: str, revision: str) -> Remote:
+    place = snapshot.named(NAMESPACE, namespace, "")
+    record = record_of(snapshot.named(CONFIG_MAP, _values(revision), namespace) or {})
+    primary = annotations_of(place).get(SERVED_BY, "") if place else ""
+    return Remote(namespace, revision, primary, record.version)
+
+
+def _revision_of(istiod: Object) -> str:
+    return labels_of(istiod).get(REVISION_LABEL, DEFAULT_REVISION)
+
+
+def _values(revision: str) -> str:
+    return named("values", "" if revision == DEFAULT_REVISION else revision)

@@ -1,0 +1,54 @@
+"""Injectors without an istiod: whose control plane it is, and what is recorded of the charts that lead there."""
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_record import (
+    Remote,
+    recorded_globals,
+    remote_asks,
+    remotes_of,
+)
+from unit.support.clusters import Made, injector, istiod, made, snapshot
+
+
+def root(**annotations: str) -> Made:
+    return made("Namespace", "istio-system", metadata={"annotations": annotations})
+
+
+def values(revision: str = "", version: str = "1.29.1") -> Made:
+    record = {"service-mesh-istio/version": version} if version else {}
+    merged = json.dumps({"global": {"meshID": "shop", "multiCluster": {"clusterName": "west"}}})
+    name = f"istio-system/values-{revision}" if revision else "istio-system/values"
+    return made("ConfigMap", name, metadata={"annotations": record}, data={"merged-values": merged})
+
+
+SERVED = root(**{"topology.istio.io/controlPlaneClusters": "east"})
+
+
+def test_a_revision_that_injects_from_elsewhere() -> None:
+    there = snapshot(SERVED, injector(), injector("canary"), values(), values("canary", ""))
+    assert remotes_of(there) == [
+        Remote("istio-system", "default", "east", "1.29.1"),
+        Remote("istio-system", "canary", "east", ""),
+    ]
+    assert [ask.name for ask in remote_asks(there)] == ["", "values", "values-canary"]
+
+
+def test_an_injector_with_its_istiod_is_no_question() -> None:
+    there = snapshot(istiod("1.29.1"), istiod("1.30.0", "canary"), injector(), injector("canary"), injector(tag="prod"))
+    assert (remote_asks(there), remotes_of(there)) == ([], [])
+    other = snapshot(SERVED, istiod("1.29.1", place="istio-of-others"), injector(), values())
+    assert [one.version for one in remotes_of(other)] == ["1.29.1"], "the istiod of another mesh does not serve it"
+
+
+def test_a_cluster_whose_istiod_is_gone_is_served_by_nobody() -> None:
+    (one,) = remotes_of(snapshot(root(), injector(), values()))
+    assert one.primary == ""
+
+
+def test_names_are_those_of_our_record_alone() -> None:
+    assert recorded_globals(values())["meshID"] == "shop"
+    assert recorded_globals(values(version="")) == {}
+    assert recorded_globals({**values(), "data": {"merged-values": "{"}}) == {}
