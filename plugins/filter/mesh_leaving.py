@@ -70,7 +70,8 @@ _value:
     The hosts that C(leave), that C(stay), that are C(gone) without having been asked, and the C(remotes) among those
     that leave; C(blockers) and C(warnings), each with C(host), C(code), C(reason), C(count), C(objects), C(override)
     and C(text), all of it; the codes among C(ignored) that are prechecks; C(pairs) of which one reads the other no
-    more, each with C(on), the host where that is done; by host C(after), its mesh then, C(closed) and C(unserved),
+    more, each with C(on), the host where that is done; by host C(doors), east-west gateways of remote clusters that go
+    with them, C(after), its mesh then, C(closed) and C(unserved),
     east-west gateways that services and the control plane are not reached by any more, and C(left), what may still be
     in a cluster that is gone.
   type: dict

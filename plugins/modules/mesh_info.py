@@ -116,7 +116,7 @@ mesh:
       type: list
       elements: dict
     gateways:
-      description: Gateways deployed with an injected proxy.
+      description: Gateways deployed with an injected proxy; C(network) is the one that an east-west gateway leads to.
       type: list
       elements: dict
     node_agents:

@@ -375,8 +375,10 @@ def served(hosted: Hosted, charts: Path) -> Hosted:
     named = {"mode": "hosted", "mesh_id": "shop", "cluster_name": "west", "network": "net1"}
     west.run("control_plane", {**charted, **named, "remote": {"primary": "east", "address": "192.0.2.7"}})
     door = {"name": "eastwest", "namespace": hosted.namespace, "type": "eastwest"}
-    with pytest.raises(NotReady):
-        west.run("gateway_deployment", {**charted, **door, "mode": "hosted", "network": "net1", "wait_timeout": 0.0})
+    wanted = {**charted, **door, "mode": "hosted", "network": "net1", "wait_timeout": 0.0}
+    for name in ("eastwest", "not-in-the-inventory"):
+        with pytest.raises(NotReady):
+            west.run("gateway_deployment", {**wanted, "name": name})
     charts_too = {f"mesh_control_plane_{name}": value for name, value in charted.items()}
     own = {"mesh_cluster_role": "remote", "mesh_gateways_instances": [door], **charts_too}
     _host(hosted.runner.folder, "host1", "west", hosted.west, **own)

@@ -12,7 +12,7 @@ from typing import Any
 from ..kube.client import Object
 from ..kube.resources import DAEMON_SET, DEPLOYMENT, MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS
 from ..kube.wait import Verdict, condition, daemon_set_rolled_out, deployment_available
-from .facts import REVISION_LABEL, TAG_LABEL
+from .facts import NETWORK_LABEL, REVISION_LABEL, TAG_LABEL
 from .owners import owner_of
 from .pods import is_gateway, proxy_version
 from .readiness import validator_fails_closed, webhook_has_ca
@@ -71,7 +71,9 @@ def version_of(found: Object) -> str:
 def _gateway(snapshot: Snapshot, found: Object) -> dict[str, Any]:
     """A gateway's version is that of its Pods: the Deployment leaves the image to the injector."""
     versions = {version for version in map(proxy_version, _pods(snapshot, found)) if version}
-    return {**_component(snapshot, found), "versions": sorted(versions), "owner": owner_of(found).name}
+    network = labels_of(found["spec"]["template"]).get(NETWORK_LABEL, "")
+    told = {"versions": sorted(versions), "network": network, "owner": owner_of(found).name}
+    return {**_component(snapshot, found), **told}
 
 
 def _component(snapshot: Snapshot, found: Object) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..kube.text import did_you_mean
 from .facts import NETWORK_LABEL, ROOT_NAMESPACE
+from .leaving_doors import doors_going, doors_unknown
 from .mesh_member import REMOTE, Member, configured, control_planes, inside, serving_of
 from .mesh_plan import mesh_plan, unfit_names
 from .mesh_unseen import unread
@@ -36,9 +37,10 @@ _SENTENCES: Mapping[str, str] = {
     "not_in_run": "it reads clusters that are not in this run, and they may read who leaves: run it for all",
     "carries_mesh": "there is no mesh without it: let the others leave, and uninstall the control plane",
     "serves_others": "clusters that stay are served by its control plane",
+    "unknown_door": "an east-west gateway is not in its inventory, and may be that of another mesh in the same cluster",
     "last_door": "it has the only gateway by which Pods of a cluster that stays are reached from other networks",
 }
-_IGNORABLE = ("serves_others", "last_door", "not_in_run")
+_IGNORABLE = ("serves_others", "last_door", "not_in_run", "unknown_door")
 _GONE = "mesh_clusters_unreachable: true"
 
 
@@ -94,11 +96,13 @@ def mesh_leaving(leaving: Leaving) -> dict[str, Any]:
     blockers = [*_refusals(leaving), *_found(leaving, "blockers")]
     lenient = [row for row in blockers if row["override"] and row["code"] in leaving.ignored]
     asked = [one for one in leaving.everybody if one.host not in leaving.gone]
+    remotes = [one for one in leaving.leave if one in asked and one.role == REMOTE]
     return {
         "leave": [one.host for one in leaving.leave],
         "stay": [one.host for one in leaving.stay],
         "gone": sorted(leaving.gone),
-        "remotes": [one.host for one in leaving.leave if one in asked and one.role == REMOTE],
+        "remotes": [one.host for one in remotes],
+        "doors": {one.host: doors_going(one) for one in remotes},
         "blockers": [row for row in blockers if row not in lenient],
         "warnings": [*lenient, *_found(leaving, "warnings")],
         "ignored": [code for code in leaving.ignored if code in PRECHECKS],
@@ -148,15 +152,23 @@ def _refusals(leaving: Leaving) -> Iterator[dict[str, Any]]:
     for one in leaving.stay:
         if names := [*unfit_names(one)]:
             yield _finding("unfit_name", one.host, *names)
-    for one in leaving.leave:
-        if one.role == REMOTE and one.found.get("control_planes"):
-            planes = [row for row in one.found["control_planes"] if row["namespace"] == one.namespace]
-            yield from [_finding("has_control_plane", one.host, *(row["name"] for row in planes))] if planes else []
+    for one in (one for one in leaving.leave if one.role == REMOTE):
+        yield from _remote(one)
     yield from _outside(leaving)
     yield from _foreign(leaving)
     yield from _carrying(leaving)
     yield from _serving(leaving)
     yield from _last_doors(leaving)
+
+
+def _remote(one: Member) -> Iterator[dict[str, Any]]:
+    """What would be met when the rest of a remote cluster goes."""
+    planes = [row["name"] for row in one.found.get("control_planes") or () if row["namespace"] == one.namespace]
+    if planes:
+        yield _finding("has_control_plane", one.host, *planes)
+    doors = [f"Deployment {door['namespace']}/{door['name']}" for door in doors_unknown(one)]
+    if doors:
+        yield _finding("unknown_door", one.host, *doors)
 
 
 def _unseen(leaving: Leaving) -> Iterator[dict[str, Any]]:

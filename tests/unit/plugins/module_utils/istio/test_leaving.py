@@ -105,6 +105,28 @@ def test_what_the_inventory_has_forgotten_is_taken_out_by_the_name_of_its_secret
     assert codes(left(members, "old")) == ["not_in_mesh"]
 
 
+def door(name: str, owner: str = "service_mesh.istio", network: str = "one") -> dict[str, str]:
+    return {"namespace": "doors", "name": name, "network": network, "owner": owner}
+
+
+DOORS = [door("forgotten"), door("theirs", "Helm"), door("ingress", network="")]
+
+
+def test_east_west_gateways_that_the_inventory_has_forgotten_go_as_well() -> None:
+    told = left([EAST, remote("west", found={"gateways": DOORS})], "west")
+    assert (told["doors"], told["blockers"]) == ({"west": [{"name": "forgotten", "namespace": "doors"}]}, [])
+
+
+def test_an_east_west_gateway_that_may_be_another_meshs_is_asked_for() -> None:
+    """Another mesh is in the cluster, too, by a control plane of its own or by one elsewhere."""
+    for others in ("control_planes", "served_by"):
+        found = {"gateways": DOORS, others: [{"namespace": "istio-of-others", "name": "istiod"}]}
+        told = left([EAST, remote("west", found=found)], "west")
+        assert (told["doors"], codes(told)) == ({"west": []}, ["unknown_door"])
+        assert left([EAST, remote("west", found=found)], "west", ignored=["unknown_door"])["blockers"] == []
+        assert left([EAST, remote("west", found=found, gateways=["forgotten"])], "west")["blockers"] == []
+
+
 REFUSED: dict[str, tuple[list[Member], tuple[str, ...], dict[str, Any], str]] = {
     "not_in_mesh": ([EAST, WEST], ("wets",), {}, "'wets' (did you mean 'west'?)"),
     "unknown_check": ([EAST, WEST], ("west",), {"ignored": ["last_dor"]}, "did you mean 'last_door'"),
