@@ -257,12 +257,12 @@ def two_meshes(cluster: Cluster, namespace: str) -> Iterator[None]:
     cluster.kubectl("delete", "namespace", other, "--wait=false")
 
 
-def _control_plane(namespace: str, mesh_id: str, cluster_name: str) -> list[dict[str, Any]]:
+def _control_plane(namespace: str, mesh_id: str, cluster_name: str, version: str = ISTIO) -> list[dict[str, Any]]:
     """An istiod that does not run, and what its charts were told."""
     values = {"global": {"meshID": mesh_id, "multiCluster": {"clusterName": cluster_name}}}
     told = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"values": json.dumps(values)}}
     labels = {"app": "istiod"}
-    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "discovery", "image": f"pilot:{ISTIO}"}]}}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "discovery", "image": f"pilot:{version}"}]}}
     spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": pod}
     istiod = {"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec}
     return [
@@ -476,6 +476,20 @@ def test_control_planes_are_told_no_address_of_who_has_left(mesh: Runner, given:
     played = unregistered(mesh, *given)
     assert played.rc == 0, played.output
     assert told_addresses(played) == {host: {address} for host, address in ADDRESSES.items()}
+
+
+def test_nobody_leaves_while_a_control_plane_could_not_be_told(
+    mesh: Runner, given: tuple[str, ...], cluster: Cluster, namespace: str
+) -> None:
+    """East is on its way to a newer Istio, and the inventory still has the one before."""
+    cluster.apply(*_control_plane(namespace, "shop", "host0", "1.99.0"))
+    try:
+        played = unregistered(mesh, *given, "-e", '{"mesh_control_plane_precheck": true}')
+    finally:
+        cluster.kubectl("delete", "deployment/istiod", "configmap/istio-sidecar-injector", "-n", namespace)
+    assert played.rc == 2, played.output
+    assert "[downgrade]" in played.output
+    assert "Nobody reads who leaves" not in played.output
 
 
 def test_control_planes_keep_the_addresses_of_who_is_left_out_of_the_run(mesh: Runner, given: tuple[str, ...]) -> None:
