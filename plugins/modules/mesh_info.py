@@ -86,14 +86,21 @@ mesh:
       description: Version of the API server.
       type: str
     versions:
-      description: Versions of Istio that run in the cluster.
+      description: >-
+        Versions of Istio that run in the cluster, and those of the charts by which a control plane elsewhere is
+        reached.
       type: list
       elements: str
     ready:
-      description: Whether there is a control plane and every component is ready.
+      description: >-
+        Whether there is a control plane, here or in the cluster that serves this one (C(served_by)), and every
+        component is ready. A remote cluster has injectors and gateways to be judged by; its validator stays open by
+        design, and is ready so.
       type: bool
     mode:
-      description: The mode that fits, V(dedicated) where this collection has installed Istio and V(external) otherwise.
+      description: >-
+        The mode that fits, V(dedicated) where this collection has installed Istio, V(hosted) where it has installed
+        what leads to a control plane elsewhere, and V(external) otherwise.
       type: str
     mesh_id:
       description: Name of the mesh, as the charts were told it.

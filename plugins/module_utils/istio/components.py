@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..kube.client import Object
@@ -15,7 +15,7 @@ from ..kube.wait import Verdict, condition, daemon_set_rolled_out, deployment_av
 from .facts import NETWORK_LABEL, REVISION_LABEL, TAG_LABEL
 from .owners import owner_of
 from .pods import is_gateway, proxy_version
-from .readiness import validator_fails_closed, webhook_has_ca
+from .readiness import validator_fails_closed, validator_without_istiod, webhook_has_ca
 from .releases import image_tag
 from .selectors import matches
 from .snapshot import Snapshot
@@ -43,14 +43,21 @@ def node_agents(snapshot: Snapshot) -> list[dict[str, Any]]:
     return [_node_agent(snapshot, found) for found in snapshot.of(DAEMON_SET) if _agent(found)]
 
 
-def webhooks(snapshot: Snapshot) -> list[dict[str, Any]]:
-    judges = ((MUTATING_WEBHOOKS, webhook_has_ca), (VALIDATING_WEBHOOKS, validator_fails_closed))
-    return [
-        _webhook(found, judge(found))
-        for resource, judge in judges
+def webhooks(snapshot: Snapshot, remote: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Those of control planes; `remote` are revisions whose istiod is in another cluster."""
+    labelled = [
+        found
+        for resource in (MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS)
         for found in snapshot.of(resource)
         if REVISION_LABEL in labels_of(found)
     ]
+    return [_webhook(found, _judge_of(found, remote)(found)) for found in labelled]
+
+
+def _judge_of(webhooks: Object, remote: Collection[str]) -> Callable[[Object], Verdict]:
+    if webhooks["kind"] == MUTATING_WEBHOOKS.kind:
+        return webhook_has_ca
+    return validator_without_istiod if labels_of(webhooks)[REVISION_LABEL] in remote else validator_fails_closed
 
 
 def _control_plane(snapshot: Snapshot, found: Object) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from .drift import drift_asks, drift_told, managers_told
 from .facts import REVISION_LABEL, ROOT_NAMESPACE
 from .injector_config import chart_globals, name_of
 from .owners import OURS
-from .remote_record import recorded_globals, remote_asks, remotes_of
+from .remote_record import Remote, recorded_globals, remote_asks, remotes_of
 from .remote_status import clusters_asks, clusters_told
 from .snapshot import Ask, Snapshot, read, read_more
 from .support import support_of
@@ -54,7 +54,8 @@ def mesh_status(
 ) -> tuple[dict[str, Any], list[str]]:
     """The mesh as a cluster has it, and warnings about what could not be read.
 
-    `ready` is true when a control plane exists and every component is ready.
+    `ready` is true when a control plane exists, here or in the cluster that serves this one, and every component is
+    ready.
     """
     snapshot = read_mesh(client, gather, namespace)
     status = {**_short(snapshot, today or date.today(), namespace), **_gathered(snapshot, gather, namespace)}
@@ -126,20 +127,22 @@ def _injector(istiod: Object) -> str:
 
 
 def _short(snapshot: Snapshot, today: date, namespace: str) -> dict[str, Any]:
-    planes, webhooks = components.control_planes(snapshot), components.webhooks(snapshot)
+    served = [remote for remote in remotes_of(snapshot, namespace) if remote.primary]
+    planes = components.control_planes(snapshot)
+    webhooks = components.webhooks(snapshot, _elsewhere(served, planes))
     gateways, agents = components.gateways(snapshot), components.node_agents(snapshot)
     parts: list[Mapping[str, Any]] = [*planes, *webhooks, *gateways, *agents]
-    versions = sorted({plane["version"] for plane in planes})
+    versions = sorted({*(plane["version"] for plane in planes), *(one.version for one in served if one.version)})
     tags = tags_of(snapshot.of(MUTATING_WEBHOOKS))
     return {
         "cluster": snapshot.cluster,
         "kubernetes": snapshot.kubernetes,
         "versions": versions,
-        "ready": bool(planes) and all(part["ready"] for part in parts),
-        "mode": _mode(planes),
+        "ready": bool(planes or served) and all(part["ready"] for part in parts),
+        "mode": _mode(planes, served),
         **_identity(snapshot, namespace),
         "control_planes": planes,
-        "served_by": [vars(remote) for remote in remotes_of(snapshot, namespace) if remote.primary],
+        "served_by": list(map(vars, served)),
         "gateways": gateways,
         "node_agents": agents,
         "webhooks": webhooks,
@@ -148,11 +151,17 @@ def _short(snapshot: Snapshot, today: date, namespace: str) -> dict[str, Any]:
     }
 
 
-def _mode(planes: Sequence[Mapping[str, Any]]) -> str:
+def _mode(planes: Sequence[Mapping[str, Any]], served: Sequence[Remote]) -> str:
     """The mode that fits what is there: an Istio that we have not installed is external to us."""
-    if not planes:
+    if not planes and not served:
         return ""
-    return modes.DEDICATED if all(plane["owner"] == OURS for plane in planes) else modes.EXTERNAL
+    ours = all(plane["owner"] == OURS for plane in planes) and all(one.version for one in served)
+    return modes.EXTERNAL if not ours else modes.HOSTED if served else modes.DEDICATED
+
+
+def _elsewhere(served: Sequence[Remote], planes: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Revisions that have their istiod in another cluster, and none of that name here."""
+    return {one.revision for one in served} - {plane["revision"] for plane in planes}
 
 
 def _identity(snapshot: Snapshot, namespace: str) -> dict[str, str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from integration.support.bed import Cluster
 from integration.support.mesh import Mesh, mesh
+from integration.support.operations import Operations
 from integration.support.playbook import Played, Runner
 
 pytestmark = pytest.mark.usefixtures("crds", "nothing_persisted")
@@ -71,6 +74,43 @@ def test_each_cluster_of_a_play_has_its_table_and_its_line(own: Mesh, cluster: C
     assert second.startswith("mesh on host1: ")
     assert first.splitlines()[1:] == second.splitlines()[1:]
     assert [line.split()[0] for line in fleet.splitlines()] == ["cluster", "host0", "host1"]
+
+
+def served_by_east(own: Mesh) -> None:
+    """What the charts of a remote cluster leave, whose webhooks have no CA yet."""
+    own.injector()
+    own.apply("v1", "ConfigMap", f"values-{own.revision}", annotations={"service-mesh-istio/version": "1.29.1"})
+    own.cluster.kubectl("annotate", "namespace", own.namespace, "topology.istio.io/controlPlaneClusters=east")
+    client = {"service": {"namespace": own.namespace, "name": f"istiod-{own.revision}", "path": "/validate"}}
+    hook = {"name": "rev.validation.istio.io", "clientConfig": client, "failurePolicy": "Ignore", "sideEffects": "None"}
+    head = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+    metadata = {"name": f"istio-validator-{own.namespace}", "labels": {"istio.io/rev": own.revision}}
+    hooks = [{**hook, "admissionReviewVersions": ["v1"]}]
+    own.cluster.apply({**head, "metadata": metadata, "webhooks": hooks}, manager="tests")
+
+
+def test_a_remote_cluster_is_judged_by_what_it_has(
+    own: Mesh, cluster: Cluster, runner: Runner, operations: Operations
+) -> None:
+    served_by_east(own)
+    before = operations.run("mesh_info", {})["mesh"]
+    assert [one["state"] for one in before["webhooks"] if not one["ready"]] == [
+        "no CA yet for rev.namespace.sidecar-injector.istio.io"
+    ]
+    assert (before["ready"], before["mode"], before["versions"]) == (False, "hosted", ["1.29.1"])
+    ca = base64.b64encode(Path(cluster.ca_file).read_bytes()).decode()
+    patch = [{"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": ca}]
+    where = ("mutatingwebhookconfiguration", f"istio-{own.namespace}", "--type", "json")
+    cluster.kubectl("patch", *where, "-p", json.dumps(patch))
+    page = runner.folder / "fleet.html"
+    played = play(runner, cluster, mesh_status_require_ready=True, mesh_status_html_path=str(page))
+    (told,) = [result.data["msg"] for result in played.results if result.task.endswith(" Status")]
+    assert told[0].startswith("shop on host0: READY, Istio 1.29.1 of east, Kubernetes")
+    assert ["control", "plane", "of", "east", own.namespace, "1.29.1"] in [line.split()[:6] for line in told]
+    assert "served by east" in told[told.index("") + 2]
+    assert "lets everything pass, as its control plane is in another cluster" in "\n".join(told)
+    assert "<td>control plane of east</td>" in page.read_text(encoding="utf-8")
+    assert "The mesh is not ready" not in played.output
 
 
 def test_clusters_that_are_asked_one_after_another(own: Mesh, cluster: Cluster, runner: Runner) -> None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.components import control_planes, node_agents
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.components import (
+    control_planes,
+    node_agents,
+    webhooks,
+)
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.injector_config import chart_globals
 from unit.support.clusters import Made, istiod, made, snapshot
 
@@ -65,3 +69,25 @@ def test_node_agents(available: int, updated: int, generation: int, ready: bool,
 @pytest.mark.parametrize("values", [None, "", "{", "[]", '{"global": 1}', "{}"])
 def test_broken_values_of_an_injector_tell_nothing(values: str | None) -> None:
     assert chart_globals(made("ConfigMap", "a/b", data={"values": values} if values is not None else None)) == {}
+
+
+OPEN = {"name": "a", "clientConfig": {"service": {}}, "failurePolicy": "Ignore"}
+CLOSED = {**OPEN, "failurePolicy": "Fail"}
+WITH_CA = {"clientConfig": {"service": {}, "caBundle": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("hook", "remote", "ready"),
+    [
+        (OPEN, {"default"}, True),
+        (OPEN, {"canary"}, False),
+        (OPEN, (), False),
+        (CLOSED, {"default"}, False),
+        ({**CLOSED, **WITH_CA}, {"default"}, True),
+    ],
+)
+def test_a_validator_without_its_istiod_stays_open(hook: Made, remote: Any, ready: bool) -> None:
+    labels = {"labels": {"istio.io/rev": "default"}}
+    (found,) = webhooks(snapshot(made("ValidatingWebhookConfiguration", "v", metadata=labels, webhooks=[hook])), remote)
+    assert found["ready"] is ready
+    assert bool(found["state"]) is (hook is OPEN or not ready)
