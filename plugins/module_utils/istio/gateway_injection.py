@@ -26,9 +26,10 @@ from .desired_gateway import GatewayDeployment
 from .desired_proxies import difference
 from .facts import INJECTION_LABEL, REVISION_LABEL
 from .gateway_objects import There, selector_of
+from .remote_record import remotes_of
 from .restarts import Restart
 from .second_filter import subject_of
-from .status import versions_of
+from .status import proxy_versions
 from .webhooks import annotations_of, labels_of, tags_of
 
 MADE_FOR = "service-mesh-istio/proxy"
@@ -62,8 +63,9 @@ def injector_of(there: There, workload: Object, check_mode: bool) -> Injector:
     # The chart's own label asks for injection, so what else an istiod is told about it does not matter.
     subject = subject_of(workload["spec"]["template"], there.wanted.namespace, _namespace_labels(there))
     revision = _meant(there, injectors_of(there.snapshot).decide(subject))
-    version = versions_of(there.snapshot).get(revision, "")
-    return Injector(revision, version, _warnings(there.wanted, revision, version))
+    version = proxy_versions(there.snapshot).get(revision, "")
+    unknown = [one.uncompared for one in remotes_of(there.snapshot) if one.revision == revision and not version]
+    return Injector(revision, version, unknown or _warnings(there.wanted, revision, version))
 
 
 def _warnings(wanted: GatewayDeployment, revision: str, version: str) -> list[str]:

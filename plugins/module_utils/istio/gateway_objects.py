@@ -36,7 +36,8 @@ from .desired_gateway import GatewayDeployment
 from .facts import ISTIOD_SELECTOR, MANAGER_PREFIX, REVISION_LABEL
 from .kinds import GATEWAY
 from .owners import OURS, Owner, owner_of
-from .snapshot import Ask, Snapshot, read
+from .remote_record import record_asks
+from .snapshot import Ask, Snapshot, read, read_more
 from .webhooks import labels_of
 
 MANAGER = f"{MANAGER_PREFIX}gateway_deployment"
@@ -78,7 +79,8 @@ class There:
             Ask(DEPLOYMENT, labels=ISTIOD_SELECTOR, required=True),
             Ask(GATEWAY.resource),
         ]
-        return cls(client, wanted, read(client, asks))
+        first = read(client, asks)
+        return cls(client, wanted, read_more(client, first, record_asks(first)))
 
     @property
     def ours(self) -> list[Object]:

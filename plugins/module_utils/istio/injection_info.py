@@ -20,8 +20,9 @@ from .desired_proxies import DesiredProxies, desired_proxies
 from .injection_read import Read, read_injection
 from .injection_state import STATES, Workload, counts, decision_of_namespace, namespace_told, workloads_of
 from .injection_words import decision_text, namespace_text, pod_text, workload_text
+from .remote_record import remotes_of
 from .snapshot import Snapshot
-from .status import versions_of
+from .status import proxy_versions
 from .what_if import Change, change, changed, unknown
 from .workload_kinds import KUBERNETES_KINDS, WorkloadKind, workload_kinds
 
@@ -88,7 +89,7 @@ class View:
 
     @classmethod
     def of(cls, snapshot: Snapshot, kinds: Sequence[WorkloadKind], namespaces: Sequence[str]) -> View:
-        return cls(snapshot, desired_proxies(snapshot, versions_of(snapshot), kinds), namespaces)
+        return cls(snapshot, desired_proxies(snapshot, proxy_versions(snapshot), kinds), namespaces)
 
     @cached_property
     def workloads(self) -> list[Workload]:
@@ -188,6 +189,7 @@ def _not_compared(found: Read) -> Iterable[str]:
     istiods = [one.namespace for (resource, place), one in unread.items() if resource == DEPLOYMENT and place]
     if istiods:
         yield f"'list' on deployments is forbidden in {', '.join(istiods)}, so proxies are not compared by version"
+    yield from (one.uncompared for one in remotes_of(found.snapshot) if not one.version)
     limits = [place for resource, place in unread if resource == LIMIT_RANGE and place in found.namespaces]
     if limits:
         yield (

@@ -21,6 +21,7 @@ from .decision import decision_asks
 from .desired_proxies import istiod_asks
 from .facts import SYSTEM_NAMESPACES
 from .pods import INJECTED_CONTAINERS
+from .remote_record import record_asks
 from .snapshot import Ask, Snapshot, Unread, read, read_more
 from .workload_kinds import WorkloadKind
 
@@ -71,6 +72,7 @@ def read_injection(
     """
     first = read(client, [Ask(MUTATING_WEBHOOKS, required=True)])
     more = read_more(client, first, [*istiod_asks(first), *decision_asks(first)])
+    more = read_more(client, more, record_asks(more))
     snapshot = _with_namespaces(client, more, names, labels, beside)
     chosen = _chosen(snapshot, names, beside)
     read_there, unread = _contents(client, snapshot, kinds, chosen, whole=len(chosen) > _FEW or not (names or labels))

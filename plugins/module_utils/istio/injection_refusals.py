@@ -26,10 +26,11 @@ from .desired_proxies import desired_asks, pending
 from .facts import INJECT_LABEL, INJECTION_LABEL, REVISION_LABEL
 from .injection import ENABLED, InjectionError
 from .readiness import has_ready_endpoint
+from .remote_record import record_asks
 from .second_filter import Subject, subject_of
 from .selectors import Labels
 from .snapshot import Ask, Snapshot, read, read_more
-from .status import versions_of
+from .status import proxy_versions
 from .webhooks import Hook, labels_of, services_of
 from .workload_kinds import WorkloadKind
 
@@ -227,11 +228,12 @@ def refuse_pending(there: InjectorsThere, plan: Plan, kinds: Sequence[WorkloadKi
     places = _places(spaces)
     workloads = [Ask(kind.resource, place) for kind in kinds for place in places]
     asks = [Ask(DEPLOYMENT), Ask(NAMESPACE), *workloads, *(Ask(POD, place, required=True) for place in places)]
-    snapshot = read_more(there.run.client, there.snapshot, [*asks, *desired_asks(there.snapshot)])
+    first = read_more(there.run.client, there.snapshot, [*asks, *desired_asks(there.snapshot)])
+    snapshot = read_more(there.run.client, first, record_asks(first))
     restarted = {kind.kind for kind in kinds}
     waiting = [
         pod
-        for pod in pending(snapshot, versions_of(snapshot), kinds)
+        for pod in pending(snapshot, proxy_versions(snapshot), kinds)
         if pod.namespace in spaces and pod.owner.partition(" ")[0] in restarted
     ]
     if waiting:

@@ -39,20 +39,38 @@ class Remote:
     primary: str
     version: str
 
+    @property
+    def uncompared(self) -> str:
+        """A warning, where the version is not known."""
+        return (
+            f"Proxies of the revision '{self.revision}' are not compared by version: its control plane is not in this "
+            f"cluster, and the ConfigMap {self.namespace}/{_values(self.revision)} does not record which version leads "
+            "there"
+        )
+
 
 def remote_asks(snapshot: Snapshot, root: str = ROOT_NAMESPACE) -> list[Ask]:
     """What tells of them; nothing where every injector has its istiod, which the snapshot has to have.
 
     Namespaces are listed, as who reads a mesh may do that and nothing more with them (examples/rbac/read.yaml).
     """
-    places = _elsewhere(snapshot, root)
-    records = [Ask(CONFIG_MAP, namespace, name=_values(revision)) for namespace, revision in places]
-    return [Ask(NAMESPACE), *records] if places else []
+    records = record_asks(snapshot, root)
+    return [Ask(NAMESPACE), *records] if records else []
+
+
+def record_asks(snapshot: Snapshot, root: str = ROOT_NAMESPACE) -> list[Ask]:
+    """What tells of their versions alone."""
+    return [Ask(CONFIG_MAP, namespace, name=_values(revision)) for namespace, revision in _elsewhere(snapshot, root)]
 
 
 def remotes_of(snapshot: Snapshot, root: str = ROOT_NAMESPACE) -> list[Remote]:
     """All of them, as a snapshot with what `remote_asks` asks for has them."""
     return [_remote(snapshot, *place) for place in _elsewhere(snapshot, root)]
+
+
+def recorded_versions(snapshot: Snapshot) -> dict[str, str]:
+    """The version of each such revision where it is recorded; a snapshot has it by what `record_asks` asks for."""
+    return {one.revision: one.version for one in remotes_of(snapshot) if one.version}
 
 
 def recorded_globals(found: Object) -> Mapping[str, Any]:
@@ -67,11 +85,16 @@ def recorded_globals(found: Object) -> Mapping[str, Any]:
 
 def _elsewhere(snapshot: Snapshot, root: str) -> list[Place]:
     """Namespace and revision of injectors without an istiod, where istiods may be read."""
-    if not snapshot.is_readable(DEPLOYMENT):
-        return []
     planes = {(found["metadata"]["namespace"], _revision_of(found)) for found in istiods(snapshot)}
     asked = dict.fromkeys((hook.place or root, hook.revision) for hook in hooks_of(snapshot.of(MUTATING_WEBHOOKS)))
-    return [place for place in asked if place not in planes]
+    return [place for place in asked if place not in planes and _may_see(snapshot, place[0])]
+
+
+def _may_see(snapshot: Snapshot, namespace: str) -> bool:
+    """Whether an istiod in a namespace would have been seen: that was asked by itself, or with all others."""
+    unread = {one.namespace for one in snapshot.unread if one.resource == DEPLOYMENT}
+    is_asked = any(ask.resource == DEPLOYMENT and ask.namespace == namespace for ask in snapshot.asked)
+    return namespace not in unread and (is_asked or "" not in unread)
 
 
 def _remote(snapshot: Snapshot, namespace: str, revision: str) -> Remote:

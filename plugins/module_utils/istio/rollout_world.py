@@ -13,6 +13,7 @@ from typing import Any
 from ..kube.client import Client, Object
 from ..kube.errors import Forbidden
 from ..kube.resources import (
+    CONFIG_MAP,
     DEPLOYMENT,
     DISRUPTION_BUDGET,
     MUTATING_WEBHOOKS,
@@ -22,12 +23,13 @@ from ..kube.resources import (
 )
 from ..reconcile.parallel import each
 from .desired_proxies import desired_asks, istiod_asks
+from .remote_record import Remote, record_asks, remotes_of
 from .restart_marker import restarted_on
 from .restarts import CONTROLLERS
 from .rollout_pods import Essences, SeenPod, essential_spec, seen_pods
 from .rollout_waves import Claims, Known, Place, RolloutError, Wave, unknown_namespace
 from .snapshot import Ask, Snapshot, read, read_more
-from .status import versions_of
+from .status import proxy_versions
 
 # Fewer namespaces are cheaper to read one by one than among all others.
 _ONE_BY_ONE = 10
@@ -59,6 +61,7 @@ class World:
     budgets: dict[str, list[Object]] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    unversioned: tuple[Remote, ...] = ()
 
     def budgets_in(self, namespace: str) -> Sequence[Object]:
         return self.budgets.get(namespace, ())
@@ -83,17 +86,24 @@ def world_of(snapshot: Snapshot, names: Collection[str] | None = None) -> World:
 def read_world(client: Client, scope: Scope) -> World:
     """Everything that a plan needs. Raises RolloutError for namespaces that may not be read."""
     first = read(client, [Ask(MUTATING_WEBHOOKS, required=True)])
-    snapshot = read_more(client, first, [*istiod_asks(first), *desired_asks(first)])
-    _require_versions(snapshot, scope)
-    world = World(snapshot, _namespaces(client, scope), versions=versions_of(snapshot))
+    second = read_more(client, first, [*istiod_asks(first), *desired_asks(first)])
+    snapshot = read_more(client, second, record_asks(second))
+    unversioned = tuple(one for one in remotes_of(snapshot) if not one.version)
+    _require_versions(snapshot, unversioned, scope)
+    world = World(snapshot, _namespaces(client, scope), versions=proxy_versions(snapshot), unversioned=unversioned)
     _fill(client, world, scope)
     world.snapshot = replace(snapshot, objects={**snapshot.objects, **_objects(world)})
     return world
 
 
-def _require_versions(snapshot: Snapshot, scope: Scope) -> None:
-    """Without the istiods nothing would differ by its version, and nobody would know why nothing restarts."""
-    unread = next((one for one in snapshot.unread if one.resource == DEPLOYMENT), None)
+def _require_versions(snapshot: Snapshot, unversioned: Iterable[Remote], scope: Scope) -> None:
+    """Without the istiods, or what is recorded of those elsewhere, nothing would differ by its version.
+
+    Nobody would know why nothing restarts.
+    """
+    lacking = {(DEPLOYMENT, one.namespace) for one in snapshot.unread}
+    lacking |= {(CONFIG_MAP, one.namespace) for one in unversioned}
+    unread = next((one for one in snapshot.unread if (one.resource, one.namespace) in lacking), None)
     if unread and not scope.allow_partial:
         raise RolloutError(
             f"Which version new proxies would have is not known on {snapshot.cluster}",

@@ -38,4 +38,5 @@ def run_sidecar_rollout(run: Run, wanted: Rollout) -> Outcome:
     outcome.extra["not_read"] = list(world.unread)
     outcome.warnings += [f"Namespace {name} may not be read, and nothing in it is restarted" for name in world.unread]
     outcome.warnings += [f"{one} is forbidden: proxies are not compared by it" for one in world.snapshot.unread]
+    outcome.warnings += [one.uncompared for one in world.unversioned]
     return outcome

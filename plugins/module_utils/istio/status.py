@@ -30,7 +30,7 @@ from .drift import drift_asks, drift_told, managers_told
 from .facts import REVISION_LABEL, ROOT_NAMESPACE
 from .injector_config import chart_globals, name_of
 from .owners import OURS
-from .remote_record import Remote, recorded_globals, remote_asks, remotes_of
+from .remote_record import Remote, recorded_globals, recorded_versions, remote_asks, remotes_of
 from .remote_status import clusters_asks, clusters_told
 from .snapshot import Ask, Snapshot, read, read_more
 from .support import support_of
@@ -186,7 +186,7 @@ def _gathered(snapshot: Snapshot, gather: Collection[str], namespace: str) -> di
     if REVISIONS in gather:
         found[REVISIONS] = _revisions(snapshot)
     if PODS in gather:
-        found[PODS] = pods_told(snapshot, versions_of(snapshot))
+        found[PODS] = pods_told(snapshot, proxy_versions(snapshot))
     if OWNERS in gather:
         parts = [*istiods(snapshot), *components.gateway_deployments(snapshot), *_labelled_webhooks(snapshot)]
         found[OWNERS] = managers_told(parts)
@@ -201,6 +201,11 @@ def versions_of(snapshot: Snapshot) -> dict[str, str]:
     """The version of each revision."""
     planes = istiods(snapshot)
     return {labels_of(found).get(REVISION_LABEL, DEFAULT_REVISION): components.version_of(found) for found in planes}
+
+
+def proxy_versions(snapshot: Snapshot) -> dict[str, str]:
+    """The version of the proxies that each revision injects, also by an istiod in another cluster."""
+    return {**recorded_versions(snapshot), **versions_of(snapshot)}
 
 
 def _labelled_webhooks(snapshot: Snapshot) -> list[Object]:

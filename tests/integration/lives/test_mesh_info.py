@@ -53,6 +53,26 @@ def test_the_short_form_costs_a_list_for_each_kind_and_namespace(own: Mesh, oper
     assert result["requests"]["list"] == 4 + len({part["namespace"] for part in parts})
 
 
+def test_proxies_of_a_remote_cluster_are_compared_with_what_its_charts_are(own: Mesh, operations: Operations) -> None:
+    own.served_by("east", "1.29.1")
+    own.label(revision=own.revision)
+    own.pod("old", "1.28.3")
+    why = "its proxy is 1.28.3, and would be 1.29.1"
+    assert [row["reason"] for row in ask(operations, "pods")["pods"]["pending_pods"]] == [why]
+    only = {"namespaces": [own.namespace]}
+    (pod,) = operations.run("injection_info", only)["injection"]["apart"]
+    assert (pod["state"], pod["desired"]["version"]) == ("pending_restart", "1.29.1")
+    (bare,) = operations.run("sidecar_rollout", only, check=True)["rollout"]["left"]["workloads"]
+    assert (bare["how"], bare["reason"]) == ("by_hand", why)
+    own.cluster.kubectl("annotate", "configmap", f"values-{own.revision}", "-n", own.namespace, _RECORD + "-")
+    unknown = f"Proxies of the revision '{own.revision}' are not compared by version"
+    for module in ("injection_info", "sidecar_rollout"):
+        assert [unknown in line for line in operations.run(module, only)["warnings"]].count(True) == 1
+
+
+_RECORD = "service-mesh-istio/version"
+
+
 def test_who_uses_a_revision(own: Mesh, operations: Operations) -> None:
     own.istiod("1.29.1")
     own.injector()

@@ -76,23 +76,10 @@ def test_each_cluster_of_a_play_has_its_table_and_its_line(own: Mesh, cluster: C
     assert [line.split()[0] for line in fleet.splitlines()] == ["cluster", "host0", "host1"]
 
 
-def served_by_east(own: Mesh) -> None:
-    """What the charts of a remote cluster leave, whose webhooks have no CA yet."""
-    own.injector()
-    own.apply("v1", "ConfigMap", f"values-{own.revision}", annotations={"service-mesh-istio/version": "1.29.1"})
-    own.cluster.kubectl("annotate", "namespace", own.namespace, "topology.istio.io/controlPlaneClusters=east")
-    client = {"service": {"namespace": own.namespace, "name": f"istiod-{own.revision}", "path": "/validate"}}
-    hook = {"name": "rev.validation.istio.io", "clientConfig": client, "failurePolicy": "Ignore", "sideEffects": "None"}
-    head = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
-    metadata = {"name": f"istio-validator-{own.namespace}", "labels": {"istio.io/rev": own.revision}}
-    hooks = [{**hook, "admissionReviewVersions": ["v1"]}]
-    own.cluster.apply({**head, "metadata": metadata, "webhooks": hooks}, manager="tests")
-
-
 def test_a_remote_cluster_is_judged_by_what_it_has(
     own: Mesh, cluster: Cluster, runner: Runner, operations: Operations
 ) -> None:
-    served_by_east(own)
+    own.served_by("east", "1.29.1")
     before = operations.run("mesh_info", {})["mesh"]
     assert [one["state"] for one in before["webhooks"] if not one["ready"]] == [
         "no CA yet for rev.namespace.sidecar-injector.istio.io"

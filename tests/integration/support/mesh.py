@@ -64,6 +64,20 @@ class Mesh:
         metadata = {"name": f"istio-{self.namespace}{tag}", "labels": labels}
         self.cluster.apply({**head, "metadata": metadata, "webhooks": [hook]}, manager="tests")
 
+    def served_by(self, primary: str, version: str) -> None:
+        """What the charts leave in a remote cluster whose control plane does not read it yet."""
+        self.injector()
+        self.apply("v1", "ConfigMap", f"values-{self.revision}", annotations={"service-mesh-istio/version": version})
+        self.cluster.kubectl(
+            "annotate", "namespace", self.namespace, f"topology.istio.io/controlPlaneClusters={primary}"
+        )
+        client = {"service": {"namespace": self.namespace, "name": f"istiod-{self.revision}", "path": "/validate"}}
+        hook = {"name": "rev.validation.istio.io", "clientConfig": client, "failurePolicy": "Ignore"}
+        hooks = [{**hook, "sideEffects": "None", "admissionReviewVersions": ["v1"]}]
+        head = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+        metadata = {"name": f"istio-validator-{self.namespace}", "labels": {"istio.io/rev": self.revision}}
+        self.cluster.apply({**head, "metadata": metadata, "webhooks": hooks}, manager="tests")
+
     def pod(self, name: str, version: str = "", phase: str = "Running") -> None:
         """A Pod with a proxy of the revision, or without."""
         containers = [{"name": "app", "image": "app:1"}]

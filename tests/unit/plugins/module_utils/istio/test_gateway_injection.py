@@ -53,6 +53,14 @@ def test_another_version_than_asked_is_told() -> None:
     assert "gets its proxy from the control plane 'default', which is 1.28.3" in warning
 
 
+def test_a_control_plane_elsewhere_is_of_the_version_that_is_recorded() -> None:
+    record = {"annotations": {"service-mesh-istio/version": "1.29.1"}}
+    remote = [injector(), namespace("web"), made("ConfigMap", "istio-system/values", metadata=record)]
+    assert injector_of(there(*remote), workload(), check_mode=False) == NEW
+    (warning,) = injector_of(there(*remote[:2]), workload(), check_mode=False).warnings
+    assert warning.startswith("Proxies of the revision 'default' are not compared by version")
+
+
 def refused(*objects: Made, check_mode: bool = False, asked: str | None = None) -> str:
     labels = {"istio.io/rev": asked} if asked else {}
     with pytest.raises(NotInjected) as refusal:
