@@ -78,6 +78,9 @@ options:
         gateways still run by this control plane; V(revision_in_use), namespaces, workloads, tags, validators or
         configuration still refer to the revision.
       - >-
+        A blocker of V(uninstall) alone is V(serves_others), clusters that stay are served by this control plane, which
+        what leads them to it shows.
+      - >-
         A warning of V(leave), where the cluster has a control plane of its own, is V(calls_end), Pods go on with the
         control plane of this cluster, and reach nothing in the others any more.
       - >-

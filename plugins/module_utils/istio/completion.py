@@ -34,9 +34,11 @@ from .status import versions_of
 from .tags import RevisionTag, applied_by_its_owner, run_revision_tag
 from .upgrade_record import IN_PLACE, MANAGER, Upgrade
 from .usage import Use, told, users_of
+from .ways_in import ways_in
 from .webhooks import DEFAULT_REVISION, DEFAULT_VALIDATOR, revision_of_service, tags_of
 
 _SHOWN = 20
+_SERVED = "by it remote clusters reach the old control plane: lead them to the new one first, or let them leave"
 _TRIED = 20  # objects of each kind that are asked about
 _ACCEPTED: dict[str, Any] = {
     "apiVersion": GATEWAY.resource.api_version,
@@ -58,7 +60,7 @@ class NotAccepted(Failure):
     code = "configuration_not_accepted"
 
 
-def refuse_in_use(client: Client, snapshot: Snapshot, upgrade: Upgrade) -> None:
+def refuse_in_use(client: Client, snapshot: Snapshot, upgrade: Upgrade, namespace: str) -> None:
     """Raise StillInUse with everything that still needs what was before, by name."""
     if snapshot.unread:
         raise StillInUse(
@@ -67,7 +69,8 @@ def refuse_in_use(client: Client, snapshot: Snapshot, upgrade: Upgrade) -> None:
             reason=f"may not be read: {', '.join(map(str, snapshot.unread))}",
             hint="Grant these verbs to this user (see examples/rbac). Then run it again",
         )
-    users = _old_proxies(snapshot, upgrade) if upgrade.strategy == IN_PLACE else _users(snapshot, upgrade)
+    in_place = upgrade.strategy == IN_PLACE
+    users = _old_proxies(snapshot, upgrade) if in_place else _users(snapshot, upgrade, namespace)
     if not users:
         return
     shown = "; ".join(f"{use} ({use.how})" for use in users[:_SHOWN])
@@ -114,8 +117,13 @@ def _old_proxies(snapshot: Snapshot, upgrade: Upgrade) -> list[Use]:
     ]
 
 
-def _users(snapshot: Snapshot, upgrade: Upgrade) -> list[Use]:
-    return [use for use in users_of(snapshot, upgrade.before.revision) if not _is_moved_here(snapshot, use)]
+def _users(snapshot: Snapshot, upgrade: Upgrade, namespace: str) -> list[Use]:
+    revision = upgrade.before.revision
+    elsewhere = [
+        Use(revision, way["kind"], namespace, way["metadata"]["name"], _SERVED)
+        for way in ways_in(snapshot, namespace, revision)
+    ]
+    return elsewhere + [use for use in users_of(snapshot, revision) if not _is_moved_here(snapshot, use)]
 
 
 def _is_moved_here(snapshot: Snapshot, use: Use) -> bool:

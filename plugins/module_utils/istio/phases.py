@@ -53,6 +53,7 @@ from .upgrade_record import (
     require_upgrade,
 )
 from .usage import USAGE_ASKS
+from .ways_in import routes_in
 from .webhooks import DEFAULT_REVISION
 
 Phase = Literal["start", "shift", "complete", "close", "restore", "rollback"]
@@ -84,8 +85,8 @@ def run_upgrade(run: Run, wanted: Wanted) -> Outcome:
 
 def _read(run: Run, wanted: Wanted) -> Snapshot:
     first = read(run.client, _WEBHOOKS)
-    services = Ask(SERVICE, wanted.namespace, required=True)
-    return read_more(run.client, first, [services, *USAGE_ASKS, Ask(DISRUPTION_BUDGET), *desired_asks(first)])
+    of_root = (Ask(SERVICE, wanted.namespace, required=True), routes_in(wanted.namespace))
+    return read_more(run.client, first, [*of_root, *USAGE_ASKS, Ask(DISRUPTION_BUDGET), *desired_asks(first)])
 
 
 def _start(run: Run, wanted: Wanted) -> Outcome:
@@ -185,7 +186,7 @@ def _complete(run: Run, wanted: Wanted) -> Outcome:
     snapshot = _read(run, wanted)
     _require_new(run, snapshot, upgrade)
     leaving = ending(snapshot, upgrade)
-    refuse_in_use(run.client, without(snapshot, leaving), upgrade)
+    refuse_in_use(run.client, without(snapshot, leaving), upgrade, wanted.namespace)
     if not run.check_mode:
         await_end(run.wait(wanted.how.wait_timeout), leaving)
     in_place = upgrade.strategy == IN_PLACE

@@ -39,6 +39,7 @@ from .snapshot import Ask, Snapshot, read, read_more
 from .trust import AUTHORITIES
 from .upgrade_path import Strategy
 from .usage import USAGE_ASKS, istiods
+from .ways_in import doors_in, routes_in
 from .webhooks import DEFAULT_REVISION, is_istio, labels_of, services_of
 
 Operation = Literal["install", "upgrade", "uninstall", "leave"]
@@ -111,7 +112,8 @@ class Facts:
 def read_facts(client: Client, target: Target) -> Facts:
     """Everything that the checks of an operation need, each kind by one LIST."""
     first = read(client, [*_COMMON, *(_ARRIVING if target.operation in ARRIVING else USAGE_ASKS)])
-    cluster = read_more(client, first, [*_behind_webhooks(first), *_secrets(target), *_record(target), *_routes(first)])
+    more = [*_behind_webhooks(first), *_secrets(target), *_record(target), *_ways(first, target), *_routes(first)]
+    cluster = read_more(client, first, more)
     wanted = TO_WRITE if target.operation in ARRIVING else TO_REMOVE
     try:
         lacking = tuple(missing(client, wanted, target.namespace))
@@ -155,6 +157,13 @@ def _secrets(target: Target) -> list[Ask]:
 def _record(target: Target) -> list[Ask]:
     """The values of the control plane, which bear what is recorded of it."""
     return [Ask(CONFIG_MAP, target.namespace, name=values_of(target))] if target.operation in GOING else []
+
+
+def _ways(cluster: Snapshot, target: Target) -> list[Ask]:
+    """What leads other clusters here."""
+    if target.operation != UNINSTALL:
+        return []
+    return [routes_in(target.namespace), *doors_in(cluster, target.namespace, target.revision)]
 
 
 def values_of(target: Target) -> str:

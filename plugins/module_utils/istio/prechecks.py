@@ -35,13 +35,14 @@ from . import cluster_checks as cluster
 from . import removal_checks as removal
 from . import version_checks as version
 from . import webhook_checks as webhook
-from .kinds import ENVOY_FILTER
+from .kinds import ENVOY_FILTER, VIRTUAL_SERVICE
 from .precheck_facts import (
     ALONE,
     ARRIVING,
     BUDGET,
     GOING,
     INSTALL,
+    UNINSTALL,
     UPGRADE,
     Facts,
 )
@@ -209,6 +210,14 @@ _ALL = (
         removal.references,
         "namespaces, workloads, tags, validators or configuration still refer to the revision",
         needs=_USES,
+    ),
+    Check(
+        "serves_others",
+        "blocker",
+        (UNINSTALL,),
+        removal.others_served,
+        "clusters that stay are served by this control plane",
+        needs=(DEPLOYMENT, VIRTUAL_SERVICE.resource),
     ),
     Check(
         "calls_end",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..kube.client import Object
-from ..kube.resources import CONFIG_MAP, DAEMON_SET, MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS
+from ..kube.resources import CONFIG_MAP, DAEMON_SET, MUTATING_WEBHOOKS, POD, SECRET, SERVICE, VALIDATING_WEBHOOKS
 from .components import gateway_deployments
 from .facts import NETWORK_LABEL
 from .installed import PROTECTED
@@ -17,6 +17,7 @@ from .owners import OURS, owner_of
 from .pods import injected_by, is_gateway, living, proxy_of
 from .precheck_facts import ALONE, LEAVE, Facts, values_of
 from .usage import API_GATEWAY, Use, is_istios, revisions, users_of
+from .ways_in import clusters_read, ways_in
 from .webhooks import annotations_of, labels_of
 from .world import named
 
@@ -24,6 +25,7 @@ Trouble = Iterator[tuple[str, str]]
 Place = tuple[str, str, str]
 
 _SWITCH_OFF = ": switch injection off and restart its workload first"
+_LEAVE_FIRST = "let them leave first (unregister.yml),"
 # What istiod writes on the Pods of gateways and waypoints that it deploys.
 _DEPLOYED_FOR = "gateway.networking.k8s.io/gateway-name"
 # These go with the last control plane; beside another one they have to be moved to it.
@@ -68,6 +70,19 @@ def references(facts: Facts) -> Trouble:
         if use.kind != POD.kind and not goes_along and _place(use) not in shown_elsewhere:
             place = "/".join(part for part in (use.namespace, use.object) if part)
             yield f"{use.kind} {place}", f"it refers to revision {facts.target.revision}: {use.how}"
+
+
+def others_served(facts: Facts) -> Trouble:
+    """Clusters elsewhere whose webhooks and sidecars would find nobody: they are seen by what leads them here."""
+    target = facts.target
+    for way in ways_in(facts.cluster, target.namespace, target.revision):
+        if way["kind"] != SERVICE.kind:
+            yield named(way), f"by it remote clusters reach this control plane: {_LEAVE_FIRST} which takes it away"
+            continue
+        clusters = ", ".join(clusters_read(facts.cluster, target.namespace))
+        if clusters or not facts.cluster.is_readable(SECRET):
+            reached = f"by it {clusters or 'remote clusters that may not be seen (Secrets)'} reach this control plane"
+            yield named(way), f"{reached}: {_LEAVE_FIRST} or delete it when they are served from elsewhere"
 
 
 def _is_moved(facts: Facts, use: Use) -> bool:

@@ -10,17 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..kube.client import Client, Object
+from ..kube.client import Client
 from ..kube.errors import Failure
 from ..kube.resources import DAEMON_SET, DEPLOYMENT
-from .facts import ISTIOD_SELECTOR, READS_WHERE_IT_RUNS
+from .external_plane import says
+from .facts import ISTIOD_SELECTOR
 from .mesh_ca import MeshCa, named
 from .presented import Shown
 from .root_phases import PHASES, SIGN, TRUST, Aim, lags_of, next_phase, secret_is_there, summary
 from .trust import PLUGGED_IN, TLS, Trust, problems, shape_of
 
 MULTI_ROOT = "ISTIO_MULTIROOT_MESH"
-_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # what istiod takes for true: strconv.ParseBool of Go
 _ZTUNNEL = "app=ztunnel"
 
 
@@ -114,7 +114,7 @@ def _unheard(there: Trust) -> Iterator[str]:
 def _refuse_istiods(client: Client, cluster: Rotating) -> None:
     """Without this an istiod never takes up another root, and does not say so."""
     for found in client.list_objects(DEPLOYMENT, cluster.wanted.namespace, labels=ISTIOD_SELECTOR):
-        if not _says(found, MULTI_ROOT):
+        if not says(found, MULTI_ROOT):
             name = found["metadata"]["name"]
             raise _refused(
                 cluster,
@@ -129,18 +129,6 @@ _MULTI_ROOT_HINT = (
     '--tags control_plane. With meshConfig: {defaultConfig: {proxyMetadata: {PROXY_CONFIG_XDS_AGENT: "true"}}} beside '
     "env, proxies that start from then on renew within seconds instead of hours"
 )
-
-
-def is_outside(client: Client, namespace: str) -> bool:
-    """Whether the control plane here serves other clusters alone: nothing of this one shows what it does."""
-    planes = client.list_objects(DEPLOYMENT, namespace, labels=ISTIOD_SELECTOR)
-    return any(_says(found, READS_WHERE_IT_RUNS) for found in planes)
-
-
-def _says(deployment: Object, setting: str) -> bool:
-    containers = deployment["spec"]["template"]["spec"]["containers"]
-    values = [one for container in containers for one in container.get("env") or [] if one["name"] == setting]
-    return any(str(one.get("value")) in _TRUE for one in values)
 
 
 def _refuse_ambient(client: Client, cluster: Rotating) -> None:

@@ -24,6 +24,7 @@ from ..kube.wait import NotReady
 from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
 from .certificates import Certificate, certificates, root_of
+from .external_plane import is_outside
 from .facts import ISTIOD_SELECTOR
 from .issuing import BadAuthority, Root
 from .mesh_ca import (
@@ -53,7 +54,7 @@ from .root_phases import (
     with_more,
     without_others,
 )
-from .root_refusals import Rotating, is_outside, refuse
+from .root_refusals import Rotating, refuse
 from .trust import ISTIO, PLUGGED_IN, texts_of, trust_of
 
 _PAUSE = 2.0

@@ -128,6 +128,28 @@ def test_what_is_in_the_way_is_named_and_can_be_overridden(planes: Planes, revis
     assert planes.uninstall(revision=revision)["changed"] is False
 
 
+def test_who_is_served_elsewhere_is_not_forgotten(planes: Planes, revision: str) -> None:
+    """By the route through which remote clusters reach it, as the role mesh_clusters writes it."""
+    planes.install(revision=revision)
+    host = f"istiod-{revision}.{planes.namespace}.svc.cluster.local"
+    to = {"destination": {"host": host, "port": {"number": 15012}}}
+    route = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "istiod-eastwest", "namespace": planes.namespace},
+        "spec": {"hosts": ["*"], "tls": [{"match": [{"port": 15012, "sniHosts": ["*"]}], "route": [to]}]},
+    }
+    planes.cluster.apply(route)
+    refused = planes.stays(revision=revision)
+    (blocker,) = refused.extra["precheck"]["blockers"]
+    assert (blocker["code"], blocker["count"]) == ("serves_others", 1)
+    assert blocker["objects"][0].startswith(f"VirtualService {planes.namespace}/istiod-eastwest: ")
+    ignored = planes.uninstall(check=True, revision=revision, ignore_checks=["serves_others"])
+    assert any("[serves_others]" in warning for warning in ignored["warnings"])
+    planes.cluster.kubectl("delete", "virtualservice", "istiod-eastwest", "-n", planes.namespace)
+    assert planes.uninstall(revision=revision)["changed"]
+
+
 def test_a_tag_goes_along_and_first(planes: Planes, revision: str) -> None:
     planes.install(revision=revision)
     tagged(planes, revision)

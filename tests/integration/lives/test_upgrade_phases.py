@@ -149,6 +149,17 @@ def _labelled(name: str, revision: str) -> dict[str, Any]:
     }
 
 
+def route_to(istiod: str, namespace: str) -> dict[str, Any]:
+    """What leads remote clusters to a control plane, as the role mesh_clusters writes it."""
+    to = {"destination": {"host": f"{istiod}.{namespace}.svc.cluster.local", "port": {"number": 443}}}
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "istiod-eastwest", "namespace": namespace},
+        "spec": {"hosts": ["*"], "tls": [{"match": [{"port": 15017, "sniHosts": ["*"]}], "route": [to]}]},
+    }
+
+
 TAKEN: dict[str, Any] = {"take_ownership_from": ["kubectl-label", "platform-team"]}
 
 
@@ -169,10 +180,13 @@ def test_every_phase_four_ways_and_back_from_each(meshed: Meshed, changes: Chang
     assert [(row["namespace"], row["state"]) for row in wave["workloads"]] == [
         (space, "restarted") for space in meshed.spaces[:2]
     ]
+    meshed.cluster.apply(route_to("istiod-r1", meshed.root))
     with pytest.raises(StillInUse, match="tag prod") as refused:
         meshed.run("complete")
     users = {(use["kind"], use["name"]) for use in refused.value.extra["users"]}
     assert {("Namespace", meshed.spaces[2]), ("Pod", "app-pod"), ("Deployment", "app")} <= users
+    assert ("VirtualService", "istiod-eastwest") in users
+    meshed.cluster.apply(route_to("istiod-r2", meshed.root))
 
     with meshed.restarting("r2", NEWER):
         by_tag = meshed.four_ways(changes, lambda **how: meshed.run("shift", tag="prod", **how))

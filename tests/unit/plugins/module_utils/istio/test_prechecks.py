@@ -128,6 +128,20 @@ def written_in(version: str) -> Made:
     return made("VirtualService", "web/v", metadata={"managedFields": entries})
 
 
+def way_in(host: str, port: int = 15012, name: str = "istio-system/istiod-eastwest") -> Made:
+    """What leads remote clusters to a control plane, as the role mesh_clusters writes it."""
+    to = {"destination": {"host": host, "port": {"number": port}}}
+    return made("VirtualService", name, spec={"tls": [{"match": [{"port": port}], "route": [to]}]})
+
+
+def external(item: Made) -> Made:
+    env = [{"name": "LOCAL_CLUSTER_SECRET_WATCHER", "value": "true"}]
+    item["spec"]["template"]["spec"]["containers"][0]["env"] = env
+    return item
+
+
+DOOR = made("Service", "istio-system/istiod-external", spec={})
+READ_BY_IT = made("Secret", "istio-system/istio-remote-secret-west", data={"west": ""})
 RUNS = {"operation": "upgrade"}
 GOES = {"operation": "uninstall"}
 LEAVES = {"operation": "leave"}
@@ -219,6 +233,19 @@ FOUND: list[tuple[str, list[Made], Made, str]] = [
         {**GOES, **CANARY},
         "istiod-default-validator: it refers to revision canary",
     ),
+    (
+        "serves_others",
+        [istiod("1.29.1"), way_in("istiod.istio-system.svc.cluster.local")],
+        GOES,
+        "VirtualService istio-system/istiod-eastwest: by it remote clusters reach this control plane",
+    ),
+    ("serves_others", [istiod("1.29.1", "canary"), way_in("istiod-canary", 443)], {**GOES, **CANARY}, "unregister"),
+    (
+        "serves_others",
+        [external(istiod("1.29.1")), DOOR, READ_BY_IT],
+        GOES,
+        "Service istio-system/istiod-external: by it west reach",
+    ),
     ("mesh_protected", [values_of("default", protected="true")], LEAVES, "run control_plane with"),
     ("revision_in_use", [ENABLED], LEAVES, "Namespace web: it refers to revision default"),
     ("gateways_left", [door(gateway_deployment())], LEAVES, "Deployment web/ingress: traffic enters"),
@@ -307,6 +334,11 @@ NOTHING: list[tuple[str, list[Made], Made]] = [
         [istiod("1.29.1"), istiod("1.30.7", "canary"), ours(validator("canary"))],
         {**GOES, **CANARY},
     ),
+    ("serves_others", [istiod("1.29.1"), way_in("istiod-canary.istio-system.svc.cluster.local")], GOES),
+    ("serves_others", [istiod("1.29.1"), way_in("istiod", 15014), way_in("istiod", name="web/istiod")], GOES),
+    ("serves_others", [way_in("istiod")], GOES),
+    ("serves_others", [istiod("1.29.1"), DOOR, READ_BY_IT], GOES),
+    ("serves_others", [external(istiod("1.29.1")), DOOR], GOES),
     ("unknown_release", [], {}),
     ("end_of_life", [], {}),
     ("security_patch_missing", [], {}),
