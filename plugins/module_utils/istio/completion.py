@@ -24,6 +24,7 @@ from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from .default_tag import is_deactivated, pointed, validates
+from .external_plane import is_outside
 from .facts import CO_OWNED
 from .kinds import GATEWAY, KINDS
 from .pods import injected_by
@@ -152,7 +153,12 @@ def move_defaults(run: Run, snapshot: Snapshot, upgrade: Upgrade, namespace: str
 
 
 def require_accepted(run: Run, namespace: str) -> None:
-    """Ask by dry runs whether configuration is accepted: a new object, and some of each kind that are there."""
+    """Ask by dry runs whether configuration is accepted: a new object, and some of each kind that are there.
+
+    Beside an external control plane there is none: it is in the cluster from which that one has it.
+    """
+    if is_outside(run.client, namespace):
+        return
     client, new = run.client, {**_ACCEPTED, "metadata": {**_ACCEPTED["metadata"], "namespace": namespace}}
     there = read(client, (Ask(kind.resource, required=True) for kind in KINDS))
     try:

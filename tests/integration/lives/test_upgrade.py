@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from integration.support.operations import Operations
 from integration.support.playbook import Runner
 from integration.support.revisions import Revisions
 
-NEWER = "1.31.0"
+OLDEST, NEWER = "1.28.3", "1.31.0"
 _ROLE = ("version", "revision", "charts", "helm_binary", "components")
 
 
@@ -31,6 +32,22 @@ def options(revisions: Revisions, version: str, revision: str | None = None) -> 
 
 def images(version: str) -> list[str]:
     return [f"docker.io/istio/{name}:{version}" for name in ("pilot", "proxyv2")]
+
+
+def test_beside_an_external_control_plane_no_configuration_is_asked_for(
+    revisions: Revisions, operations: Operations, cluster: Cluster
+) -> None:
+    """Its kinds are not even served there. This test comes first: the next one installs the CRDs."""
+    assert "gateways.networking.istio.io" not in cluster.names("crds", "")
+    settings: dict[str, Any] = {"env": {"LOCAL_CLUSTER_SECRET_WATCHER": "true"}}
+    part = f"charts-{OLDEST}"
+    replace(revisions, version=OLDEST, charts=bed.parts(part)[part]).install(**settings)
+    mesh = {"namespace": revisions.namespace, "mode": "hosted"}
+    operations.run("upgrade", {**mesh, "phase": "start", "version": bed.ISTIO})
+    revisions.install(**settings)
+    for phase in ("complete", "close"):
+        operations.run("upgrade", {**mesh, "phase": phase})
+    assert "service-mesh-istio-upgrade" not in cluster.names("configmap", revisions.namespace)
 
 
 @pytest.mark.usefixtures("crds")
