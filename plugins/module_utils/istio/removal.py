@@ -4,7 +4,8 @@
 
 """What goes with a control plane: chosen from what is ours in a cluster, or refused.
 
-What revisions share goes with the last of them. The default validator is moved to a revision that stays, or goes. Tags
+What revisions share goes with the last of them; one that is served from elsewhere has no istiod here, and its injector
+shows that it is there. The default validator is moved to a revision that stays, or goes. Tags
 of the revision go along; the tag `default` is moved by whoever decides what shall inject from then on.
 """
 
@@ -20,7 +21,7 @@ from ..kube.resources import CONFIG_MAP, MUTATING_WEBHOOKS, NAMESPACE, SERVICE, 
 from ..reconcile.objects import Desired, Key
 from ..reconcile.ownership import applied
 from . import facts, modes
-from .belongings import belongings, is_applied, read_belongings
+from .belongings import belongings, component_of, is_applied, read_belongings
 from .components import version_of
 from .control_plane import MANAGER
 from .default_tag import pointed
@@ -28,7 +29,7 @@ from .desired_control_plane import DEFAULT_COMPONENTS, ISTIOD
 from .installed import record_of
 from .owners import refuse_foreign
 from .refusals import refuse_another_inventory
-from .releases import version_of_tag
+from .releases import Version, version_of_tag
 from .revisions import named, shown
 from .snapshot import Snapshot
 from .tags import MANAGER as TAG_MANAGER
@@ -76,6 +77,19 @@ class Uninstall:
 
 
 @dataclass(frozen=True)
+class Plane:
+    """A control plane that stays: an istiod of this cluster, or an injector that leads to one elsewhere."""
+
+    revision: str
+    namespace: str
+    version: Version | None = None
+
+    @property
+    def service(self) -> str:
+        return named("istiod", "" if self.revision == DEFAULT_REVISION else self.revision)
+
+
+@dataclass(frozen=True)
 class Removal:
     """What goes, what is moved before, and the revisions that stay."""
 
@@ -90,7 +104,8 @@ def removal_of(client: Client, wanted: Uninstall) -> Removal:
     cluster = read_belongings(client, wanted.namespace, wanted.components)
     planes = istiods(cluster)
     going = [plane for plane in planes if _is_meant(plane, wanted)]
-    others = [plane for plane in planes if plane not in going]
+    others = [_plane(found) for found in planes if found not in going]
+    others += _served_from_elsewhere(cluster, {revision_of(found) for found in planes}, wanted)
     refuse_foreign(client, going)
     _refuse_another_inventory(client, cluster, wanted)
     _refuse_elsewhere(client, others if not going else [], wanted)
@@ -101,7 +116,25 @@ def removal_of(client: Client, wanted: Uninstall) -> Removal:
     moved, objects = _validator_settled(cluster, objects, others, wanted)
     _refuse_dangling(client, cluster, objects, moved)
     moved += _namespace_released(client, others, wanted)
-    return Removal(objects, moved, [revision_of(plane) for plane in others], components)
+    return Removal(objects, moved, [plane.revision for plane in others], components)
+
+
+def _plane(istiod: Object) -> Plane:
+    version = version_of_tag(version_of(istiod))
+    return Plane(revision_of(istiod), istiod["metadata"]["namespace"], version)
+
+
+def _served_from_elsewhere(cluster: Snapshot, here: Collection[str], wanted: Uninstall) -> list[Plane]:
+    """Revisions of a remote cluster. Injectors are the first to go, so what is half removed does not count."""
+    injectors = [
+        found
+        for found in cluster.of(MUTATING_WEBHOOKS)
+        if is_applied(found, MANAGER)
+        and component_of(found) == ISTIOD
+        and all(place == wanted.namespace for _hook, place, _name in services_of(found))
+    ]
+    revisions = {revision_of(found) for found in injectors} - {*here, shown(wanted.revision)}
+    return [Plane(revision, wanted.namespace) for revision in sorted(revisions)]
 
 
 def revision_of(found: Object) -> str:
@@ -119,9 +152,9 @@ def _refuse_another_inventory(client: Client, cluster: Snapshot, wanted: Uninsta
         refuse_another_inventory(client.name, wanted.name, record_of(values), wanted.inventory, wanted.take_over_from)
 
 
-def _refuse_elsewhere(client: Client, others: Sequence[Object], wanted: Uninstall) -> None:
+def _refuse_elsewhere(client: Client, others: Sequence[Plane], wanted: Uninstall) -> None:
     """A wrong namespace would look like a control plane that is gone already."""
-    places = [plane["metadata"]["namespace"] for plane in others if revision_of(plane) == shown(wanted.revision)]
+    places = [plane.namespace for plane in others if plane.revision == shown(wanted.revision)]
     if places and ISTIOD in wanted.components:
         raise Elsewhere(
             f"{wanted.name} on {client.name} is not in the namespace '{wanted.namespace}'",
@@ -131,12 +164,12 @@ def _refuse_elsewhere(client: Client, others: Sequence[Object], wanted: Uninstal
         )
 
 
-def _refuse_still_used(client: Client, others: Sequence[Object], wanted: Uninstall) -> None:
+def _refuse_still_used(client: Client, others: Sequence[Plane], wanted: Uninstall) -> None:
     if others and ISTIOD not in wanted.components:
         raise StillUsed(
             f"{', '.join(wanted.components)} cannot go from {client.name} while there are control planes",
             subject="components",
-            reason=f"the revisions {', '.join(map(revision_of, others))} share what is to go",
+            reason=f"the revisions {', '.join(plane.revision for plane in others)} share what is to go",
             hint=f"Remove the control planes; with the last of them goes what 'components' names beside {ISTIOD}",
         )
 
@@ -155,7 +188,7 @@ def _tags(cluster: Snapshot, wanted: Uninstall, others: bool) -> list[Object]:
 
 
 def _validator_settled(
-    cluster: Snapshot, going: list[Object], others: Sequence[Object], wanted: Uninstall
+    cluster: Snapshot, going: list[Object], others: Sequence[Plane], wanted: Uninstall
 ) -> tuple[list[Desired], list[Object]]:
     """The default validator asks a revision that stays, or goes: nothing may be left that nobody answers."""
     validator = cluster.named(VALIDATING_WEBHOOKS, DEFAULT_VALIDATOR)
@@ -165,34 +198,32 @@ def _validator_settled(
     heir = _heir(cluster, others, wanted)
     if heir is None:
         return [], [*going, validator]
-    content = pointed(applied(validator, manager), validator, revision_of(heir), heir["metadata"]["name"])
+    content = pointed(applied(validator, manager), validator, heir.revision, heir.service)
     return [Desired(content, "the default validator", manager=manager)], going
 
 
-def _namespace_released(client: Client, others: Sequence[Object], wanted: Uninstall) -> list[Desired]:
+def _namespace_released(client: Client, others: Sequence[Plane], wanted: Uninstall) -> list[Desired]:
     """The namespace stays, and bears no more what said whose control plane is here, and of which network."""
     found = client.get(NAMESPACE, wanted.namespace)
-    kept = any(plane["metadata"]["namespace"] == wanted.namespace for plane in others)
+    kept = any(plane.namespace == wanted.namespace for plane in others)
     if found is None or kept or ISTIOD not in wanted.components or not is_applied(found, MANAGER):
         return []
     bare = {"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.kind, "metadata": {"name": wanted.namespace}}
     return [Desired(bare, "the labels of its root namespace", manager=MANAGER)]
 
 
-def _heir(cluster: Snapshot, others: Sequence[Object], wanted: Uninstall) -> Object | None:
+def _heir(cluster: Snapshot, others: Sequence[Plane], wanted: Uninstall) -> Plane | None:
     """Who judges configuration from now on: the newest control plane that stays in this namespace."""
     candidates = [
         plane
         for plane in others
-        if plane["metadata"]["namespace"] == wanted.namespace
-        and cluster.named(SERVICE, plane["metadata"]["name"], wanted.namespace)
+        if plane.namespace == wanted.namespace and cluster.named(SERVICE, plane.service, wanted.namespace)
     ]
     return max(candidates, key=_order, default=None)
 
 
-def _order(plane: Object) -> tuple[Any, ...]:
-    version = version_of_tag(version_of(plane))
-    return version.order if version else ()
+def _order(plane: Plane) -> tuple[Any, ...]:
+    return plane.version.order if plane.version else ()
 
 
 def _services(objects: Sequence[Object]) -> set[tuple[str, str]]:

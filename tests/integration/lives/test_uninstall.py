@@ -128,6 +128,24 @@ def test_what_is_in_the_way_is_named_and_can_be_overridden(planes: Planes, revis
     assert planes.uninstall(revision=revision)["changed"] is False
 
 
+def test_of_two_revisions_of_a_remote_cluster_one_stays_whole(planes: Planes, revision: str) -> None:
+    """It has no istiod that would show which revisions there are."""
+    old, new = f"{revision}a", f"{revision}b"
+    served = {"remote": {"primary": "east", "address": "192.0.2.7"}, "cluster_name": "west", "network": "net1"}
+    for one in (old, new):
+        planes.operations.run("control_plane", planes.options({"mode": "hosted", "revision": one, **served}))
+    place = planes.cluster.get("namespace", planes.namespace)["metadata"]
+    assert place["labels"]["topology.istio.io/network"] == "net1"
+    done = planes.uninstall(mode="hosted", revision=old)
+    assert done["removed"] == ["istiod"]
+    assert {service for services in webhooks(planes).values() for service in services} == {f"istiod-{new}"}
+    after = planes.cluster.get("namespace", planes.namespace)["metadata"]
+    assert (after["labels"], after["annotations"]) == (place["labels"], place["annotations"])
+    planes.uninstall(mode="hosted", revision=new)
+    assert ours(planes) == {}
+    assert "topology.istio.io/network" not in planes.cluster.get("namespace", planes.namespace)["metadata"]["labels"]
+
+
 def test_who_is_served_elsewhere_is_not_forgotten(planes: Planes, revision: str) -> None:
     """By the route through which remote clusters reach it, as the role mesh_clusters writes it."""
     planes.install(revision=revision)
