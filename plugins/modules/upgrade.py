@@ -40,7 +40,7 @@ options:
     description:
       - >-
         For C(phase=start). V(in_place) means that the revision becomes the next version, V(revision) that a second
-        control plane is installed beside the first.
+        control plane is installed beside the first, which a mesh in C(mode=hosted) refuses.
     type: str
     choices: [in_place, revision]
     default: in_place

@@ -90,6 +90,7 @@ def _read(run: Run, wanted: Wanted) -> Snapshot:
 
 
 def _start(run: Run, wanted: Wanted) -> Outcome:
+    _refuse_beside_in_hosted(run, wanted)
     there = read_upgrade(run.client, wanted.namespace)
     after = Side(wanted.version, wanted.revision)
     if there:
@@ -105,6 +106,18 @@ def _start(run: Run, wanted: Wanted) -> Outcome:
     outcome = reconcile(run, Owner(MANAGER), [Desired(config_map(upgrade, wanted.namespace), "the record")])
     outcome.extra = {"upgrade": upgrade.told()}
     return outcome
+
+
+def _refuse_beside_in_hosted(run: Run, wanted: Wanted) -> None:
+    """Phases move what is in one cluster, and the door of a control plane leads to one istiod."""
+    if wanted.strategy == IN_PLACE or wanted.mode != modes.HOSTED:
+        return
+    raise UpgradeError(
+        f"The control plane on {run.client.name} belongs to a hosted mesh, which is not upgraded by revision",
+        subject="strategy",
+        reason="no phase moves what runs in the remote clusters to a new revision, and they reach one istiod alone",
+        hint="Upgrade it in place (mesh_upgrade_strategy: in_place), one minor release at a time. Nothing is written",
+    )
 
 
 def _require_same(run: Run, wanted: Wanted, there: Upgrade, after: Side) -> None:

@@ -250,6 +250,8 @@ def test_the_record_is_written_once(meshed: Meshed) -> None:
 def test_what_does_not_belong_is_refused(meshed: Meshed, changes: Changes) -> None:
     with pytest.raises(UpgradeError, match="No upgrade is under way"):
         meshed.run("shift", percentage=10)
+    with pytest.raises(UpgradeError, match="hosted mesh, which is not upgraded by revision"):
+        meshed.start(mode="hosted")
     meshed.start()
     changes()
     for options, message in (
@@ -409,6 +411,10 @@ def test_the_playbooks_are_the_phases(meshed: Meshed, runner: Runner, changes: C
     assert (started.rc, changes()) == (0, []), started.output
     assert {result.data.get("version") for result in started.results} >= {NEWER}
     assert "No upgrade is under way" in play("upgrade_shift").output
+    for name in ("upgrade_plan", "upgrade_shift"):
+        remote = play(name, "-e", "mesh_cluster_role=remote")
+        assert (remote.rc, "is left out: its control plane is elsewhere" in remote.output) == (0, True), remote.output
+    assert changes() == []
     meshed.start()
     shifted = play("upgrade_shift")
     assert (shifted.rc, shifted.last.data["namespaces"]) == (0, list(meshed.spaces[:2])), shifted.output
