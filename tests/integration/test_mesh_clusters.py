@@ -559,6 +559,29 @@ def test_an_external_control_plane_is_planned_and_has_a_door(
     assert "it has the configuration of the mesh (mesh_cluster_config)" in left.output
 
 
+def test_what_an_external_control_plane_refuses_is_not_done_to_those_that_it_serves(
+    mesh: Runner,
+    cluster: Cluster,
+    west: Cluster,
+    charts: Path,
+    namespace: str,
+    changes_in_both: Callable[[], list[str]],
+) -> None:
+    """Their CRDs would be ahead of it, and nothing leads back from there."""
+    _host(mesh.folder, "host0", "east", cluster, **EXTERNAL)
+    _host(mesh.folder, "host1", "west", west, **CONFIG)
+    cluster.apply(*_control_plane(namespace, "shop", "east"))
+    changes_in_both()
+    far = {"mesh_mode": "hosted", "mesh_control_plane_version": "1.31.1"}
+    try:
+        played = whole(mesh, cluster, charts, "--tags", "control_plane", **far)
+        assert (played.rc, changes_in_both()) == (2, []), played.output
+    finally:
+        cluster.kubectl("delete", "deployment/istiod", "configmap/istio-sidecar-injector", "-n", namespace)
+    assert "[skipped_minor]" in played.output
+    assert "host1 is served by the control plane of host0, which has been refused or has failed" in played.output
+
+
 def _planned(played: Played) -> set[str]:
     return {f"{row['action']} {row['kind']}" for result in played.results for row in result.data.get("plan") or []}
 
