@@ -168,9 +168,9 @@ options:
       address:
         description: >-
           IP address or host name at which that control plane is reached from here, on the ports 15012 and 15017; as a
-          rule the address of its cluster's east-west gateway.
+          rule the address of its cluster's east-west gateway. Without it, the one that this cluster has been installed
+          with.
         type: str
-        required: true
     version_added: 0.1.0
   config_cluster:
     description:

@@ -436,6 +436,15 @@ def test_a_remote_cluster_leaves_nothing_anywhere(served: Hosted, changes_in_bot
     assert "host1 has left shop: nothing of it is left in host0" in again.output
 
 
+def test_control_planes_alone_leave_a_remote_cluster_where_it_is(served: Hosted, charts: Path) -> None:
+    """Nobody asks then where its control plane is reached."""
+    tags = ("--check", "--diff", "--tags", "control_plane")
+    played = whole(served.runner, served.east, charts, *tags, mesh_control_plane_precheck=False)
+    assert played.rc == 0, played.output
+    (west,) = (one for one in played.results if one.host == "host1" and "plan" in one.data)
+    assert west.data["plan"] == []
+
+
 def test_what_cannot_be_cleaned_of_a_remote_cluster_is_told(
     hosted: Hosted, changes_in_both: Callable[[], list[str]]
 ) -> None:

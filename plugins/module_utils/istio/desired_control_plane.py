@@ -48,10 +48,13 @@ class ConflictingOptions(Failure):
 
 @dataclass(frozen=True)
 class Remote:
-    """A cluster that a control plane elsewhere serves: the name of that one's cluster, and where it is reached."""
+    """A cluster that a control plane elsewhere serves: the name of that one's cluster, and where it is reached.
+
+    Without an address it is the one that the cluster has.
+    """
 
     primary: str
-    address: str
+    address: str = ""
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def _istiod(client: Client, found: Object) -> Istiod:
         revision,
         namespace,
         Record(record.version or _version(found), record.inventory, revision, record.release),
-        _values(values),
+        values_in(values),
     )
 
 
@@ -134,7 +134,7 @@ def _version(found: Object) -> str:
     return image_tag(found["spec"]["template"]["spec"]["containers"][0])
 
 
-def _values(config_map: Mapping[str, Any]) -> Tree:
+def values_in(config_map: Mapping[str, Any]) -> Tree:
     """The chart's values with its defaults, as it leaves them for tools like this one."""
     try:
         found = json.loads((config_map.get("data") or {}).get("merged-values") or "{}")

@@ -146,6 +146,20 @@ def in_place_rows(planes: Planes) -> list[Row]:
     ]
 
 
+def test_a_remote_cluster_keeps_the_address_of_its_control_plane(planes: Planes) -> None:
+    """A task that does not say it, because nobody has asked for it in its run, changes nothing there."""
+    served = {"mode": "hosted", "cluster_name": "west", "network": "net1", "remote": {"primary": "east"}}
+    refused = planes.refused(**served)
+    assert refused.as_dict()["code"] == "no_address"
+    assert f"ConfigMap {planes.namespace}/values" in str(refused)
+    said = {**served, "remote": {"primary": "east", "address": "192.0.2.7"}}
+    planes.operations.run("control_plane", planes.options(said))
+    planes.changes()
+    for check in (True, False):
+        again = planes.operations.run("control_plane", planes.options(served), check=check)
+        assert (again["changed"], planes.changes()) == (False, [])
+
+
 def test_rendering_is_done_once(planes: Planes, tmp_path: Path) -> None:
     """Without helm the second run works, and nobody else can read what is kept."""
     cache: dict[str, Any] = {"directory": str(charts_of(ISTIO)), "cache": str(tmp_path / "cache")}

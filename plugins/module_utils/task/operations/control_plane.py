@@ -69,7 +69,7 @@ def _wanted(params: Params) -> ControlPlane:
             mesh_id=params.get("mesh_id"),
             cluster_name=params.get("cluster_name"),
             network=params.get("network"),
-            remote=Remote(**params["remote"]) if params.get("remote") else None,
+            remote=_remote(params.get("remote") or {}),
             config_cluster=params.get("config_cluster") or "",
             inventory=params.get("inventory") or params.get("mesh_id") or "",
             take_over_from=params.get("take_over_from") or "",
@@ -86,6 +86,10 @@ def _wanted(params: Params) -> ControlPlane:
             wait_timeout=params["wait_timeout"],
         )
     )
+
+
+def _remote(said: Params) -> Remote | None:
+    return Remote(said["primary"], said.get("address") or "") if said else None
 
 
 def _run_control_plane(run: Run, request: ControlPlane | Uninstall) -> Outcome:
@@ -128,7 +132,7 @@ CONTROL_PLANE: Operation[ControlPlane | Uninstall] = Operation(
                 "type": "dict",
                 "options": {
                     "primary": {"type": "str", "required": True},
-                    "address": {"type": "str", "required": True},
+                    "address": {"type": "str"},
                 },
             },
             "config_cluster": {"type": "str"},
