@@ -591,6 +591,22 @@ def test_what_an_external_control_plane_refuses_is_not_done_to_those_that_it_ser
     assert "host1 is served by the control plane of host0, which has been refused or has failed" in played.output
 
 
+def test_an_upgrade_begins_in_all_control_planes_or_in_none(
+    mesh: Runner, cluster: Cluster, namespace: str, changes_in_both: Callable[[], list[str]]
+) -> None:
+    """What the second one refuses is found out before anything is remembered in the first one."""
+    cluster.apply(*_control_plane(namespace, "shop", "east"))
+    changes_in_both()
+    path = str(ROOT / "playbooks" / "upgrade_start.yml")
+    try:
+        refused = mesh.run(arguments=(path, "-e", "mesh_upgrade_version=1.30.7"), hosts=2)
+    finally:
+        cluster.kubectl("delete", "deployment/istiod", "configmap/istio-sidecar-injector", "-n", namespace)
+    assert (refused.rc, "fatal: [host0]" in refused.output) == (2, False), refused.output
+    assert "[nothing_installed]" in refused.output
+    assert not [line for line in changes_in_both() if "service-mesh-istio-upgrade" in line]
+
+
 def _planned(played: Played) -> set[str]:
     return {f"{row['action']} {row['kind']}" for result in played.results for row in result.data.get("plan") or []}
 
