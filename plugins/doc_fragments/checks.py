@@ -21,15 +21,16 @@ options:
       - >-
         Errors are V(reserved_name), a C(Gateway) is called V(mesh), which means all sidecars;
         V(reserved_namespace), an object for workloads stands in a namespace in which nothing ever gets a proxy;
-        V(weights_not_100), the weights of a route do not sum to 100; V(same_workloads), two of a kind are for
-        the same workloads, as two without a selector in one namespace; V(mesh_host_taken), two
+        V(weights_zero), a route has several destinations whose weights sum to 0; V(same_workloads), two of a kind
+        are for the same workloads, as two without a selector in one namespace; V(mesh_host_taken), two
         C(VirtualService) are for one host of the sidecars; V(gateway_host_taken), two C(VirtualService) take
         every request, or every TLS or TCP connection, for one host on one gateway; V(gateway_conflict), two
         servers are for one host and port of the same gateway Pods; V(subset_not_defined), a route names a subset
         that no C(DestinationRule) defines; V(subset_in_use), a subset goes away to which a C(VirtualService)
-        still routes.
+        still routes. Objects whose labels C(istio.io/rev) differ are not compared, because no istiod reads both.
       - >-
-        Warnings are V(gateway_not_defined), a C(VirtualService) is for a C(Gateway) that does not exist;
+        Warnings are V(weights_not_100), the weights of a route with several destinations do not sum to 100, which
+        are relative then; V(gateway_not_defined), a C(VirtualService) is for a C(Gateway) that does not exist;
         V(rule_shadowed), two C(DestinationRule) of a namespace say the same of one host; V(service_host_taken),
         two C(ServiceEntry) of different namespaces are for one host and seen by the same workloads;
         V(first_allow), a policy is the first that allows something for workloads, which refuses all else from

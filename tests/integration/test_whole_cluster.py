@@ -168,11 +168,10 @@ def test_the_log_level_of_a_running_proxy(empty: Empty, gateway: FourWays) -> No
 
 
 def test_istiod_refuses_what_the_schema_lets_pass(empty: Empty, control_plane: FourWays) -> None:
-    """Our own check would refuse it even earlier, so it is left out: what istiod says has to arrive, too."""
+    """What istiod says has to arrive as it is."""
     assert control_plane.results[1]["changed"]
     route = [{"destination": {"host": "reviews"}, "weight": -1}]
     wanted = {"name": "subject", "namespace": "default", "hosts": ["reviews"], "http": [{"route": route}]}
-    wanted["ignore_checks"] = ["weights_not_100"]
     mark = empty.audit.mark()
     for check in (True, False):
         with pytest.raises(DeniedByWebhook, match="weight -1 < 0") as refused:

@@ -87,12 +87,13 @@ _ALL = (
         early=True,
     ),
     Analyzer(
-        "weights_not_100",
+        "weights_zero",
         "error",
         (VIRTUAL_SERVICE,),
-        routing.weights,
-        "the weights of a route do not sum to 100",
+        routing.weights_zero,
+        "a route has several destinations whose weights sum to 0",
         early=True,
+        istioctl="IST0106",
     ),
     Analyzer(
         "same_workloads",
@@ -146,6 +147,13 @@ _ALL = (
         "a subset goes away to which a C(VirtualService) still routes",
         reference=True,
         istioctl="IST0101",
+    ),
+    Analyzer(
+        "weights_not_100",
+        "warning",
+        (VIRTUAL_SERVICE,),
+        routing.weights_not_100,
+        "the weights of a route with several destinations do not sum to 100",
     ),
     Analyzer(
         "gateway_not_defined",

@@ -7,11 +7,13 @@
 Sources: Istio's documentation of traffic management (one VirtualService for a
 host of the sidecars, merging on gateways, lookup of DestinationRules), and the
 analyzers of `istioctl analyze` whose codes stand in analyzers.py. What gateways
-do with routes of TLS and TCP is in pilot/pkg/networking/core/gateway.go.
+do with routes of TLS and TCP is in pilot/pkg/networking/core/gateway.go, which
+weights are refused in pkg/config/validation (validateHTTPRouteDestinations).
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -24,6 +26,10 @@ from .world import Change, World, identity, labels, mapping, mappings, named, sp
 Trouble = Iterator[tuple[str, str]]
 
 MESH = "mesh"
+# The name of a Service in full, or that of a Pod of a headless one, whatever the domain of the cluster is called. A
+# name of the Service in all clusters (Istio: PILOT_ENABLE_MCS_HOST) is a host of its own.
+_IN_FULL = re.compile(r"(?P<short>([^.]+\.){1,2}[^.]+)\.svc(?!\.clusterset\.local$)(\..+)?")
+_EVERY_SERVICE = "*.svc."
 _DOMAIN = ".svc.cluster.local"
 _PROTOCOLS = ("http", "tls", "tcp")
 _DESTINATION_RULE = DESTINATION_RULE.resource.group_kind
@@ -31,14 +37,18 @@ _GATEWAY = GATEWAY.resource.group_kind
 _VIRTUAL_SERVICE = VIRTUAL_SERVICE.resource.group_kind
 
 
-def weights(change: Change, _world: World) -> Trouble:
-    """Weights of one route that do not sum to 100."""
-    for protocol in _PROTOCOLS:
-        for number, route in enumerate(mappings(spec_of(change.after).get(protocol))):
-            given = [target.get("weight") for target in mappings(route.get("route"))]
-            total = sum(weight for weight in given if isinstance(weight, int))
-            if total != 100 and (len(given) > 1 or any(weight is not None for weight in given)):
-                yield f"spec.{protocol}[{number}].route", f"the weights sum to {total}, not to 100"
+def weights_zero(change: Change, _world: World) -> Trouble:
+    """Several destinations of one route of which none gets anything: Istio refuses that."""
+    for path, total in _weights(change.after):
+        if total == 0:
+            yield path, "the weights of its destinations sum to 0: give at least one of them a weight"
+
+
+def weights_not_100(change: Change, _world: World) -> Trouble:
+    """Weights of one route that do not sum to 100: Istio takes them, but they are no percentages."""
+    for path, total in _weights(change.after):
+        if total not in (0, 100):
+            yield path, f"the weights sum to {total}, not to 100: each destination gets its share of {total}"
 
 
 def undefined_subset(change: Change, world: World) -> Trouble:
@@ -120,7 +130,17 @@ def canonical(host: str, namespace: str) -> str:
     """One spelling for the names of a service: `reviews`, `reviews.shop`, `reviews.shop.svc.cluster.local`."""
     if "." not in host and not host.startswith("*"):
         return f"{host}.{namespace}"
-    return host.removesuffix(".cluster.local").removesuffix(".svc") if host.endswith((".svc", _DOMAIN)) else host
+    in_full = _IN_FULL.fullmatch(host)
+    return in_full["short"] if in_full else host
+
+
+def _weights(found: Object | None) -> Iterator[tuple[str, int]]:
+    """Field and sum of the weights of every route with several destinations; an only one gets everything."""
+    for protocol in _PROTOCOLS:
+        for number, route in enumerate(mappings(spec_of(found).get(protocol))):
+            given = [target.get("weight") for target in mappings(route.get("route"))]
+            if len(given) > 1:
+                yield f"spec.{protocol}[{number}].route", sum(weight for weight in given if isinstance(weight, int))
 
 
 def _targets(found: Object | None) -> Iterator[tuple[str, str, str]]:
@@ -155,7 +175,7 @@ def _exact_or_wild(rule: Object) -> list[Hashable]:
 
 
 def _covers(pattern: str, host: str) -> bool:
-    return host.endswith(pattern[1:]) or f"{host}{_DOMAIN}".endswith(pattern[1:])
+    return pattern.startswith(_EVERY_SERVICE) or host.endswith(pattern[1:]) or f"{host}{_DOMAIN}".endswith(pattern[1:])
 
 
 def _rule_host(rule: Object) -> str:

@@ -20,7 +20,7 @@ from ..kube.errors import Forbidden, NotFound, UnknownKind
 from ..kube.resources import POD, Resource
 from ..reconcile.objects import Key
 from ..reconcile.plan import Action
-from .facts import ROOT_NAMESPACE
+from .facts import REVISION_LABEL, ROOT_NAMESPACE
 from .kinds import KINDS
 
 Keys = Callable[[Object], Iterable[Hashable]]
@@ -93,7 +93,10 @@ class World:
         return self._indices[group_kind, keys]
 
     def sharing(self, change: Change, keys: Keys) -> Iterator[tuple[Hashable, Object]]:
-        """Other objects of the kind with a key in common; of two changes, only the second names the first."""
+        """Other objects of the kind with a key in common, that one istiod may read beside it.
+
+        Of two changes, only the second names the first.
+        """
         if change.after is None:
             return
         index, own = self.index(change.key.group_kind, keys), identity(change.after)
@@ -101,7 +104,8 @@ class World:
         for key in dict.fromkeys(keys(change.after)):
             for other in index.get(key, ()):
                 place = identity(other)
-                if place != own and not (place in changed and place > own):
+                told_by_it = place in changed and place > own
+                if place != own and not told_by_it and not _read_apart(change.after, other):
                     yield key, other
 
 
@@ -132,6 +136,12 @@ class ClusterWorld(World):
                 raise
             self.partial = True
             return [item for own in self._namespaces for item in self._client.list_objects(resource, own)]
+
+
+def _read_apart(one: Object, other: Object) -> bool:
+    """Whether both are for a revision each: an istiod reads what has no such label, and what has its own."""
+    revisions = {str(mapping(found["metadata"].get("labels")).get(REVISION_LABEL) or "") for found in (one, other)}
+    return len(revisions) > 1 and "" not in revisions
 
 
 def identity(found: Object) -> tuple[str, str]:

@@ -37,9 +37,8 @@ SELECTED = {"selector": {"matchLabels": {"app": "a"}}}
 BAD: list[tuple[str, list[Made]]] = [
     ("reserved_name", [gateway("web/mesh", "*")]),
     ("reserved_namespace", [made("Sidecar", "kube-system/a")]),
-    ("weights_not_100", [service("web/a", "a", **routes(90, 20))]),
-    ("weights_not_100", [service("web/a", "a", **routes(50))]),
-    ("weights_not_100", [service("web/a", "a", **routes(None, None))]),
+    ("weights_zero", [service("web/a", "a", **routes(0, 0))]),
+    ("weights_zero", [service("web/a", "a", **routes(None, None))]),
     ("same_workloads", [made("Sidecar", "web/a"), made("Sidecar", "web/b")]),
     ("same_workloads", [made("Telemetry", "web/a"), made("Telemetry", "web/b", selector={})]),
     (
@@ -75,7 +74,9 @@ GOOD: list[list[Made]] = [
     [
         service("web/a", "a", **routes(90, 10)),
         service("web/b", "b", **routes(None)),
-        service("web/c", "c", **routes(100)),
+        service("web/c", "c", **routes(1)),
+        service("web/d", "d", **routes(0)),
+        service("web/e", "e", **routes(3, 1)),
     ],
     [
         made("Sidecar", "web/a"),
@@ -111,6 +112,19 @@ def test_input_is_refused_whatever_its_order(code: str, contents: list[Made]) ->
 @pytest.mark.parametrize("contents", GOOD)
 def test_right_input_passes(contents: list[Made]) -> None:
     assert refused(*contents) == []
+
+
+@pytest.mark.parametrize("contents", [pair for code, pair in BAD if len(pair) == 2])
+def test_objects_of_two_revisions_do_not_collide(contents: list[Made]) -> None:
+    """Each istiod reads its own, and those that are for none."""
+    one, other = contents
+    assert refused(of_revision(one, "stable"), of_revision(other, "canary")) == []
+    assert refused(of_revision(one, "stable"), of_revision(other, "stable")) != []
+    assert refused(of_revision(one, "stable"), other) != []
+
+
+def of_revision(content: Made, revision: str) -> Made:
+    return {**content, "metadata": {**content["metadata"], "labels": {"istio.io/rev": revision}}}
 
 
 def test_every_early_check_has_its_case() -> None:

@@ -10,7 +10,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.world imp
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Key
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.support.meshes import Cluster, Made, found, gateway, made, pod, rule, service, to_subset
+from unit.support.meshes import Cluster, Made, found, gateway, made, pod, routes, rule, service, to_subset
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,10 @@ from unit.support.meshes import Cluster, Made, found, gateway, made, pod, rule, 
         ("a.web.svc.cluster.local", [rule("web/r", "a", "v1")]),
         ("a", [rule("other/r", "*.web.svc.cluster.local", "v1")]),
         ("a", [rule("other/r", "*.local", "v1")]),
+        ("a.web.svc.corp.local", [rule("web/r", "a", "v1")]),
+        ("a", [rule("other/r", "a.web.svc.corp.local", "v1")]),
+        ("a", [rule("other/r", "*.web.svc.corp.local", "v1")]),
+        ("a", [rule("other/r", "*.svc.corp.local", "v1")]),
         ("x.example.com", [rule("web/r", "*.example.com", "v2"), rule("web/s", "x.example.com", "v1")]),
     ],
 )
@@ -55,6 +59,12 @@ def test_what_is_deleted_in_the_same_plan_collides_with_nothing() -> None:
 
 
 def test_warnings_about_routes() -> None:
+    relative = found("weights_not_100", service("web/a", "a", **routes(90, 20)))
+    assert relative == [
+        "spec.http[0].route: the weights sum to 110, not to 100: each destination gets its share of 110"
+    ]
+    for right in (routes(90, 10), routes(1), routes(0, 0)):
+        assert found("weights_not_100", service("web/a", "a", **right)) == []
     missing = found(
         "gateway_not_defined", service("web/a", "x.com", gateways=["mesh", "in", "shop/in"]), gateway("web/in", "*")
     )
@@ -162,6 +172,17 @@ def test_no_check_stumbles_over_wrong_shapes(there: list[Made], after: Made, bef
 
 @given(st.sampled_from(["a", "reviews"]), st.sampled_from(["web", "shop"]))
 def test_all_names_of_a_service_are_one(name: str, namespace: str) -> None:
-    spellings = [name, *(f"{name}.{namespace}{suffix}" for suffix in ("", ".svc", ".svc.cluster.local"))]
+    spellings = [name, *(f"{name}.{namespace}{suffix}" for suffix in ("", ".svc", ".svc.cluster.local", ".svc.corp"))]
     assert {canonical(spelling, namespace) for spelling in spellings} == {f"{name}.{namespace}"}
-    assert canonical("x.example.com", namespace) == "x.example.com"
+    assert canonical(f"*.{namespace}.svc.corp.local", namespace) == f"*.{namespace}"
+
+
+@pytest.mark.parametrize(
+    "host", ["*", "x.example.com", "x.svc.example.com", "*.svc.cluster.local", "a.web.svc.clusterset.local", "a.svc"]
+)
+def test_what_is_not_the_name_of_one_service_keeps_its_spelling(host: str) -> None:
+    assert canonical(host, "web") == host
+
+
+def test_a_pod_of_a_headless_service_has_its_host() -> None:
+    assert canonical("db-0.db.web.svc.cluster.local", "web") == "db-0.db.web"
