@@ -5,8 +5,8 @@
 """What goes with a control plane: chosen from what is ours in a cluster, or refused.
 
 What revisions share goes with the last of them; one that is served from elsewhere has no istiod here, and its injector
-shows that it is there. The default validator is moved to a revision that stays, or goes. Tags
-of the revision go along; the tag `default` is moved by whoever decides what shall inject from then on.
+shows that it is there. The default validator is moved to a revision that stays, or goes. Tags of the revision go along;
+the tag `default` is moved by whoever decides what shall inject from then on.
 """
 
 from __future__ import annotations
