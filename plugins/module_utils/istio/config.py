@@ -21,7 +21,7 @@ from ..reconcile.plan import Owner, Plan, Validate, refuse_duplicates
 from ..reconcile.run import Run
 from ..reconcile.writing import OnError
 from .checks import check_cluster, check_input, known_codes
-from .facts import CO_OWNED, KEYED_LISTS, MANAGER_PREFIX, ROOT_NAMESPACE
+from .facts import CO_OWNED, KEYED_LISTS, MANAGER_PREFIX, ROOT_NAMESPACE, SCALED
 from .kind import Kind, manifest
 from .kinds import DESTINATION_RULE, KINDS, RANKS
 from .manifests import InvalidManifest, Manifest, judged
@@ -74,6 +74,7 @@ def run_config(run: Run, wanted: Config) -> Outcome:
             ranks=RANKS,
             keyed_lists=KEYED_LISTS,
             narrows=_leaves_subsets,
+            held=SCALED,
         ),
         wanted.present,
         wanted.absent,

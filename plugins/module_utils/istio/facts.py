@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from ..reconcile.coowned import CoOwned
+from ..reconcile.coowned import CoOwned, Held
 from ..reconcile.proof import WHOLE, KeyedLists
 
 ROOT_NAMESPACE = "istio-system"
@@ -42,6 +42,15 @@ CO_OWNED: CoOwned = {
         ("webhooks", "*", "clientConfig", "caBundle"),
         ("webhooks", "*", "failurePolicy"),
     ],
+}
+
+# What an autoscaler writes into what it scales (Kubernetes: pkg/controller/podautoscaler). `kubectl scale` goes the
+# same way under its own name: that is a person's decision, and a conflict. Where a chart says whether there is an
+# autoscaler, its operation goes by the chart.
+SCALER = "kube-controller-manager"
+REPLICAS = ("spec", "replicas")
+SCALED: Mapping[str, Sequence[Held]] = {
+    kind: [Held(REPLICAS, SCALER, "scale")] for kind in ("Deployment.apps", "ReplicaSet.apps", "StatefulSet.apps")
 }
 
 # Which lists of a kind are keyed by which fields, and so owned item by item, and which maps are owned as a whole. All

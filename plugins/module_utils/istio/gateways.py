@@ -26,6 +26,7 @@ from . import modes
 from .adoption import Adoption
 from .charts import charts_of
 from .desired_gateway import GatewayDeployment, chart_values, port_warnings
+from .facts import REPLICAS, SCALER
 from .gateway_beside import (
     GONE,
     MOVED,
@@ -41,9 +42,7 @@ from .gateway_readiness import await_moved, await_workload
 from .networks import addresses_of
 
 CHART = "gateway"
-# Who sets the number of replicas while there is an autoscaler; fixed replicas take that number back from it.
-_SCALER = "kube-controller-manager"
-_REPLICAS = {"Deployment.apps": [("spec", "replicas")]}
+_REPLICAS = {"Deployment.apps": [REPLICAS]}
 
 
 def run_gateway_deployment(run: Run, wanted: GatewayDeployment) -> Outcome:
@@ -121,10 +120,10 @@ def _reconciled(
 
 
 def _owner(wanted: GatewayDeployment, objects: Iterable[Object], stages: Mapping[Key, int]) -> Owner:
-    """With an autoscaler, the number of replicas is its own; without one it is ours."""
+    """With an autoscaler, the number of replicas is its own; without one it is ours, and taken back from it."""
     if any(content["kind"] == AUTOSCALER.kind for content in objects):
         return Owner(MANAGER, wanted.take_ownership_from, co_owned=_REPLICAS, stages=stages)
-    return Owner(MANAGER, (*wanted.take_ownership_from, _SCALER), stages=stages)
+    return Owner(MANAGER, (*wanted.take_ownership_from, SCALER), stages=stages)
 
 
 def _gates(wait: Wait, wanted: GatewayDeployment, objects: Sequence[Object]) -> dict[int, Callable[[], None]]:

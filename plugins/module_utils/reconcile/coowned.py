@@ -14,12 +14,26 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..kube.client import Object
-from .ownership import fields_of
+from .objects import Path
+from .ownership import fields_of, holds
 
 CoOwned = Mapping[str, Sequence[Sequence[str]]]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A field that is co-owned only while a certain manager holds it, through a subresource."""
+
+    path: Path
+    manager: str
+    subresource: str
+
+    def by_now(self, live: Object | None) -> bool:
+        return holds(live, self.manager, self.subresource, self.path)
 
 
 def settled(desired: Object, live: Object | None, manager: str, paths: Sequence[Sequence[str]]) -> Object:

@@ -24,6 +24,19 @@ def fields_of(found: Object | None, manager: str) -> Mapping[str, Any]:
     return next((dict(entry.get("fieldsV1") or {}) for entry in _applied(found, manager)), {})
 
 
+def holds(found: Object | None, manager: str, subresource: str, path: Path) -> bool:
+    """Whether a manager has set a field through a subresource, and nobody has set it to another value since."""
+    entries = [entry for entry in _entries(found) if entry.get("manager") == manager]
+    written = [entry.get("fieldsV1") or {} for entry in entries if entry.get("subresource") == subresource]
+    return any(_names(fields, path) for fields in written)
+
+
+def _names(fields: Mapping[str, Any], path: Path) -> bool:
+    """Whether fieldsV1 have a path of plain keys."""
+    step = f"f:{path[0]}"
+    return step in fields and (len(path) == 1 or _names(fields[step], path[1:]))
+
+
 def applied(found: Object, manager: str) -> Object:
     """What a manager has applied: the fields that it owns, with the values that they have now."""
     fields = fields_of(found, manager)
@@ -64,10 +77,7 @@ def managers(found: Object | None) -> list[str]:
 
 def has_applied(found: Object, manager: str, path: Path) -> bool:
     """Whether a manager owns a field by server-side apply."""
-    fields: Mapping[str, Any] | None = fields_of(found, manager)
-    for step in path:
-        fields = (fields or {}).get(f"f:{step}")
-    return fields is not None
+    return _names(fields_of(found, manager), path)
 
 
 def appliers(found: Object | None, family: str) -> list[str]:

@@ -27,7 +27,7 @@ from ..kube.client import Client, Object
 from ..kube.errors import Conflict, Failure, Invalid, NotFound, UnknownKind
 from ..kube.resources import NAMESPACE, Resource
 from .conflicts import OwnedByOthers, explained, together
-from .coowned import CoOwned, settled
+from .coowned import CoOwned, Held, settled
 from .images import assignable, at_version, is_same
 from .objects import Desired, Key, changed_fields, common, comparable, is_ending, overlaid, without
 from .order import Ranks, rank
@@ -74,6 +74,7 @@ class Owner:
     `stages` are for single objects that have to wait for others, whatever their kinds say:
     all of an earlier stage is done, deletions included, before a later one begins.
     `narrows` tells the updates that only take away what others use until they are written: these come last.
+    `held` are fields that are co-owned as long as somebody else holds them.
     """
 
     manager: str
@@ -85,6 +86,7 @@ class Owner:
     keyed_lists: Mapping[str, KeyedLists] = field(default_factory=dict)
     stages: Mapping[Key, int] = field(default_factory=dict)
     narrows: Callable[[Object, Object], bool] = _never
+    held: Mapping[str, Sequence[Held]] = field(default_factory=dict)
 
     def manager_of(self, desired: Desired) -> str:
         return desired.manager or self.manager
@@ -93,6 +95,11 @@ class Owner:
         """In its stage, what is added comes before what goes, and that before what only takes away."""
         narrows = action.before and action.after and action.writes and self.narrows(action.before, action.after)
         return self.stages.get(action.key, 0), 2 if narrows else int(action.verb == "delete")
+
+    def co_owned_of(self, group_kind: str, live: Object | None) -> list[Sequence[str]]:
+        """The fields of an object that are left as they are found; what shall be taken over is not among them."""
+        held = [one for one in self.held.get(group_kind, ()) if one.manager not in self.take_ownership_from]
+        return [*self.co_owned.get(group_kind, ()), *(one.path for one in held if one.by_now(live))]
 
     def turn(self, action: Action) -> tuple[tuple[int, int], int]:
         """When an object is written: those whose turn is the same may be written side by side."""
@@ -226,7 +233,7 @@ class _Cluster:
         return asks_nothing(wanted, live, manager) or is_unchanged(wanted, live, manager, keyed)
 
     def _settled(self, desired: Desired, live: Object | None) -> Desired:
-        paths = self.owner.co_owned.get(desired.key.group_kind, ())
+        paths = self.owner.co_owned_of(desired.key.group_kind, live)
         content = settled(desired.content, live, self.owner.manager_of(desired), paths)
         return desired if content is desired.content else replace(desired, content=content)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.facts import CO_OWNED
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.facts import CO_OWNED, SCALED, SCALER
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import KUBERNETES
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.coowned import settled
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.plan import Owner
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -94,6 +95,17 @@ def test_settling_what_is_settled_changes_nothing_more(desired: dict[str, str], 
     once = settled(wanted, live, ME, POLICY)
     assert settled(once, live, ME, POLICY) == once
     assert wanted == before
+
+
+def test_what_a_scaler_holds_is_left_to_it_unless_it_is_taken_over() -> None:
+    fields = {"f:spec": {"f:replicas": {}}}
+    scaled = {"manager": SCALER, "operation": "Update", "subresource": "scale", "fieldsV1": fields}
+    live = {"metadata": {"name": "d", "managedFields": [scaled]}}
+    assert Owner(ME, held=SCALED).co_owned_of("Deployment.apps", live) == REPLICAS
+    for owner in (Owner(ME), Owner(ME, (SCALER,), held=SCALED)):
+        assert owner.co_owned_of("Deployment.apps", live) == []
+    assert Owner(ME, held=SCALED).co_owned_of("DaemonSet.apps", live) == []
+    assert Owner(ME, held=SCALED).co_owned_of("Deployment.apps", None) == []
 
 
 def test_the_table_of_istio_names_kinds_that_are_known() -> None:

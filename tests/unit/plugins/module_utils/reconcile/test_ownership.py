@@ -11,6 +11,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.owner
     claimed,
     conflicting,
     fields_of,
+    holds,
     managers,
 )
 
@@ -41,6 +42,16 @@ def live(*entries: dict[str, Any]) -> dict[str, Any]:
 )
 def test_only_what_a_manager_applied_is_its_own(found: dict[str, Any] | None, fields: dict[str, Any]) -> None:
     assert fields_of(found, "me") == fields
+
+
+def test_who_holds_a_field_through_a_subresource() -> None:
+    path, scaled = ("spec", "replicas"), entry("hpa", "Update", subresource="scale")
+    assert holds(live(entry("me"), scaled), "hpa", "scale", path)
+    assert not holds(live(scaled), "hpa", "scale", ("spec", "paused"))
+    assert not holds(live(scaled), "hpa", "scale", ("status", "replicas"))
+    for other in (entry("kubectl", "Update", subresource="scale"), entry("hpa", "Update"), {**scaled, "fieldsV1": {}}):
+        assert not holds(live(other), "hpa", "scale", path)
+    assert not holds(None, "hpa", "scale", path)
 
 
 def test_writers_are_listed_the_newest_last_and_each_once() -> None:
