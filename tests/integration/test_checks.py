@@ -127,6 +127,36 @@ def test_a_second_of_its_kind_is_found_in_the_cluster(namespace: str, operations
     assert changes() == []
 
 
+def test_objects_of_two_revisions_stand_side_by_side(namespace: str, operations: Operations, changes: Changes) -> None:
+    """The second is new beside one of the cluster; without its label it is refused."""
+    operations.run("sidecar", of_revision(namespace, "stable"))
+    assert operations.run("sidecar", of_revision(namespace, "canary"))["changed"]
+    changes()
+    assert "is for the same workloads" in refused(operations, "sidecar", {"name": "both", "namespace": namespace})
+    assert changes() == []
+
+
+def of_revision(namespace: str, revision: str) -> Options:
+    return {"name": revision, "namespace": namespace, "labels": {"istio.io/rev": revision}}
+
+
+def test_relative_weights_are_warned_of_and_nothing_for_nobody_is_refused(
+    namespace: str, operations: Operations, changes: Changes
+) -> None:
+    wanted = service(namespace)
+    (first, second) = ({"destination": {"host": host}} for host in ("reviews", "others"))
+    assert (
+        operations.run("virtual_service", {**wanted, "http": [{"route": [{**first, "weight": 1}]}]})["warnings"] == []
+    )
+    changes()
+    reason = refused(operations, "virtual_service", {**wanted, "http": [{"route": [first, second]}]})
+    assert "spec.http[0].route: the weights of its destinations sum to 0" in reason
+    assert changes() == []
+    shares = [{**first, "weight": 3}, {**second, "weight": 1}]
+    (warned,) = operations.run("virtual_service", {**wanted, "http": [{"route": shares}]})["warnings"]
+    assert "the weights sum to 4, not to 100" in warned
+
+
 def test_a_second_route_for_the_same_connections_is_found_in_the_cluster(
     namespace: str, operations: Operations, changes: Changes
 ) -> None:
