@@ -4,7 +4,7 @@
 
 """Putting an object back as a whole, as an image of it says: who manages which field included.
 
-Equal means: but for uid, resourceVersion, generation and timestamps.
+Equal means: but for uid, resourceVersion, generation, timestamps, and what controllers count with the status.
 """
 
 from __future__ import annotations
@@ -19,11 +19,36 @@ from ..kube.resources import Resource
 from .objects import comparable
 
 _ASSIGNED = ("uid", "resourceVersion", "generation", "creationTimestamp", "selfLink", "deletionTimestamp")
+# Counted by the controller of Deployments, with the status, at every renewal of Pods: one that goes back included.
+_COUNTED = "deployment.kubernetes.io/revision"
+# After one of these nobody knows what is there; a controller that writes a status makes a conflict as well.
+_UNSURE = (Conflict, Unreachable, TimedOut, ServerError)
+_ATTEMPTS = 4
+_Done = Callable[[Object, Object], bool]
 
 
 def is_same(live: Object, image: Object) -> bool:
     """Whether an object is as the image says, down to its managers."""
-    return comparable(live) == comparable(image) and _managers(live) == _managers(image)
+    return _says_the_same(live, image) and _managers(live) == _managers(image)
+
+
+def _says_the_same(live: Object, image: Object) -> bool:
+    return _content(live) == _content(image)
+
+
+def _content(found: Object) -> Object:
+    content = comparable(found)
+    annotations = content["metadata"].get("annotations") or {}
+    kept = {key: value for key, value in annotations.items() if key != _COUNTED}
+    return {**content, "metadata": {**content["metadata"], "annotations": kept}}
+
+
+def _touched(found: Object) -> tuple[Object, list[Any]]:
+    """What changes when anything but the status is written: by metadata, all that a write is answered with."""
+    metadata = _content(found)["metadata"]
+    kept = {key: found["metadata"].get(key) for key in ("uid", "generation")}
+    entries = found["metadata"].get("managedFields") or []
+    return {**metadata, **kept}, [entry for entry in entries if entry.get("subresource") != "status"]
 
 
 def _managers(found: Object) -> list[str]:
@@ -51,21 +76,41 @@ def at_version(image: Object, now: Object) -> Object:
 def put_back(client: Client, resource: Resource, image: Object, now: Object | None, manager: str) -> Object:
     """Content first, then ownership: a write always makes its own manager the owner of what it changes."""
     if now is None:
-        written = _once(client, resource, image, lambda: client.create(resource, assignable(image), manager))
+        written = _created(client, resource, image, manager)
     else:
-        content = at_version(image, now)
-        written = _once(client, resource, image, lambda: client.replace(resource, content, manager, dry_run=False))
-    owned = at_version(image, written)
-    return _once(client, resource, image, lambda: client.replace(resource, owned, manager, dry_run=False))
+        written = _replaced(client, resource, image, now, manager, _says_the_same)
+    return _replaced(client, resource, image, written, manager, is_same)
 
 
-def _once(client: Client, resource: Resource, image: Object, write: Callable[[], Object]) -> Object:
-    """The written object; a write whose answer was lost has been done when the object is as it shall be."""
+def _created(client: Client, resource: Resource, image: Object, manager: str) -> Object:
+    """The created object; one whose answer was lost has been created when the object is as it shall be."""
     try:
-        return write()
-    except (Conflict, Unreachable, TimedOut, ServerError):
-        metadata = image["metadata"]
-        there = client.get(resource, metadata["name"], metadata.get("namespace"))
-        if there is None or comparable(there) != comparable(image):
+        return client.create(resource, assignable(image), manager)
+    except _UNSURE:
+        there = _read(client, resource, image)
+        if there is None or not _says_the_same(there, image):
             raise
         return there
+
+
+def _replaced(client: Client, resource: Resource, image: Object, seen: Object, manager: str, done: _Done) -> Object:
+    """The replaced object, also where the answer was lost, or where a controller wrote its status in between.
+
+    What somebody else has changed since it was seen is not replaced.
+    """
+    for _attempt in range(_ATTEMPTS - 1):
+        try:
+            return client.replace(resource, at_version(image, seen), manager, dry_run=False)
+        except _UNSURE:
+            there = _read(client, resource, image)
+            if there is not None and done(there, image):
+                return there
+            if there is None or _touched(there) != _touched(seen):
+                raise
+            seen = there
+    return client.replace(resource, at_version(image, seen), manager, dry_run=False)
+
+
+def _read(client: Client, resource: Resource, image: Object) -> Object | None:
+    metadata = image["metadata"]
+    return client.get(resource, metadata["name"], metadata.get("namespace"))

@@ -16,6 +16,8 @@ from ..kube.client import Object
 from ..kube.errors import Conflict
 from .objects import Path, overlaid, without
 
+# To whom the server assigns what an object without managedFields had when it is applied for the first time.
+_BEFORE_FIRST_APPLY = "before-first-apply"
 _CONFLICT = re.compile(r'conflict with "(?P<manager>[^"]+)"')
 
 
@@ -138,6 +140,52 @@ def retired(found: Object | None, names: Collection[str]) -> list[str]:
 def without_managers(found: Object, names: Collection[str]) -> list[Mapping[str, Any]]:
     """The managedFields of an object without the entries of some managers; what they write into a status stays."""
     return [entry for entry in _entries(found) if entry.get("subresource") or entry.get("manager") not in names]
+
+
+def others_since(before: Object | None, after: Object, ours: Container[str], dropped: Iterable[Path] = ()) -> list[str]:
+    """The managers beside ours that wrote an object between two states of it; what ours took from them is no write."""
+    was, now = _entries_of_others(before, ours), _entries_of_others(after, ours)
+    own = [entry for entry in _entries(after) if entry.get("manager") in ours]
+    taken = {path for entry in own for path in _leaf_paths(entry.get("fieldsV1") or {})}
+    taken |= {tuple(f"f:{step}" for step in path) for path in dropped}
+    touched = [who for who, entry in now.items() if _has_written(entry, was.get(who, {}))]
+    touched += [who for who, entry in was.items() if not _lost(entry, now.get(who, {})) <= _all_below(taken, entry)]
+    return sorted({manager for manager, *_how in touched})
+
+
+def _entries_of_others(found: Object | None, ours: Container[str]) -> dict[tuple[str, ...], Mapping[str, Any]]:
+    """By all that tells one entry from another. A status is no change; the first apply notes what was there before."""
+    return {
+        tuple(str(entry.get(key) or "") for key in ("manager", "operation", "apiVersion", "subresource")): entry
+        for entry in _entries(found)
+        if entry.get("subresource") != "status"
+        and entry.get("manager") != _BEFORE_FIRST_APPLY
+        and entry.get("manager") not in ours
+    }
+
+
+def _has_written(now: Mapping[str, Any], was: Mapping[str, Any]) -> bool:
+    """Times are in seconds: what has been added within one shows in the fields."""
+    return now.get("time") != was.get("time") or bool(_lost(now, was))
+
+
+def _lost(was: Mapping[str, Any], now: Mapping[str, Any]) -> set[Path]:
+    return set(_leaf_paths(was.get("fieldsV1") or {})) - set(_leaf_paths(now.get("fieldsV1") or {}))
+
+
+def _all_below(taken: Collection[Path], entry: Mapping[str, Any]) -> set[Path]:
+    """The fields of an entry that are, lie in or enclose one of those that were taken."""
+    paths = _leaf_paths(entry.get("fieldsV1") or {})
+    return {path for path in paths if any(path[: len(one)] == one[: len(path)] for one in taken)}
+
+
+def _leaf_paths(fields: Mapping[str, Any], above: Path = ()) -> Iterator[Path]:
+    """The paths of fieldsV1; a mapping itself (`.`) is left out: it goes with the last that is in it."""
+    for step, inner in fields.items():
+        if inner:
+            yield from _leaf_paths(inner, (*above, step))
+        elif step != ".":
+            yield (*above, step)
 
 
 def _applied(found: Object | None, manager: str) -> Iterator[Mapping[str, Any]]:

@@ -6,7 +6,8 @@
 
 Restored means: equal but for uid, resourceVersion, generation and timestamps,
 ownership included. It is done in reverse, one object at a time, and only where
-the object is still as this run left it. CRDs stay: taking one away takes its objects along.
+nobody else wrote the object since it was planned (a status does not count).
+CRDs stay: taking one away takes its objects along.
 """
 
 from __future__ import annotations
@@ -19,16 +20,21 @@ from ..kube.errors import Failure
 from ..kube.resources import CRD
 from .images import put_back
 from .objects import Key
+from .ownership import others_since
 from .plan import Action, Owner
 from .run import Run
 
 
 @dataclass(frozen=True)
 class Done:
-    """An action that was carried out, and the object as it was then; None when it was deleted."""
+    """An action that was carried out, and the object as it was then; None when it was deleted.
+
+    Unsure is one that failed, and after which nobody could ask what is there.
+    """
 
     action: Action
     result: Object | None
+    unsure: bool = False
 
 
 def restore(run: Run, owner: Owner, done: Sequence[Done]) -> list[tuple[Key, str]]:
@@ -47,9 +53,24 @@ def _restore_one(run: Run, owner: Owner, done: Done) -> None:
     action = done.action
     if action.resource.kind == CRD.kind:
         raise Failure("A CRD is never taken back", reason="CRDs are never rolled back")
+    if done.unsure:
+        raise Failure("Nobody knows what was written", reason="it is not known whether it was written")
+    _require_alone(owner, done)
     namespace = action.key.namespace or None
     if action.verb == "create" and done.result:
         uid = done.result["metadata"]["uid"]
         run.client.delete(action.resource, action.key.name, namespace, uid=uid, dry_run=False)
     elif action.before:
         put_back(run.client, action.resource, action.before, done.result, owner.manager)
+
+
+def _require_alone(owner: Owner, done: Done) -> None:
+    """Refuse to take back what somebody else wrote between the plan and the write; exact writes are guarded by it."""
+    action, desired = done.action, done.action.desired
+    if done.result is None or desired is None or desired.exactly:
+        return
+    ours = (owner.manager_of(desired), *action.predecessors, *desired.retires)
+    others = others_since(action.before, done.result, ours, desired.dropped_of(action.before))
+    if others:
+        why = f"{', '.join(others)} wrote it as well, after this run had planned it"
+        raise Failure(f"{action.key} is not ours alone", reason=why)

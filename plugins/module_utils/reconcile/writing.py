@@ -31,7 +31,7 @@ from .images import put_back
 from .lock import Locked
 from .objects import Desired, Key, version_of
 from .order import is_foundation
-from .ownership import claimed, handed_over, retired, without_managers
+from .ownership import claimed, fields_of, handed_over, retired, without_managers
 from .parallel import each
 from .plan import Action, Owner, Plan, make_plan
 from .rollback import Done, restore
@@ -157,11 +157,12 @@ class Writing:
             return
         try:
             now = self.run.client.get(action.resource, action.key.name, action.key.namespace or None)
+            effect = _effect(self.plan.owner, action, now)
         except Failure:
-            return
-        if version_of(now) != version_of(action.before):
+            effect = Done(action, None, unsure=True)
+        if effect:
             with self.lock:
-                done.append(Done(action, now))
+                done.append(effect)
 
     def _await_crds(self, actions: Sequence[Action]) -> None:
         wait = self.run.wait(_CRD_SECONDS)
@@ -223,6 +224,18 @@ def _waves(actions: Sequence[Action], owner: Owner) -> Iterator[list[Action]]:
     """Actions that may be written side by side: the plan is in order already."""
     for _turn, wave in groupby(actions, key=owner.turn):
         yield list(wave)
+
+
+def _effect(owner: Owner, action: Action, now: Object | None) -> Done | None:
+    """What a failed write has done, by what is there now; what only somebody else has done is not taken back."""
+    if version_of(now) == version_of(action.before):
+        return None
+    desired = action.desired
+    if desired is None:  # what waits for its finalizers cannot be brought back: that will be said
+        deleted = now is None or "deletionTimestamp" in now["metadata"]
+        return Done(action, None) if deleted else None
+    ours = desired.exactly or bool(fields_of(now, owner.manager_of(desired)))
+    return Done(action, now) if now and ours else None
 
 
 def _write(run: Run, owner: Owner, action: Action) -> Object | None:

@@ -13,6 +13,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.owner
     fields_of,
     holds,
     managers,
+    others_since,
 )
 
 FIELDS: dict[str, Any] = {"f:spec": {"f:replicas": {}, "f:hosts": {}}}
@@ -124,3 +125,35 @@ def test_who_claims_a_field_needs_not_have_applied_anything_before() -> None:
     found = live(entry("kubectl", fieldsV1={"f:metadata": {"f:labels": {"f:stray": {}}}}))
     heir = claimed({"apiVersion": "v1", **found}, [("metadata", "labels", "stray")], "us")
     assert [(one["manager"], one["operation"]) for one in heir["metadata"]["managedFields"]] == [("us", "Apply")]
+
+
+BEFORE = live(entry("me", time="1"), entry("other", "Update", time="1"))
+LESS: dict[str, Any] = {"f:spec": {"f:hosts": {}}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "dropped", "others"),
+    [
+        (BEFORE, BEFORE, (), []),
+        (BEFORE, live(entry("me", time="2"), entry("other", "Update", time="1")), (), []),
+        (BEFORE, live(entry("me", time="2"), entry("other", "Update", time="2")), (), ["other"]),
+        (BEFORE, live(entry("me", time="2"), entry("other", "Update", time="1", fieldsV1=LESS)), (), []),
+        (BEFORE, live(entry("me", time="2")), (), []),
+        (BEFORE, live(entry("me", fieldsV1=LESS), entry("other", "Update", time="1", fieldsV1=LESS)), (), ["other"]),
+        (
+            BEFORE,
+            live(entry("me", fieldsV1=LESS), entry("other", "Update", time="1", fieldsV1=LESS)),
+            [("spec", "replicas")],
+            [],
+        ),
+        (live(entry("other", time="1", fieldsV1=LESS)), live(entry("other", time="1")), (), ["other"]),
+        (None, live(entry("me")), (), []),
+        (None, live(entry("me"), entry("other", time="1")), (), ["other"]),
+        (None, live(entry("me"), entry("other", time="1", subresource="status")), (), []),
+        (BEFORE, live(entry("me"), entry("heir", time="1"), entry("other", "Update", time="1")), (), ["heir"]),
+        (live(), live(entry("me"), entry("before-first-apply", "Update", time="2")), (), []),
+    ],
+)
+def test_others_that_wrote_in_between(before: Any, after: Any, dropped: Any, others: list[str]) -> None:
+    """What ours took from them, or dropped, is no write of theirs."""
+    assert others_since(before, after, ("me",), dropped) == others

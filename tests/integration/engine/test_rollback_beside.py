@@ -1,0 +1,159 @@
+"""A roll-back while others write: a status is no hindrance, what others have changed stays and is named."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
+from faults import FAULTS, Proxy, Rule
+from integration.engine.driver import Engine, Object, config_map, state, virtual_service
+from integration.engine.test_rollback import REFUSED, deployment, differing
+from integration.support.bed import Cluster
+
+pytestmark = pytest.mark.usefixtures("crds")
+KINDS = "configmaps,deployments,virtualservices"
+# Deletions come last: whatever else is written has been written when this one is refused.
+FAILS = Rule(REFUSED, verb="delete", dry_run=False, path="configmaps/old")
+
+
+@dataclass
+class World:
+    """A namespace with an object of each kind, and an engine whose runs fail at their end."""
+
+    cluster: Cluster
+    proxy: Proxy
+    namespace: str
+
+    def before(self) -> list[Object]:
+        place = self.namespace
+        return [
+            config_map("changed", place, a="1"),
+            config_map("old", place, a="1"),
+            deployment(place, "example.com/web:1"),
+            virtual_service("changed", place, "before"),
+        ]
+
+    def after(self) -> list[Object]:
+        place = self.namespace
+        return [
+            config_map("changed", place, a="2"),
+            config_map("new", place, a="1"),
+            deployment(place, "example.com/web:2"),
+            virtual_service("changed", place, "after"),
+        ]
+
+    def state(self) -> dict[str, Object]:
+        return state(self.cluster, self.namespace, KINDS)
+
+    def fail(self, before_write: Callable[[], None], *rules: Rule) -> Failure:
+        """What comes of a run that fails at its last write, at the latest."""
+        self.proxy.play([FAILS, *rules])
+        engine = replace(Engine(self.proxy.kubeconfig), before_write=before_write)
+        with pytest.raises(Failure) as raised:
+            engine.run(self.after(), [config_map("old", self.namespace)])
+        return raised.value
+
+    def patch(self, name: str) -> None:
+        self.cluster.patch("configmap", name, self.namespace, {"data": {"urgent": "yes"}})
+
+
+@pytest.fixture
+def world(cluster: Cluster, namespace: str) -> Iterator[World]:
+    with Proxy(cluster) as proxy:
+        made = World(cluster, proxy, namespace)
+        Engine(proxy.kubeconfig).run(made.before())
+        cluster.patch("configmap", "changed", namespace, {"data": {"b": "by hand"}})
+        yield made
+
+
+class Once:
+    """A hook that does something before the first write; writes that run in parallel wait for it."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self.act, self.called, self.lock = act, False, threading.Lock()
+
+    def __call__(self) -> None:
+        with self.lock:
+            if not self.called:
+                self.called = True
+                self.act()
+
+
+def not_restored(failure: Failure) -> str:
+    return failure.hint.partition("Not restored: ")[2]
+
+
+@pytest.mark.parametrize("fault", ["409", "500", "reset_before", "reset_after"])
+def test_managers_come_back_although_their_write_fails_at_first(world: World, fault: str) -> None:
+    """The second PUT is the one for ownership: the content is as it was by then."""
+    was = world.state()
+    rule = Rule(FAULTS[fault], verb="update", path="configmaps/changed", nth=range(2, 6))
+    failure = world.fail(lambda: None, rule)
+    assert len([entry for entry in world.proxy.injected if entry.what == fault]) >= 3
+    assert differing(was, world.state()) == []
+    assert not_restored(failure) == ""
+
+
+def test_managers_that_do_not_come_back_are_named(world: World) -> None:
+    rule = Rule(FAULTS["409"], verb="update", path="configmaps/changed", nth=range(2, 99))
+    failure = world.fail(lambda: None, rule)
+    assert f"ConfigMap {world.namespace}/changed" in not_restored(failure)
+
+
+def test_status_written_in_between_is_no_hindrance(world: World) -> None:
+    was, place = world.state(), ("-n", world.namespace, "--subresource=status", "--type=merge", "-p")
+    revision = '{"metadata": {"annotations": {"deployment.kubernetes.io/revision": "7"}}, "status": {"replicas": 0'
+    written: list[str] = []
+
+    def controllers_write() -> None:
+        """The last of what is written is the VirtualService; before the deletion, and the roll-back, they see it."""
+        changed = world.cluster.get("virtualservice", "changed", world.namespace)
+        if changed["spec"]["hosts"] == ["after"] and not written:
+            for_web = f'{revision}, "observedGeneration": 2}}}}'
+            written.append(world.cluster.kubectl("patch", "deployment", "web", *place, for_web))
+            status = '{"status": {"observedGeneration": "2"}}'
+            written.append(world.cluster.kubectl("patch", "virtualservice", "changed", *place, status))
+
+    failure = world.fail(controllers_write)
+    assert len(written) == 2
+    assert not_restored(failure) == ""
+    assert differing(was, world.state()) == []
+
+
+def test_what_somebody_changed_after_the_plan_is_left_and_named(world: World) -> None:
+    was = world.state()
+    failure = world.fail(Once(lambda: world.patch("changed")))
+    left = f"ConfigMap {world.namespace}/changed (kubectl-patch wrote it as well, after this run had planned it)"
+    assert left in not_restored(failure)
+    now = world.state()
+    assert differing(was, now) == ["ConfigMap changed"]
+    assert now["ConfigMap changed"]["data"] == {"a": "2", "b": "by hand", "urgent": "yes"}
+
+
+def test_what_somebody_created_after_the_plan_is_not_deleted(world: World) -> None:
+    theirs = config_map("new", world.namespace, b="theirs")
+    failure = world.fail(Once(lambda: world.cluster.apply(theirs)))
+    assert f"ConfigMap {world.namespace}/new (kubectl wrote it as well" in not_restored(failure)
+    assert world.cluster.get("configmap", "new", world.namespace)["data"]["b"] == "theirs"
+
+
+def test_what_only_somebody_else_created_is_none_of_ours(world: World) -> None:
+    """Our own write never reached the server: there is nothing to take back."""
+    was, theirs = world.state(), config_map("new", world.namespace, b="theirs")
+    rule = Rule(FAULTS["reset_before"], verb="apply", dry_run=False, path="configmaps/new")
+    failure = world.fail(Once(lambda: world.cluster.apply(theirs)), rule)
+    assert not_restored(failure) == ""
+    now = world.state()
+    assert differing(was, now) == ["ConfigMap new"]
+    assert now["ConfigMap new"]["data"] == {"b": "theirs"}
+
+
+def test_a_write_of_which_nobody_knows_is_named(world: World) -> None:
+    """Its answer is lost, and the server cannot be asked what became of it."""
+    silent = [Rule(FAULTS["reset_after"], path="configmaps/new", verb=verb) for verb in ("apply", "get")]
+    failure = world.fail(Once(lambda: world.proxy.play(silent)))
+    assert f"ConfigMap {world.namespace}/new (it is not known whether it was written)" in not_restored(failure)
+    assert failure.changed
