@@ -145,9 +145,8 @@ def test_relative_weights_are_warned_of_and_nothing_for_nobody_is_refused(
 ) -> None:
     wanted = service(namespace)
     (first, second) = ({"destination": {"host": host}} for host in ("reviews", "others"))
-    assert (
-        operations.run("virtual_service", {**wanted, "http": [{"route": [{**first, "weight": 1}]}]})["warnings"] == []
-    )
+    alone = [{**first, "weight": 1}]
+    assert operations.run("virtual_service", {**wanted, "http": [{"route": alone}]})["warnings"] == []
     changes()
     reason = refused(operations, "virtual_service", {**wanted, "http": [{"route": [first, second]}]})
     assert "spec.http[0].route: the weights of its destinations sum to 0" in reason

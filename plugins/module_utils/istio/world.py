@@ -139,7 +139,10 @@ class ClusterWorld(World):
 
 
 def _read_apart(one: Object, other: Object) -> bool:
-    """Whether both are for a revision each: an istiod reads what has no such label, and what has its own."""
+    """Whether both are for a revision each: an istiod reads what has no such label, and what has its own.
+
+    The label is compared letter by letter, a tag means nothing there (Istio: pkg/config/model.go, LabelsInRevision).
+    """
     revisions = {str(mapping(found["metadata"].get("labels")).get(REVISION_LABEL) or "") for found in (one, other)}
     return len(revisions) > 1 and "" not in revisions
 

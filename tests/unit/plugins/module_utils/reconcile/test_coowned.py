@@ -98,7 +98,7 @@ def test_settling_what_is_settled_changes_nothing_more(desired: dict[str, str], 
 
 
 def test_what_a_scaler_holds_is_left_to_it_unless_it_is_taken_over() -> None:
-    fields = {"f:spec": {"f:replicas": {}}}
+    fields: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
     scaled = {"manager": SCALER, "operation": "Update", "subresource": "scale", "fieldsV1": fields}
     live = {"metadata": {"name": "d", "managedFields": [scaled]}}
     assert Owner(ME, held=SCALED).co_owned_of("Deployment.apps", live) == REPLICAS
