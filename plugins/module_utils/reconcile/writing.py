@@ -23,15 +23,16 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Literal
 
-from ..kube.client import Client, Object
+from ..kube.client import Object
 from ..kube.errors import Failure, Interrupted, ServerError, TimedOut, Unreachable
 from ..kube.resources import CRD
 from ..kube.wait import NotReady, crd_established
+from .handover import claim, retire
 from .images import put_back
 from .lock import Locked
 from .objects import Desired, Key, version_of
 from .order import is_foundation
-from .ownership import claimed, fields_of, handed_over, retired, without_managers
+from .ownership import fields_of
 from .parallel import each
 from .plan import Action, Owner, Plan, make_plan
 from .rollback import Done, restore
@@ -249,34 +250,9 @@ def _write(run: Run, owner: Owner, action: Action) -> Object | None:
     manager = owner.manager_of(desired)
     if desired.exactly:
         return put_back(client, action.resource, desired.content, action.before, manager)
-    _claim(client, action, desired, manager)
+    claim(client, action, desired, manager)
     written = client.apply(action.resource, desired.content, manager, dry_run=False, force=action.force)
-    return _retire(client, action, desired, manager, written)
-
-
-def _retire(client: Client, action: Action, desired: Desired, manager: str, written: Object) -> Object:
-    """Take managers off an object that shall manage nothing of it any more."""
-    if not retired(written, desired.retires):
-        return written
-    # Somebody else's write in between would be undone by this list: the version that was written guards it.
-    version, left = written["metadata"]["resourceVersion"], without_managers(written, desired.retires)
-    patch = {"metadata": {"resourceVersion": version, "managedFields": left}}
-    return client.merge(action.resource, action.key.name, action.key.namespace or None, patch, manager, dry_run=False)
-
-
-def _claim(client: Client, action: Action, desired: Desired, manager: str) -> None:
-    """Make this manager the only one of what is handed over or shall go, so that the apply takes it away.
-
-    The apply is then the only request that changes what the object says: a workload renews its Pods once.
-    """
-    namespace, dropped = action.key.namespace or None, desired.dropped_of(action.before)
-    asked = bool(action.predecessors or dropped)
-    found = client.get(action.resource, action.key.name, namespace) if asked else None
-    if found is None:
-        return
-    heir = claimed(handed_over(found, action.predecessors, manager), dropped, manager)
-    patch = {"metadata": {"resourceVersion": version_of(found), "managedFields": heir["metadata"]["managedFields"]}}
-    client.merge(action.resource, action.key.name, namespace, patch, manager, dry_run=False)
+    return retire(client, action, desired, manager, written)
 
 
 def _with_reasons(left: Sequence[tuple[Key, str]]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict, Failure
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objectset import PART_OF, ObjectSet
-from faults import Proxy, Rule
+from faults import FAULTS, Proxy, Rule
 from faults.catalogue import WRITES, Answer, Fault
 from integration.engine.driver import essence
 from integration.support.audit import Audit
@@ -126,3 +126,16 @@ def test_roll_back_gives_back_what_was_handed_over(cluster: Cluster, namespace: 
                 operations.run("config", routes(namespace, of="shop", adopt=True))
             assert not raised.value.changed, str(raised.value)
             assert essence(live(cluster, namespace)) == was
+
+
+@pytest.mark.parametrize("fault", ["reset_after", "502_html_after", "504_after", "500_after", "409"])
+def test_a_hand_over_whose_answer_is_lost_has_been_done(cluster: Cluster, namespace: str, fault: str) -> None:
+    """Its version guards it, so a repetition would be a conflict with itself."""
+    with Proxy(cluster) as proxy:
+        operations = Operations({"kubeconfig": proxy.kubeconfig})
+        operations.run("config", routes(namespace, "gateways"))
+        proxy.play([Rule(FAULTS[fault], verb="patch", path="virtualservices/reviews", nth={1})])
+        operations.run("config", routes(namespace, of="shop", adopt=True))
+        assert [entry.what for entry in proxy.injected] == [fault]
+    assert family(cluster, namespace) == {f"{FAMILY}/shop"}
+    assert live(cluster, namespace)["spec"] == {"hosts": ["reviews"]}
