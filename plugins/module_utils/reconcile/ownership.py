@@ -149,7 +149,7 @@ def others_since(before: Object | None, after: Object, ours: Container[str], dro
     taken = {path for entry in own for path in _leaf_paths(entry.get("fieldsV1") or {})}
     taken |= {tuple(f"f:{step}" for step in path) for path in dropped}
     touched = [who for who, entry in now.items() if _has_written(entry, was.get(who, {}))]
-    touched += [who for who, entry in was.items() if not _lost(entry, now.get(who, {})) <= _all_below(taken, entry)]
+    touched += [who for who, entry in was.items() if not _beyond(entry, now.get(who, {})) <= _all_below(taken, entry)]
     return sorted({manager for manager, *_how in touched})
 
 
@@ -166,11 +166,12 @@ def _entries_of_others(found: Object | None, ours: Container[str]) -> dict[tuple
 
 def _has_written(now: Mapping[str, Any], was: Mapping[str, Any]) -> bool:
     """Times are in seconds: what has been added within one shows in the fields."""
-    return now.get("time") != was.get("time") or bool(_lost(now, was))
+    return now.get("time") != was.get("time") or bool(_beyond(now, was))
 
 
-def _lost(was: Mapping[str, Any], now: Mapping[str, Any]) -> set[Path]:
-    return set(_leaf_paths(was.get("fieldsV1") or {})) - set(_leaf_paths(now.get("fieldsV1") or {}))
+def _beyond(entry: Mapping[str, Any], other: Mapping[str, Any]) -> set[Path]:
+    """The fields of an entry that another one has not."""
+    return set(_leaf_paths(entry.get("fieldsV1") or {})) - set(_leaf_paths(other.get("fieldsV1") or {}))
 
 
 def _all_below(taken: Collection[Path], entry: Mapping[str, Any]) -> set[Path]:
