@@ -106,8 +106,13 @@ def molecule() -> list[Check]:
     scenarios = sorted(path.parent.name for path in (ROOT / "extensions" / "molecule").glob("*/molecule.yml"))
     environment = f'eval "$({BED} env --lane cluster)"'
     cluster = Check("bed-cluster", (BED, "up", "--lane", "cluster"), minutes=60)
+    # What molecule remembers of a cluster that has gone since is forgotten: it would not be filled again.
     tests = [
-        Check(f"molecule-{name}", ("bash", "-c", f"{environment} && molecule test --scenario-name {name}"), minutes=20)
+        Check(
+            f"molecule-{name}",
+            ("bash", "-c", f"{environment} && molecule reset -s {name} && molecule test -s {name}"),
+            20,
+        )
         for name in scenarios
     ]
     down = Check("bed-down", (BED, "down"), minutes=5)

@@ -415,8 +415,20 @@ def refuses_another_name_and_part(served: Hosted) -> None:
     path.write_text(told, encoding="utf-8")
 
 
-def test_a_remote_cluster_leaves_nothing_anywhere(served: Hosted, changes_in_both: Callable[[], list[str]]) -> None:
+def keeps_its_address(served: Hosted, charts: Path) -> None:
+    """Where control planes alone are asked for, nobody asks where this one's is reached."""
+    tags = ("--check", "--diff", "--tags", "control_plane")
+    played = whole(served.runner, served.east, charts, *tags, mesh_control_plane_precheck=False)
+    assert played.rc == 0, played.output
+    (west,) = (one for one in played.results if one.host == "host1" and "plan" in one.data)
+    assert west.data["plan"] == []
+
+
+def test_a_remote_cluster_leaves_nothing_anywhere(
+    served: Hosted, charts: Path, changes_in_both: Callable[[], list[str]]
+) -> None:
     changes_in_both()
+    keeps_its_address(served, charts)
     refuses_another_name_and_part(served)
     assert changes_in_both() == []
     served.west.kubectl("label", "namespace", served.namespace, "istio-injection=enabled")
@@ -434,15 +446,6 @@ def test_a_remote_cluster_leaves_nothing_anywhere(served: Hosted, changes_in_bot
     again = served.leave()
     assert (again.rc, changes_in_both()) == (0, []), again.output
     assert "host1 has left shop: nothing of it is left in host0" in again.output
-
-
-def test_control_planes_alone_leave_a_remote_cluster_where_it_is(served: Hosted, charts: Path) -> None:
-    """Nobody asks then where its control plane is reached."""
-    tags = ("--check", "--diff", "--tags", "control_plane")
-    played = whole(served.runner, served.east, charts, *tags, mesh_control_plane_precheck=False)
-    assert played.rc == 0, played.output
-    (west,) = (one for one in played.results if one.host == "host1" and "plan" in one.data)
-    assert west.data["plan"] == []
 
 
 def test_what_cannot_be_cleaned_of_a_remote_cluster_is_told(
