@@ -19,7 +19,7 @@ from ..kube.errors import ApiError, Failure, Forbidden, NotFound
 from ..kube.resources import MUTATING_WEBHOOKS, POD, VALIDATING_WEBHOOKS, Resource
 from ..kube.wait import Wait, gone
 from ..reconcile.engine import reconcile
-from ..reconcile.objects import Desired
+from ..reconcile.objects import Desired, is_ending
 from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner
 from ..reconcile.run import Run
@@ -88,11 +88,7 @@ def refuse_in_use(client: Client, snapshot: Snapshot, upgrade: Upgrade, namespac
 
 def ending(snapshot: Snapshot, upgrade: Upgrade) -> list[Object]:
     """Pods of the old control plane that are being deleted: they need it until their last request is answered."""
-    return [
-        pod
-        for pod in snapshot.of(POD)
-        if pod["metadata"].get("deletionTimestamp") and injected_by(pod) == upgrade.before.revision
-    ]
+    return [pod for pod in snapshot.of(POD) if is_ending(pod) and injected_by(pod) == upgrade.before.revision]
 
 
 def without(snapshot: Snapshot, pods: Iterable[Object]) -> Snapshot:

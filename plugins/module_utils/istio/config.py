@@ -127,11 +127,13 @@ def _config(entries: Iterable[Manifest], params: Mapping[str, Any]) -> Config:
     ignored = known_codes(params.get("ignore_checks") or ())
     manifests = judged(entries)
     present = tuple(Desired(found.content, found.place) for found in manifests if found.state == "present")
-    refuse_duplicates((Key.of(found.content), found.place) for found in manifests)
+    absent = tuple(Key.of(found.content) for found in manifests if found.state == "absent")
+    if absent:  # of these a plan knows no places
+        refuse_duplicates((Key.of(found.content), found.place) for found in manifests)
     check_input(present, ignored)
     return Config(
         present,
-        tuple(Key.of(found.content) for found in manifests if found.state == "absent"),
+        absent,
         tuple(params.get("take_ownership_from") or ()),
         params.get("on_error") or "rollback",
         _object_set(params),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..kube.client import Client
 from ..kube.resources import NAMESPACE
+from ..reconcile.objects import is_ending
 from .injection import InjectionError, NamespaceInjection
 from .shares import share_of
 
@@ -46,7 +47,7 @@ def selected(
 
 def _matching(client: Client, selection: Selection) -> list[str]:
     found = client.list_objects(NAMESPACE, labels=selection.selector)
-    names = [one["metadata"]["name"] for one in found if not one["metadata"].get("deletionTimestamp")]
+    names = [one["metadata"]["name"] for one in found if not is_ending(one)]
     return [name for name in names if share_of(name) < selection.percentage]
 
 

@@ -21,6 +21,7 @@ from ..kube.client import Object
 from ..kube.pods import container_statuses, is_over, troubles_of
 from ..kube.resources import NAMESPACE, POD
 from ..kube.wait import condition
+from ..reconcile.objects import is_ending
 from .decision import Decision
 from .desired_proxies import DesiredProxies
 from .facts import DECIDING_LABELS
@@ -141,7 +142,7 @@ def workloads_of(snapshot: Snapshot, desired: DesiredProxies) -> list[Workload]:
     pods: dict[tuple[str, Owner, str], list[Object]] = {}
     kinds = {kind.kind for kind in desired.kinds}
     for pod in snapshot.of(POD):
-        if not pod["metadata"].get("deletionTimestamp"):
+        if not is_ending(pod):
             owner = owner_of(pod, desired.kinds)
             apart = _why_apart(pod, owner, kinds)
             place = (pod["metadata"]["namespace"], owner if owner.kind else Owner(POD.kind, _name(pod)), apart)

@@ -9,7 +9,6 @@ A remote cluster has webhooks and the values of the chart, with our record on th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 from ..kube.client import Object
 from ..kube.resources import CONFIG_MAP, DEPLOYMENT, MUTATING_WEBHOOKS, NAMESPACE
 from .facts import REVISION_LABEL, ROOT_NAMESPACE, SERVED_BY
-from .installed import record_of
+from .installed import record_of, values_in
 from .revisions import named
 from .snapshot import Ask, Snapshot
 from .usage import istiods
@@ -75,12 +74,7 @@ def recorded_versions(snapshot: Snapshot) -> dict[str, str]:
 
 def recorded_globals(found: Object) -> Mapping[str, Any]:
     """What the charts were told, by the ConfigMap that bears our record; of others nothing is known."""
-    if not record_of(found).version:
-        return {}
-    try:
-        return mapping(mapping(json.loads((found.get("data") or {}).get("merged-values") or "{}")).get("global"))
-    except ValueError:
-        return {}
+    return mapping(values_in(found).get("global")) if record_of(found).version else {}
 
 
 def _elsewhere(snapshot: Snapshot, root: str) -> list[Place]:

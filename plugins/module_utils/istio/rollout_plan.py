@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..kube.client import Object
-from ..reconcile.objects import Key
+from ..reconcile.objects import Key, is_ending
 from ..reconcile.plan import Action
 from .disruption import budgets_of, hindrance, takes_down
 from .pods import is_gateway
@@ -195,7 +195,7 @@ def _obstacle(world: World, place: Place, workload: Object | None, allow_downtim
     if workload is None:
         return "by_hand", _BY_HAND.get(place.kind, f"only its own tools restart a {place.kind}")
     space = world.namespaces.get(place.namespace) or {"metadata": {}}
-    if (space.get("status") or {}).get("phase") == "Terminating" or space["metadata"].get("deletionTimestamp"):
+    if (space.get("status") or {}).get("phase") == "Terminating" or is_ending(space):
         return "terminating", "its namespace is being deleted"
     if _is_frozen(space):
         return "frozen", f"its namespace has the label {FREEZE}"

@@ -13,7 +13,7 @@ from ..kube.client import Object
 from ..kube.resources import NAMESPACE
 from ..kube.text import did_you_mean
 from ..reconcile.engine import reconcile
-from ..reconcile.objects import Desired, Key
+from ..reconcile.objects import Desired, Key, is_ending
 from ..reconcile.outcome import Outcome
 from ..reconcile.plan import Owner, Plan
 from ..reconcile.proof import KeyedLists
@@ -132,7 +132,7 @@ def _require(run: Run, name: str, found: Object | None, created: bool) -> None:
             subject=f"Namespace {name}",
             hint="Correct its name, or say 'create: true' to have it created",
         )
-    if found and found["metadata"].get("deletionTimestamp"):
+    if found and is_ending(found):
         raise InjectionError(
             f"The namespace '{name}' on {run.client.name} is being deleted",
             subject=f"Namespace {name}",

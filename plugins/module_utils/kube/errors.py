@@ -229,6 +229,9 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
     504: TimedOut,
 }
 
+# After one of these nobody knows what a write has done, or who was faster: only the object itself tells.
+IN_DOUBT = (Conflict, ServerError, TimedOut, Unreachable)
+
 # The API server's own answer where it serves no such group or kind.
 _NO_SUCH_PATH = "404 page not found"
 _DENIED = "denied the request"

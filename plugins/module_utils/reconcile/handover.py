@@ -15,13 +15,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..kube.client import Client, Object
-from ..kube.errors import Conflict, ServerError, TimedOut, Unreachable
+from ..kube.errors import IN_DOUBT
 from .objects import Desired, version_of
 from .ownership import claimed, handed_over, retired, without_managers
 from .plan import Action
 
 Entries = Iterable[Mapping[str, Any]]
-_UNSURE = (Conflict, ServerError, TimedOut, Unreachable)
 
 
 def claim(client: Client, action: Action, desired: Desired, manager: str) -> None:
@@ -54,7 +53,7 @@ def _managed_by(
     """The object with these managedFields, made of those that it has."""
     try:
         return _patched(client, action, manager, found, entries)
-    except _UNSURE:
+    except IN_DOUBT:
         there = _read(client, action)
         if there is None:
             raise

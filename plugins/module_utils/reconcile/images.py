@@ -14,15 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..kube.client import Client, Object
-from ..kube.errors import Conflict, ServerError, TimedOut, Unreachable
+from ..kube.errors import IN_DOUBT
 from ..kube.resources import Resource
 from .objects import comparable
 
 _ASSIGNED = ("uid", "resourceVersion", "generation", "creationTimestamp", "selfLink", "deletionTimestamp")
 # Counted by the controller of Deployments, with the status, at every renewal of Pods: one that goes back included.
 _COUNTED = "deployment.kubernetes.io/revision"
-# After one of these nobody knows what is there; a controller that writes a status makes a conflict as well.
-_UNSURE = (Conflict, Unreachable, TimedOut, ServerError)
 _ATTEMPTS = 4
 _Done = Callable[[Object, Object], bool]
 
@@ -86,7 +84,7 @@ def _created(client: Client, resource: Resource, image: Object, manager: str) ->
     """The created object; one whose answer was lost has been created when the object is as it shall be."""
     try:
         return client.create(resource, assignable(image), manager)
-    except _UNSURE:
+    except IN_DOUBT:
         there = _read(client, resource, image)
         if there is None or not _says_the_same(there, image):
             raise
@@ -101,7 +99,7 @@ def _replaced(client: Client, resource: Resource, image: Object, seen: Object, m
     for _attempt in range(_ATTEMPTS - 1):
         try:
             return client.replace(resource, at_version(image, seen), manager, dry_run=False)
-        except _UNSURE:
+        except IN_DOUBT:
             there = _read(client, resource, image)
             if there is not None and done(there, image):
                 return there

@@ -24,7 +24,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ..kube.client import Object
-from ..kube.errors import Conflict, Failure, Forbidden, Interrupted, NotFound, ServerError, TimedOut, Unreachable
+from ..kube.errors import IN_DOUBT, Failure, Forbidden, Interrupted, NotFound
 from ..kube.resources import KUBERNETES
 from .run import Run
 
@@ -41,7 +41,7 @@ _TRIES = 3
 _FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 _SERVER_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # After these only the Lease itself tells whether a write of it took effect, and who was faster if it did not.
-_IN_DOUBT = (Conflict, NotFound, ServerError, TimedOut, Unreachable)
+_IN_DOUBT = (*IN_DOUBT, NotFound)
 
 
 class Locked(Failure):

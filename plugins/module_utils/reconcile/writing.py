@@ -30,7 +30,7 @@ from ..kube.wait import NotReady, crd_established
 from .handover import claim, retire
 from .images import put_back
 from .lock import Locked
-from .objects import Desired, Key, version_of
+from .objects import Desired, Key, is_ending, version_of
 from .order import is_foundation
 from .ownership import fields_of
 from .parallel import each
@@ -233,7 +233,7 @@ def _effect(owner: Owner, action: Action, now: Object | None) -> Done | None:
         return None
     desired = action.desired
     if desired is None:  # what waits for its finalizers cannot be brought back: that will be said
-        deleted = now is None or "deletionTimestamp" in now["metadata"]
+        deleted = now is None or is_ending(now)
         return Done(action, None) if deleted else None
     ours = desired.exactly or bool(fields_of(now, owner.manager_of(desired)))
     return Done(action, now) if now and ours else None
