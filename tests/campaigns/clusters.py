@@ -7,7 +7,7 @@ from pathlib import Path
 from integration.support.campaign import run_pytest
 
 FOLDER = Path(__file__).resolve().parent
-OTHERS = (FOLDER / "between", FOLDER / "groups", FOLDER / "roots")
+OTHERS = (FOLDER / "between", FOLDER / "groups", FOLDER / "hosted", FOLDER / "roots")
 TESTS = (FOLDER.parent / "integration" / "test_many_clusters.py", *OTHERS)
 
 

@@ -97,7 +97,7 @@ def _kill(cluster: Cluster, root: str, runner: Runner, chance: random.Random, nu
 
 def _scale(cluster: Cluster, namespaces: int) -> list[str]:
     begin = time.monotonic()
-    rest = Rest.of(cluster)
+    rest = cluster.rest
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: _fill(rest, f"large-{number}"), range(namespaces)))
         list(pool.map(lambda number: _label(rest, f"large-{number}"), range(namespaces)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import uuid
@@ -15,7 +14,6 @@ from integration.support.audit import Audit
 from integration.support.bed import Cluster
 from integration.support.operations import Operations
 from integration.support.playbook import Runner
-from kubernetes import client, config
 
 # A cluster with a node needs root; where there is none it is no promise.
 collect_ignore = [] if os.geteuid() == 0 else ["test_whole_cluster.py", "test_many_clusters.py"]
@@ -70,11 +68,8 @@ def namespaces(cluster: Cluster) -> Iterator[list[str]]:
     """Namespaces that go away, all at once, when everything is over; their end is not waited for."""
     names: list[str] = []
     yield names
-    # kubectl would take ten seconds: it slows itself down when it has much to ask.
-    with config.new_client_from_config(cluster.kubeconfig) as api:  # type: ignore[no-untyped-call]
-        for name in names:
-            with contextlib.suppress(client.ApiException):
-                client.CoreV1Api(api).delete_namespace(name)
+    for name in names:
+        cluster.rest.send("DELETE", f"/api/v1/namespaces/{name}", quietly=True)
 
 
 @pytest.fixture
@@ -87,7 +82,7 @@ def new_namespace(namespaces: list[str]) -> str:
 @pytest.fixture
 def namespace(cluster: Cluster, new_namespace: str) -> str:
     """A namespace of the test's own."""
-    cluster.kubectl("create", "namespace", new_namespace)
+    cluster.create_namespace(new_namespace)
     return new_namespace
 
 

@@ -105,7 +105,7 @@ def test_policies_of_the_root_namespace_are_for_all_namespaces(
 ) -> None:
     """Whatever its name: what is allowed there is no first, and STRICT there cuts off workloads elsewhere."""
     namespaces.append(f"{namespace}-root")
-    cluster.kubectl("create", "namespace", namespaces[-1])
+    cluster.create_namespace(namespaces[-1])
     cluster.apply(pod(namespace, "cart", "app", "istio-proxy"), pod(namespace, "old", "app"))
     root, allow = {"root_namespace": namespaces[-1]}, {"name": "allow", "action": "ALLOW", "rules": [{}]}
     operations.run("authorization_policy", {**allow, **root, "namespace": namespaces[-1]})

@@ -22,7 +22,7 @@ PAGE = 500
 @pytest.fixture
 def other(cluster: Cluster, namespaces: list[str], namespace: str) -> str:
     namespaces.append(f"{namespace}-b")
-    cluster.kubectl("create", "namespace", namespaces[-1])
+    cluster.create_namespace(namespaces[-1])
     return namespaces[-1]
 
 

@@ -95,7 +95,7 @@ def east(tmp_path_factory: pytest.TempPathFactory, charts: Path) -> Iterator[Clu
         for file in files:
             install_crds(own, file)
         for namespace in ("shop", "istio-system"):
-            own.kubectl("create", "namespace", namespace)
+            own.create_namespace(namespace)
         yield own
 
 

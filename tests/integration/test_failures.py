@@ -24,7 +24,7 @@ def world(
 ) -> Iterator[World]:
     assert crds
     namespaces.append(f"test-failures-{tmp_path_factory.getbasetemp().name}")
-    cluster.kubectl("create", "namespace", namespaces[-1])
+    cluster.create_namespace(namespaces[-1])
     folder = tmp_path_factory.mktemp("failures")
     with tls_server(expired_certificate(cluster, folder)) as port, file_server(charts / "archives") as repository:
         world = World(cluster, charts, namespaces[-1], folder, port, repository)
@@ -46,7 +46,7 @@ def config_map(name: str, namespace: str, **metadata: Any) -> dict[str, Any]:
 @contextlib.contextmanager
 def ending(cluster: Cluster, name: str) -> Iterator[None]:
     """A namespace is being deleted, and an object that cannot go keeps it."""
-    cluster.kubectl("create", "namespace", name)
+    cluster.create_namespace(name)
     cluster.apply(config_map("stays", name, finalizers=["example.com/stays"]))
     cluster.kubectl("delete", "namespace", name, "--wait=false")
     yield

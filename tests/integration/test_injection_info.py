@@ -172,7 +172,7 @@ def test_the_example_of_a_role_is_enough(own: Mesh, user: Bound) -> None:
 def closed(cluster: Cluster, namespaces: list[str], namespace: str) -> str:
     """Another namespace."""
     namespaces.append(f"{namespace}-closed")
-    cluster.kubectl("create", "namespace", namespaces[-1])
+    cluster.create_namespace(namespaces[-1])
     return namespaces[-1]
 
 

@@ -16,6 +16,8 @@ from integration.support import bed
 from integration.support.meshes import (
     GIVEN,
     NETS,
+    NODE_PORT,
+    NODE_PORTS,
     ROUTER_PORT,
     SHOP,
     Changes,
@@ -43,6 +45,12 @@ class Shape:
     others: Mapping[str, Any] = field(default_factory=dict)
     second: Mapping[str, Any] = field(default_factory=dict)
     door: int = 15443
+    cloud: bool = False
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Of the bed."""
+        return ("--network", self.network, *(("--cloud",) if self.cloud else ()))
 
     @property
     def is_external(self) -> bool:
@@ -75,6 +83,7 @@ SHAPES = {
     "multi-primary": Shape("flat", NET),
     "multi-primary on networks": Shape("separate", NETS),
     "multi-primary behind routers": Shape("separate", GIVEN, door=ROUTER_PORT),
+    "multi-primary by node ports": Shape("separate", NODE_PORTS, door=NODE_PORT, cloud=True),
     "primary and remotes": Shape("flat", {**NET, **HOSTED}, first=east_west(), others=REMOTE),
     "external control plane": Shape(
         "flat",
@@ -123,7 +132,7 @@ class Joined:
 def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Joined]:
     """Empty clusters that one playbook has made a mesh of this shape."""
     folder, shape = tmp_path_factory.mktemp("clusters"), SHAPES[request.param]
-    with bed.own_clusters(folder, COUNT, "--network", shape.network) as several, cloud(several.clusters):
+    with bed.own_clusters(folder, COUNT, *shape.options) as several, cloud(several.clusters):
         meshes = Meshes(several, Runner(folder, within=("nsenter", f"--net={several.switch}")))
         if shape.door == ROUTER_PORT:
             route_in(several.clusters.values())

@@ -431,13 +431,13 @@ def test_a_remote_cluster_leaves_nothing_anywhere(
     keeps_its_address(served, charts)
     refuses_another_name_and_part(served)
     assert changes_in_both() == []
-    served.west.kubectl("label", "namespace", served.namespace, "istio-injection=enabled")
+    served.west.label(served.namespace, {"istio-injection": "enabled"})
     changes_in_both()
     refused = served.leave("--check")
     assert (refused.rc, changes_in_both()) == (2, []), refused.output
     assert "still refer to the revision [revision_in_use, 1]: Namespace " in refused.output
     assert "(if it is meant so: mesh_clusters_ignore_checks: [revision_in_use])" in refused.output
-    served.west.kubectl("label", "namespace", served.namespace, "istio-injection-")
+    served.west.label(served.namespace, {"istio-injection": None})
     left = served.leave()
     assert left.rc == 0, left.output
     written = [line.split()[1] for line in changes_in_both()]

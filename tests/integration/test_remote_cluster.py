@@ -502,7 +502,7 @@ def test_nothing_shows_a_token(way: dict[str, Any], pair: Pair, runner: Runner) 
 
 def test_a_remote_that_forbids_accounts(pair: Pair, changes: Changes) -> None:
     """Nothing is written in the primary either."""
-    pair.west.kubectl("create", "namespace", pair.namespace)
+    pair.west.create_namespace(pair.namespace)
     with bound(pair.west, "clusters-remote") as user:
         user.grant(missing=("create", "serviceaccounts"))
         remote = {"kubeconfig": pair.west.kubeconfig, "impersonate_user": user.user}

@@ -347,7 +347,10 @@ def test_everything_is_removed_and_no_webhook_is_ever_left_alone(
     again = empty.operations.run("control_plane", {**everything, "remove_crds": True, "remove_leftovers": True})
     assert (again["changed"], again["plan"]) == (False, [])
     assert empty.webhooks() == ""
-    left = empty.cluster.names("all,configmaps,leases,secrets,serviceaccounts", "istio-system")
+    printed = empty.cluster.kubectl(
+        "get", "all,configmaps,leases,secrets,serviceaccounts", "-n", "istio-system", "-o", "name"
+    )
+    left = {line.rpartition("/")[2] for line in printed.split()}
     of_others = {
         name for name in left if name.endswith("-broken")
     }  # another test's revision, of which nobody has spoken

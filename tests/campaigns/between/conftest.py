@@ -11,7 +11,7 @@ from integration.support.meshes import CLUSTER, Meshes, cloud, east_west, shared
 from integration.support.playbook import Runner
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def meshes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meshes]:
     folder = tmp_path_factory.mktemp("between")
     with bed.own_clusters(folder, 2, "--network", "separate") as several, cloud(several.clusters):

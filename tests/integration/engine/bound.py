@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import time
 import uuid
 from collections.abc import Iterator
@@ -35,7 +34,8 @@ def bound(cluster: Cluster, name: str, *others: str) -> Iterator[Bound]:
     found = Bound(cluster, {**example(name), "rules": rules}, user)
     found.grant()
     yield found
-    cluster.kubectl("delete", f"clusterrole/{user}", f"clusterrolebinding/{user}", "--ignore-not-found")
+    for kind in ("clusterroles", "clusterrolebindings"):
+        cluster.rest.send("DELETE", cluster.rest.resource(kind).path(user), quietly=True)
 
 
 @dataclass
@@ -110,8 +110,8 @@ class Bound:
         asked = {"verb": verb, "resource": resource, "group": group}
         spec = {"user": self.user, "resourceAttributes": asked}
         question = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
-        review = self.cluster.kubectl("create", "-f", "-", "-o", "json", stdin=json.dumps(question))
-        return "yes" if json.loads(review)["status"]["allowed"] else "no"
+        review = self.cluster.rest.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", question)
+        return "yes" if review["status"]["allowed"] else "no"
 
 
 def _resource(group: str, resource: str) -> str:

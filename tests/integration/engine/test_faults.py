@@ -1,7 +1,6 @@
 """One fault at a time, on every kind of request: the task ends as without it, or fails in a way that is true and helps.
 
-What is persisted is read from the API server's audit log, what is there by Kubernetes' own library, which a kubectl for
-each of hundreds of cases would only start anew: both without the proxy.
+What is persisted is read from the API server's audit log, what is there from the server: both without the proxy.
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ from integration.engine.driver import unguarded, unwatched
 from integration.support.audit import Audit
 from integration.support.bed import Cluster
 from integration.support.operations import Operations
-from kubernetes.client import ApiClient, Configuration, CoordinationV1Api, CoreV1Api, CustomObjectsApi
 
 Result = TypeVar("Result")
 CONFIG_MAP = KUBERNETES["v1", "ConfigMap"]
@@ -49,13 +47,8 @@ class World:
     mark: int = 0
     direct: Operations = field(init=False)
     faulty: Operations = field(init=False)
-    api: ApiClient = field(init=False)
 
     def __post_init__(self) -> None:
-        cluster, configuration = self.cluster, Configuration(self.cluster.server)
-        configuration.ssl_ca_cert = cluster.ca_file
-        configuration.cert_file, configuration.key_file = cluster.client_certificate_file, cluster.client_key_file
-        self.api = ApiClient(configuration)
         self.direct = Operations({"kubeconfig": self.cluster.kubeconfig})
         self.faulty = Operations({"kubeconfig": self.proxy.kubeconfig})
 
@@ -66,11 +59,10 @@ class World:
 
     def hosts(self) -> dict[str, list[str]]:
         """The state: what the VirtualServices say, all of it being ours by server-side apply."""
-        kind = ("networking.istio.io", "v1", self.namespace, "virtualservices")
-        found: Any = CustomObjectsApi(self.api).list_namespaced_custom_object(*kind)
-        owners = {entry["operation"] for item in found["items"] for entry in item["metadata"]["managedFields"]}
+        found = self.cluster.objects("virtualservices", self.namespace)
+        owners = {entry["operation"] for item in found for entry in item["metadata"]["managedFields"]}
         assert owners == {"Apply"}, f"fields are owned by {owners}"
-        return {item["metadata"]["name"]: item["spec"]["hosts"] for item in found["items"]}
+        return {item["metadata"]["name"]: item["spec"]["hosts"] for item in found}
 
     def persisted(self) -> set[str]:
         """Names of what has been written since the begin."""
@@ -84,7 +76,7 @@ def world(
     assert crds
     assert cluster.audit_log
     namespaces.append(f"test-faults-{tmp_path_factory.getbasetemp().name}")
-    cluster.kubectl("create", "namespace", namespaces[-1])
+    cluster.create_namespace(namespaces[-1])
     with Proxy(cluster) as proxy:
         yield World(cluster, Audit(Path(cluster.audit_log)), proxy, namespaces[-1])
 
@@ -102,7 +94,8 @@ def test_proxy_is_faithful(world: World) -> None:
     world.proxy.play([])
     through = dataclasses.replace(world.cluster, kubeconfig=world.proxy.kubeconfig)
     metadata = {"name": "faithful", "namespace": world.namespace}
-    through.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"is": "young"}})
+    young = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"is": "young"}}
+    through.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(young))
     assert through.get("configmap", "faithful", world.namespace) == world.cluster.get(
         "configmap", "faithful", world.namespace
     )
@@ -173,20 +166,20 @@ class WorldOfSet(World):
         return attempted(lambda: self.faulty.run("config", wanted_in_set(self.namespace)))
 
     def parent(self) -> dict[str, str]:
-        parent: Any = CoreV1Api(self.api).read_namespaced_config_map(SET, self.namespace)
-        return dict(parent.metadata.annotations)
+        annotations: dict[str, str] = self.cluster.get("configmap", SET, self.namespace)["metadata"]["annotations"]
+        return annotations
 
     def expect_calm(self) -> None:
         """All is done, nobody holds the lock, and the parent is as a run without faults leaves it."""
         assert self.hosts() == AFTER
-        assert CoordinationV1Api(self.api).list_namespaced_lease(self.namespace).items == []
+        assert self.cluster.names("leases", self.namespace) == set()
         assert {name.partition("/")[0] for name in self.parent()} == {"applyset.kubernetes.io"}
 
 
 @pytest.fixture(scope="module")
 def world_of_set(world: World, namespaces: list[str]) -> WorldOfSet:
     namespaces.append(f"{world.namespace}-set")
-    world.cluster.kubectl("create", "namespace", namespaces[-1])
+    world.cluster.create_namespace(namespaces[-1])
     return WorldOfSet(world.cluster, world.audit, world.proxy, namespaces[-1])
 
 

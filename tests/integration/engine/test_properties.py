@@ -37,7 +37,7 @@ MEMORY = st.sampled_from(["1Gi", "1024Mi", "1048576Ki", "1.5Gi", "128e6", "1G", 
 @pytest.fixture(scope="module")
 def place(cluster: Cluster, namespaces: list[str]) -> str:
     namespaces.append(f"test-properties-{uuid.uuid4().hex[:8]}")
-    cluster.kubectl("create", "namespace", namespaces[-1])
+    cluster.create_namespace(namespaces[-1])
     return namespaces[-1]
 
 

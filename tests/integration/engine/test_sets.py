@@ -52,7 +52,7 @@ def objects(namespace: str) -> ObjectSet:
 def elsewhere(cluster: Cluster, namespaces: list[str], namespace: str) -> str:
     """A second namespace, for members that do not live beside their parent."""
     namespaces.append(f"{namespace}-more")
-    cluster.kubectl("create", "namespace", namespaces[-1])
+    cluster.create_namespace(namespaces[-1])
     return namespaces[-1]
 
 

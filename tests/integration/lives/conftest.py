@@ -46,7 +46,7 @@ def revisions(cluster: Cluster, charts: Path, namespace: str) -> Iterator[Revisi
 @pytest.fixture(scope="module")
 def answering(cluster: Cluster, charts: Path) -> Iterator[Revisions]:
     """The default control plane where it usually is; it answers."""
-    cluster.kubectl("create", "namespace", "istio-system")
+    cluster.create_namespace("istio-system")
     made = Revisions(cluster, charts, "istio-system")
     made.install()
     made.answer()

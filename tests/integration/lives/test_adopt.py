@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from integration.support.bed import ISTIO, ROOT, Cluster
 from integration.support.helm import Helm
 from integration.support.planes import Planes
 from integration.support.playbook import Runner
+from integration.support.rest import JSON_PATCH
 
 OURS, ISTIOD = "service_mesh.istio/control_plane", "pilot-discovery"
 VERSIONS = ("1.28.3", "1.29.1", "1.31.0")
@@ -28,9 +30,18 @@ MARKS = ("meta.helm.sh/", "operator.istio.io/managed", "operator.istio.io/versio
 
 
 def remove_crds(cluster: Cluster) -> None:
-    """Those of the youngest are all that there are."""
-    file = charts_of(VERSIONS[-1]) / "base" / "files" / "crd-all.gen.yaml"
-    cluster.kubectl("delete", "--ignore-not-found", "-f", str(file))
+    """All at once, as soon as the server has taken their objects away."""
+    path = cluster.rest.resource("crds").path
+    for name in _crds(cluster):
+        cluster.rest.send("DELETE", path(name))
+    until = time.monotonic() + 60
+    while left := _crds(cluster):
+        assert time.monotonic() < until, left
+        time.sleep(0.1)
+
+
+def _crds(cluster: Cluster) -> list[str]:
+    return [name for name in cluster.names("crds", "") if name.endswith(".istio.io")]
 
 
 @pytest.fixture
@@ -47,10 +58,9 @@ def helm(cluster: Cluster, planes: Planes, tmp_path: Path) -> Helm:
 
 def objects(planes: Planes) -> dict[str, dict[str, Any]]:
     """What is there of Istio, as the server has it."""
-    printed = planes.cluster.kubectl("get", KINDS, "-n", planes.namespace, "-o", "json", "--show-managed-fields")
     return {
         f"{item['kind']} {item['metadata']['name']}": item
-        for item in json.loads(printed)["items"]
+        for item in planes.cluster.objects(KINDS, planes.namespace)
         if (item["metadata"].get("labels") or {}).get("app.kubernetes.io/part-of") == "istio"
     }
 
@@ -79,8 +89,8 @@ def give_ca(planes: Planes) -> None:
                 {"op": "add", "path": f"/webhooks/{number}/clientConfig/caBundle", "value": ca}
                 for number in range(len(item["webhooks"]))
             ]
-            arguments = ("--type=json", "-p", json.dumps(changes), f"--field-manager={ISTIOD}")
-            planes.cluster.kubectl("patch", kind, name, *arguments)
+            rest = planes.cluster.rest
+            rest.patch(rest.resource(kind).path(name), changes, JSON_PATCH, fieldManager=ISTIOD)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

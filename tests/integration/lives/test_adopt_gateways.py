@@ -41,8 +41,8 @@ class Edge:
         return self.operations.run("gateway_deployment", wanted, check=check)
 
     def objects(self) -> dict[str, dict[str, Any]]:
-        printed = self.cluster.kubectl("get", KINDS, "-n", self.helm.namespace, "-o", "json", "--show-managed-fields")
-        found = {f"{item['kind']} {item['metadata']['name']}": item for item in json.loads(printed)["items"]}
+        listed = self.cluster.objects(KINDS, self.helm.namespace)
+        found = {f"{item['kind']} {item['metadata']['name']}": item for item in listed}
         return {key: item for key, item in found.items() if key.partition(" ")[2].startswith("edge")}
 
 

@@ -72,7 +72,7 @@ def test_namespace_is_created_on_request(
 
 
 def test_contradicting_label_goes_whoever_has_set_it(namespace: str, operations: Operations, cluster: Cluster) -> None:
-    cluster.kubectl("label", "namespace", namespace, "istio-injection=enabled", "team=shop")
+    cluster.label(namespace, {"istio-injection": "enabled", "team": "shop"})
     wanted = {"namespaces": [{"name": namespace, "revision": "canary"}]}
     check = operations.run("injection", wanted, check=True)
     fields = ["metadata.labels.istio-injection", "metadata.labels.[istio.io/rev]"]
@@ -113,9 +113,9 @@ def team(cluster: Cluster, namespaces: list[str], new_namespace: str) -> list[st
     """Twenty namespaces with a label of their own; one of them is on its way out."""
     names = [f"{new_namespace}-{number}" for number in range(20)]
     namespaces.extend(names)
-    made = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names]
-    cluster.apply(*made)
-    cluster.kubectl("label", "namespace", *names, f"team={new_namespace}")
+    for name in names:
+        cluster.create_namespace(name)
+        cluster.label(name, {"team": new_namespace})
     return names
 
 
@@ -194,8 +194,8 @@ def test_istiod_that_is_down(
     try:
         error = refused(operations, changes, wanted, f"would inject Namespace {namespace} on api is down")
         assert error.subject == "Service istio-system/istiod-canary"
-        cluster.kubectl("label", "namespace", namespace, "istio.io/rev=canary")
-        cluster.kubectl("label", "namespace", namespace, "istio-injection=disabled")
+        cluster.label(namespace, {"istio.io/rev": "canary"})
+        cluster.label(namespace, {"istio-injection": "disabled"})
         assert operations.run("injection", {"namespaces": [{"name": namespace, "mode": "disabled"}]})["changed"]
     finally:
         revisions.answer("canary")

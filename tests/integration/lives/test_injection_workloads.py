@@ -172,7 +172,7 @@ def test_a_group_of_namespaces(namespace: str, operations: Operations, cluster: 
         "discovery_groups": {"sales": [namespace, other]},
         "namespaces": [{"name": other, "create": True}],
     }
-    cluster.kubectl("create", "namespace", other)
+    cluster.create_namespace(other)
     four_ways(operations, wanted, changes)
     assert hosts(cluster, namespace) == ["./*", "istio-system/*", f"{other}/*"]
     assert hosts(cluster, other) == ["./*", "istio-system/*", f"{namespace}/*"]

@@ -222,11 +222,11 @@ def test_the_default_tag_and_back(
     validator = cluster.get("validatingwebhookconfiguration", VALIDATOR)
     assert validator["webhooks"][0]["clientConfig"]["service"]["name"] == "istiod-r1"
     assert validator["metadata"]["labels"]["istio.io/rev"] == "r1"
-    cluster.kubectl("label", "namespace", namespace, "istio-injection=enabled")  # whoever uses it is taken over
+    cluster.label(namespace, {"istio-injection": "enabled"})  # whoever uses it is taken over
     four_ways(set_tag, changes, "default", None)
     assert [essence(cluster.get(kind, name)) for kind, name in kinds] == before
     assert tag not in cluster.names("mutatingwebhookconfiguration", "default")
-    cluster.kubectl("label", "namespace", namespace, "istio-injection-")
+    cluster.label(namespace, {"istio-injection": None})
 
 
 def test_a_killed_run_is_finished_by_the_next(
@@ -338,13 +338,13 @@ def test_a_tag_in_use_stays_unless_forced(
     set_tag("prod", "r1")
     user = f"{namespace}-user"
     namespaces.append(user)
-    cluster.kubectl("create", "namespace", user)
-    cluster.kubectl("label", "namespace", user, "istio.io/rev=prod")
+    cluster.create_namespace(user)
+    cluster.label(user, {"istio.io/rev": "prod"})
     with pytest.raises(TagInUse, match=f"Namespace {user} would get no sidecar any more"):
         set_tag("prod", None, check=True)
     forced = set_tag("prod", None, force=True)
     assert [warning for warning in forced["warnings"] if user in warning]
-    cluster.kubectl("label", "namespace", user, "istio.io/rev-")
+    cluster.label(user, {"istio.io/rev": None})
 
 
 def test_a_pod_uses_the_tag_that_it_names(

@@ -30,10 +30,9 @@ def revision(new_namespace: str) -> str:
 
 def ours(planes: Planes) -> dict[str, str]:
     """Objects that we apply, each with the version that moves when anybody writes it."""
-    printed = planes.cluster.kubectl("get", KINDS, "-n", planes.namespace, "-o", "json", "--show-managed-fields")
     return {
         f"{item['kind']} {item['metadata']['name']}": item["metadata"]["resourceVersion"]
-        for item in json.loads(printed)["items"]
+        for item in planes.cluster.objects(KINDS, planes.namespace)
         if any(entry["manager"].startswith(OURS) for entry in item["metadata"].get("managedFields") or [])
     }
 
@@ -43,7 +42,7 @@ def webhooks(planes: Planes) -> dict[str, set[str]]:
     kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
     return {
         item["metadata"]["name"]: {hook["clientConfig"]["service"]["name"] for hook in item["webhooks"]}
-        for item in json.loads(planes.cluster.kubectl("get", kinds, "-o", "json"))["items"]
+        for item in planes.cluster.objects(kinds)
         if all(hook["clientConfig"]["service"]["namespace"] == planes.namespace for hook in item["webhooks"])
     }
 
@@ -112,7 +111,7 @@ def test_nothing_of_another_revision_is_touched(planes: Planes, revision: str) -
 
 def test_what_is_in_the_way_is_named_and_can_be_overridden(planes: Planes, revision: str) -> None:
     planes.install(revision=revision, protected=True)
-    planes.cluster.kubectl("label", "namespace", planes.namespace, f"istio.io/rev={revision}")
+    planes.cluster.label(planes.namespace, {"istio.io/rev": revision})
     refused = planes.stays(revision=revision)
     blockers = {entry["code"]: entry for entry in refused.extra["precheck"]["blockers"]}
     assert set(blockers) == {"mesh_protected", "revision_in_use"}
@@ -260,7 +259,7 @@ def test_what_somebody_else_has_installed_stays(planes: Planes, revision: str) -
     pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "discovery", "image": "pilot:1.29.1"}]}}
     metadata = {"name": f"istiod-{revision}", "namespace": planes.namespace, "labels": labels}
     spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": pod}
-    planes.cluster.kubectl("create", "namespace", planes.namespace)
+    planes.cluster.create_namespace(planes.namespace)
     planes.cluster.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec})
     refused = planes.stays(revision=revision)
     assert refused.as_dict()["code"] == "foreign_istio"

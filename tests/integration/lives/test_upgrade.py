@@ -57,9 +57,9 @@ def test_what_an_upgrade_by_revision_means(
     revisions.install()
     web = f"{revisions.namespace}-web"
     namespaces.append(web)
-    cluster.kubectl("create", "namespace", web)
+    cluster.create_namespace(web)
     _use(cluster, web)
-    cluster.kubectl("label", "namespace", web, "istio-injection=enabled")
+    cluster.label(web, {"istio-injection": "enabled"})
     found = operations.run("control_plane", options(revisions, NEWER, "r2"), check=True)
     upgrade = found["upgrade"]
     assert (upgrade["from"], upgrade["to"], found["images"]) == (bed.ISTIO, NEWER, images(NEWER))
@@ -68,7 +68,7 @@ def test_what_an_upgrade_by_revision_means(
     mine = [row for row in upgrade["restarts"]["workloads"] if row["namespace"] == web]
     assert [(row["kind"], row["name"], row["how"]) for row in mine] == [("Pod", "app", "by_hand")]
     assert [text for text in found["warnings"] if text.startswith("unhealthy_endpoints: from 1.31 on")]
-    cluster.kubectl("label", "namespace", web, "istio-injection-")
+    cluster.label(web, {"istio-injection": None})
 
 
 def _use(cluster: Cluster, namespace: str) -> None:

@@ -65,14 +65,9 @@ class Meshed:
     def state(self) -> dict[str, str]:
         """Labels, tags and webhooks, with who manages them; without what every write changes."""
         kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
-        found = self._listed(kinds) + self._listed("services", "-n", self.root, "-l", "istio.io/tag")
-        spaces = [one for one in self._listed("namespaces") if one["metadata"]["name"] in self.spaces]
+        found = self.cluster.objects(kinds) + self.cluster.objects("services", self.root, "istio.io/tag")
+        spaces = [one for one in self.cluster.objects("namespaces") if one["metadata"]["name"] in self.spaces]
         return {f"{one['kind']} {one['metadata']['name']}": essence(one) for one in [*found, *spaces]}
-
-    def _listed(self, *what: str) -> list[dict[str, Any]]:
-        answer = self.cluster.kubectl("get", *what, "-o", "json", "--show-managed-fields")
-        found: list[dict[str, Any]] = json.loads(answer)["items"]
-        return found
 
     def workload(self, number: int) -> Workload:
         return Workload(self.cluster, self.spaces[number])
@@ -128,16 +123,16 @@ def meshed(
     made = Meshed(older, operations, cluster, spaces)
     for number, space in enumerate(spaces):
         namespaces.append(space)
-        cluster.kubectl("create", "namespace", space)
+        cluster.create_namespace(space)
         made.workload(number).make("r1", OLDER)
     operations.run("revision_tag", {"tag": "prod", "revision": "r1", "namespace": namespace})
-    cluster.kubectl("label", "namespace", spaces[0], "istio.io/rev=r1")
+    cluster.label(spaces[0], {"istio.io/rev": "r1"})
     cluster.apply(_labelled(spaces[1], "r1"), manager="platform-team")
-    cluster.kubectl("label", "namespace", spaces[2], "istio.io/rev=prod")
+    cluster.label(spaces[2], {"istio.io/rev": "prod"})
     yield made
     for space in spaces:
-        cluster.kubectl("delete", "pods", "--all", "-n", space, "--force", "--grace-period=0")
-        cluster.kubectl("label", "namespace", space, "istio.io/rev-", "istio-injection-")
+        cluster.clear("pods", space)
+        cluster.label(space, {"istio.io/rev": None, "istio-injection": None})
     older.remove()
 
 
@@ -267,7 +262,7 @@ def test_what_does_not_belong_is_refused(meshed: Meshed, changes: Changes) -> No
 
 def test_a_selector_moves_what_it_selects(meshed: Meshed) -> None:
     meshed.start()
-    meshed.cluster.kubectl("label", "namespace", meshed.spaces[1], "team=shop")
+    meshed.cluster.label(meshed.spaces[1], {"team": "shop"})
     found = meshed.run("shift", selector="team=shop", restart=False, check=True, **TAKEN)
     assert found["namespaces"] == [meshed.spaces[1]]
 

@@ -12,7 +12,6 @@ import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
 from integration.support.bed import Cluster
 from integration.support.operations import Operations
-from integration.support.rest import Rest
 from integration.support.revisions import Revisions
 from integration.support.rollers import Rollers
 
@@ -70,7 +69,7 @@ def begun(cluster: Cluster, charts: Path, namespace: str, tag: str = "") -> Iter
     older.install("r1")
     replace(older, version=NEWER).install("r2")
     spaces = [f"{namespace}-{name}" for name in ("a", "b", "c")]
-    rollers = Rollers(Rest.of(cluster), spaces, {"r1": OLDER, "r2": NEWER}, {tag: "r2"})
+    rollers = Rollers(cluster.rest, spaces, {"r1": OLDER, "r2": NEWER}, {tag: "r2"})
     rollers.make(["cart", "shop"], "r1")
     operations = Operations({"kubeconfig": cluster.kubeconfig})
     if tag:

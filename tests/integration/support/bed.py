@@ -11,8 +11,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+
+from .rest import Rest
 
 ROOT = Path(__file__).resolve().parents[3]
 BED = ROOT / "tests" / "testbed" / "bed"
@@ -62,27 +66,62 @@ class Cluster:
                 ).samefile(folder):
                     os.kill(int(process.name), signal.SIGKILL)
 
+    @property
+    def rest(self) -> Rest:
+        """The server, asked without a process for each question."""
+        return Rest.of(self.kubeconfig)
+
     def get(self, resource: str, name: str, namespace: str = "default") -> dict[str, Any]:
         """An object as the server has it, with who manages its fields."""
-        found: dict[str, Any] = json.loads(
-            self.kubectl("get", resource, name, "-n", namespace, "-o", "json", "--show-managed-fields")
-        )
-        return found
+        return self.rest.get(self.rest.resource(resource).path(name, namespace))
+
+    def objects(self, resources: str, namespace: str = "", labels: str = "") -> list[dict[str, Any]]:
+        """The objects of kinds, with commas between them, in a namespace or in all."""
+        kinds = map(self.rest.resource, resources.split(","))
+        query = urlencode({"labelSelector": labels})
+        return [
+            {"apiVersion": kind.api_version, "kind": kind.kind, **item}
+            for kind in kinds
+            for item in self.rest.items(f"{kind.path('', namespace)}?{query}")
+        ]
 
     def names(self, resource: str, namespace: str) -> set[str]:
         """Names of the objects of a kind in a namespace."""
-        printed = self.kubectl("get", resource, "-n", namespace, "-o", "name")
-        return {line.rpartition("/")[2] for line in printed.split()}
+        return {item["metadata"]["name"] for item in self.objects(resource, namespace)}
 
     def apply(self, *objects: dict[str, Any], manager: str = "kubectl") -> None:
         """Objects that somebody else makes, by server-side apply."""
-        document = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-        arguments = ("apply", "--server-side", "--field-manager", manager, "-f", "-")
-        self.kubectl(*arguments, stdin=json.dumps(document))
+        for item in objects:
+            self.rest.apply(item, manager)
+
+    def create(self, *objects: dict[str, Any]) -> None:
+        """Objects that must not be there yet, as kubectl creates them."""
+        for item in objects:
+            path = self.rest.kind(item["apiVersion"], item["kind"]).path("", item["metadata"].get("namespace", ""))
+            self.rest.create(f"{path}?fieldManager=kubectl-create", item)
+
+    def create_namespace(self, name: str) -> None:
+        self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+    def clear(self, resources: str, namespace: str = "", labels: str = "") -> None:
+        """Delete the objects of kinds, at once: what holds them back is not waited for."""
+        query = urlencode({"labelSelector": labels, "gracePeriodSeconds": 0, "propagationPolicy": "Background"})
+        for kind in map(self.rest.resource, resources.split(",")):
+            self.rest.send("DELETE", f"{kind.path('', namespace)}?{query}")
 
     def patch(self, resource: str, name: str, namespace: str, change: dict[str, Any]) -> None:
         """A merge patch, as a person does with kubectl: the field's manager is then `kubectl-patch`."""
-        self.kubectl("patch", resource, name, "-n", namespace, "--type", "merge", "-p", json.dumps(change))
+        path = self.rest.resource(resource).path(name, namespace)
+        self.rest.patch(path, change, fieldManager="kubectl-patch")
+
+    def label(self, namespace: str, labels: Mapping[str, str | None]) -> None:
+        """Labels of a namespace; those that are None go."""
+        path = f"/api/v1/namespaces/{namespace}"
+        self.rest.patch(path, {"metadata": {"labels": dict(labels)}}, fieldManager="kubectl-label")
+
+    def status(self, resource: str, name: str, namespace: str, status: dict[str, Any]) -> None:
+        """Written as its controller or the kubelet would."""
+        self.patch(resource, f"{name}/status", namespace, {"status": status})
 
 
 def bed(*arguments: str, program: Path = BED) -> str:
@@ -150,7 +189,8 @@ def own_clusters(folder: Path, count: int, *options: str) -> Iterator[Several]:
         yield Several(_clusters(lane, program), lane["switch_netns"])
 
 
-def parts(*names: str) -> dict[str, Path]:
+@cache
+def parts(*names: str) -> Mapping[str, Path]:
     """Where built parts of the bed lie: name, state and folder are what `bed build` prints of each."""
     rows = [line.split() for line in bed("build", *names).splitlines()]
     return {row[0]: Path(row[-1]) for row in rows if row and row[0] in names}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 from .bed import Cluster
 
 Made = dict[str, Any]
-_WEBHOOKS = "mutatingwebhookconfigurations"
+_WEBHOOKS = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
 
 
 @dataclass(frozen=True)
@@ -101,15 +100,11 @@ class Mesh:
         self.cluster.apply({"apiVersion": api_version, "kind": kind, "metadata": metadata, **more}, manager="tests")
 
     def status(self, resource: str, name: str, status: Made) -> None:
-        """Written as its controller or the kubelet would."""
-        change = json.dumps({"status": status})
-        where = ("-n", self.namespace, "--subresource", "status", "--type", "merge")
-        self.cluster.kubectl("patch", resource, name, *where, "-p", change)
+        self.cluster.status(resource, name, self.namespace, status)
 
     def label(self, **labels: str) -> None:
         """Labels of the namespace; underscores are slashes and dots of Istio's."""
-        words = [f"{_LABELS.get(key, key)}={value}" for key, value in labels.items()]
-        self.cluster.kubectl("label", "namespace", self.namespace, "--overwrite", *words)
+        self.cluster.label(self.namespace, {_LABELS.get(key, key): value for key, value in labels.items()})
 
 
 _LABELS = {"revision": "istio.io/rev", "injection": "istio-injection"}
@@ -119,8 +114,6 @@ _LABELS = {"revision": "istio.io/rev", "injection": "istio-injection"}
 def mesh(cluster: Cluster, namespace: str) -> Iterator[Mesh]:
     """A namespace for a mesh. What other tests would take for an Istio of theirs goes at the end."""
     yield Mesh(cluster, namespace)
-    cluster.kubectl("delete", "deployments,limitranges", "--all", "-n", namespace)
-    cluster.kubectl("delete", "pods", "--all", "-n", namespace, "--force", "--grace-period=0")
-    cluster.kubectl("label", "namespace", namespace, "istio.io/rev-", "istio-injection-")
-    cluster.kubectl("delete", _WEBHOOKS, "-l", f"istio.io/rev={namespace}")
-    cluster.kubectl("delete", "validatingwebhookconfigurations", "-l", f"istio.io/rev={namespace}")
+    cluster.clear("deployments,limitranges,pods", namespace)
+    cluster.label(namespace, {"istio.io/rev": None, "istio-injection": None})
+    cluster.clear(_WEBHOOKS, labels=f"istio.io/rev={namespace}")

@@ -84,8 +84,7 @@ class Meshes:
 
     def tokens(self) -> set[tuple[str, str]]:
         """By which tokens the clusters are read: the cluster that accepts it, and the token."""
-        asked = ("get", "secrets", "-A", "-l", "istio/multiCluster=true", "-o", "json")
-        lists = [json.loads(cluster.kubectl(*asked))["items"] for cluster in self.clusters.values()]
+        lists = [cluster.objects("secrets", labels="istio/multiCluster=true") for cluster in self.clusters.values()]
         files = [(name, file) for secrets in lists for one in secrets for name, file in one["data"].items()]
         return {(name, yaml.safe_load(b64decode(file))["users"][0]["user"]["token"]) for name, file in files}
 
@@ -124,7 +123,7 @@ class Meshes:
             cluster.apply(service)
         yield "http://elsewhere.shop.svc.cluster.local"
         for cluster in clusters:
-            cluster.kubectl("delete", "service", "elsewhere", "-n", "shop")
+            cluster.rest.send("DELETE", "/api/v1/namespaces/shop/services/elsewhere")
 
     @contextmanager
     def under_traffic(self, *names: str, urls: Sequence[str] = (SHOP,)) -> Iterator[Mapping[str, Seen]]:
@@ -137,7 +136,7 @@ class Meshes:
     def switch_off(self, name: str, others: Iterable[str], doors: bool) -> None:
         """The application of a cluster runs on without sidecars, and clients of the others know it."""
         cluster = self.clusters[name]
-        cluster.kubectl("label", "namespace", "shop", "istio-injection-")
+        cluster.label("shop", {"istio-injection": None})
         cluster.kubectl("rollout", "restart", "deployment", "-n", "shop")
         for workload in ("client", "shop"):
             cluster.kubectl("rollout", "status", f"deployment/{workload}", "-n", "shop", "--timeout=60s")
@@ -156,8 +155,8 @@ class Meshes:
         return self._pods(client) | {f"{self.clusters[name].gateway}:15443" for name in inside - {client}}
 
     def _pods(self, name: str) -> set[str]:
-        asked = ("get", "pods", "-n", "shop", "-l", "app=shop", "-o", "jsonpath={.items[*].status.podIP}")
-        return {f"{address}:8080" for address in self.clusters[name].kubectl(*asked).split()}
+        pods = self.clusters[name].objects("pods", "shop", "app=shop")
+        return {f"{pod['status']['podIP']}:8080" for pod in pods}
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         path = self.runner.folder / name
@@ -187,15 +186,12 @@ def _give_addresses(cluster: Cluster, over: threading.Event) -> None:
 
 
 def _give(cluster: Cluster, over: threading.Event) -> None:
-    wanted, row = "?(@.spec.type=='LoadBalancer')", "{.metadata.name} {.status.loadBalancer.ingress}{'\\n'}"
-    path = f"jsonpath={{range .items[{wanted}]}}{{.metadata.namespace}} {row}{{end}}"
     while not over.wait(0.5):
-        for line in cluster.kubectl("get", "services", "-A", "-o", path).splitlines():
-            namespace, name, *told = line.split()
-            if not told:
-                status = {"status": {"loadBalancer": {"ingress": [{"ip": cluster.gateway}]}}}
-                patch = ("--subresource=status", "--type=merge", "-p", json.dumps(status))
-                cluster.kubectl("patch", "service", name, "-n", namespace, *patch)
+        for service in cluster.objects("services"):
+            metadata, told = service["metadata"], service["status"]["loadBalancer"].get("ingress")
+            if service["spec"]["type"] == "LoadBalancer" and not told:
+                status = {"loadBalancer": {"ingress": [{"ip": cluster.gateway}]}}
+                cluster.status("service", metadata["name"], metadata["namespace"], status)
 
 
 class Changes:
@@ -253,6 +249,24 @@ GIVEN = {
     "mesh_gateways_instances": [{**_EAST_WEST, "service": {"type": "ClusterIP"}}],
     "mesh_gateways_values": yaml.safe_load((ROOT / "tests/testbed/values/gateway.yaml").read_text("utf-8")),
     "mesh_clusters_gateway_addresses": [{"address": "{{ door }}", "port": ROUTER_PORT}],
+}
+
+
+# The same by a port of the nodes, whose addresses a cloud knows.
+NODE_PORT = 31443
+NODE_PORTS = {
+    **NETS,
+    "mesh_gateways_instances": [
+        {
+            **_EAST_WEST,
+            "service": {
+                "type": "NodePort",
+                "annotations": {"traffic.istio.io/nodeSelector": '{"kubernetes.io/os": "linux"}'},
+                "ports": [{"name": "tls", "port": 15443, "node_port": NODE_PORT}],
+            },
+        }
+    ],
+    "mesh_gateways_values": yaml.safe_load((ROOT / "tests/testbed/values/gateway.yaml").read_text("utf-8")),
 }
 
 

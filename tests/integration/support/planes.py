@@ -67,7 +67,6 @@ class Planes:
 
     def remove(self) -> None:
         """All of it, whoever has made it."""
-        place = ("-n", self.namespace)
-        self.cluster.kubectl("delete", _CLUSTER_WIDE, "-l", _PART_OF_ISTIO)
-        self.cluster.kubectl("delete", "namespace", self.namespace, "--ignore-not-found", "--wait=false")
-        self.cluster.kubectl("delete", "deployments", *place, "-l", "app=istiod")
+        self.cluster.clear(_CLUSTER_WIDE, labels=_PART_OF_ISTIO)
+        self.cluster.rest.send("DELETE", f"/api/v1/namespaces/{self.namespace}", quietly=True)
+        self.cluster.clear("deployments", self.namespace, "app=istiod")

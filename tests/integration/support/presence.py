@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -21,7 +20,7 @@ _OF_KUBERNETES = re.compile("ServiceAccount .*/default|ConfigMap .*/kube-root-ca
 def presence(cluster: Cluster) -> set[str]:
     """Objects by kind and name, and what labels and annotations of namespaces say of a mesh."""
     known = cluster.names("crds", "default").intersection(ISTIOS)
-    found = _read(cluster, ",".join([KINDS, *sorted(known)]), "--all-namespaces")
+    found = _read(cluster, ",".join([KINDS, *sorted(known)]))
     names = {f"{one['kind']} {one['metadata'].get('namespace', '')}/{one['metadata']['name']}" for one in found}
     for one in _read(cluster, "namespaces"):
         marks = [*one["metadata"]["labels"], *one["metadata"].get("annotations", {})]
@@ -29,7 +28,6 @@ def presence(cluster: Cluster) -> set[str]:
     return {name for name in names if not _OF_KUBERNETES.fullmatch(name)}
 
 
-def _read(cluster: Cluster, *what: str) -> list[dict[str, Any]]:
+def _read(cluster: Cluster, kinds: str) -> list[dict[str, Any]]:
     """Without what a controller has made for something else, which ends with it."""
-    items: list[dict[str, Any]] = json.loads(cluster.kubectl("get", *what, "-o", "json"))["items"]
-    return [one for one in items if not one["metadata"].get("ownerReferences")]
+    return [one for one in cluster.objects(kinds) if not one["metadata"].get("ownerReferences")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.charts im
 
 from . import bed
 from .bed import Cluster
+from .rest import JSON_PATCH
 
 OURS = "service_mesh.istio/control_plane"
 _NEEDED = {"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "Service", "Deployment"}
@@ -56,10 +56,8 @@ class Revisions:
     def say_ready(self, name: str) -> None:
         """A Deployment's status as its controller would write it."""
         replicas = ("replicas", "readyReplicas", "updatedReplicas", "availableReplicas")
-        patch = json.dumps({"status": {"observedGeneration": 1, **dict.fromkeys(replicas, 1)}})
-        self.cluster.kubectl(
-            *("patch", "deployment", name, "-n", self.namespace, "--subresource=status", "--type=merge", "-p", patch)
-        )
+        status = {"observedGeneration": 1, **dict.fromkeys(replicas, 1)}
+        self.cluster.status("deployment", name, self.namespace, status)
 
     def answer(self, revision: str = "", ready: bool = True) -> None:
         """An endpoint of the istiod behind the webhooks, or one that is not ready, as if there were a Pod."""
@@ -74,25 +72,27 @@ class Revisions:
     def _give_ca(self, found: Made) -> None:
         ca = base64.b64encode(Path(self.cluster.ca_file).read_bytes()).decode()
         places = [f"/webhooks/{number}/clientConfig/caBundle" for number in range(len(found["webhooks"]))]
-        patch = json.dumps([{"op": "add", "path": place, "value": ca} for place in places])
-        name = found["metadata"]["name"]
-        arguments = ("--type=json", "-p", patch, "--field-manager=pilot-discovery")
-        self.cluster.kubectl("patch", "mutatingwebhookconfiguration", name, *arguments)
+        patch = [{"op": "add", "path": place, "value": ca} for place in places]
+        path = self.cluster.rest.resource("mutatingwebhookconfiguration").path(found["metadata"]["name"])
+        self.cluster.rest.patch(path, patch, JSON_PATCH, fieldManager="pilot-discovery")
 
     def injectors(self) -> list[Made]:
         """Every injection webhook of this test."""
         return self._webhooks("mutatingwebhookconfigurations")
 
     def _webhooks(self, resource: str) -> list[Made]:
-        listed = json.loads(self.cluster.kubectl("get", resource, "-o", "json"))["items"]
-        return [found for found in listed if found["metadata"]["name"].endswith(self.namespace)]
+        return [found for found in self.cluster.objects(resource) if found["metadata"]["name"].endswith(self.namespace)]
 
     def remove(self) -> None:
         """Webhooks of the cluster outlive the namespace of their Service, and that takes its time to go."""
-        self.cluster.kubectl("delete", "deployment", "-l", "app=istiod", "-n", self.namespace)
+        self.cluster.clear("deployments", self.namespace, "app=istiod")
         for resource in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"):
-            names = [found["metadata"]["name"] for found in self._webhooks(resource)]
-            self.cluster.kubectl("delete", resource, "--ignore-not-found", "istiod-default-validator", *names)
+            path = self.cluster.rest.resource(resource).path
+            for name in (
+                "istiod-default-validator",
+                *(found["metadata"]["name"] for found in self._webhooks(resource)),
+            ):
+                self.cluster.rest.send("DELETE", path(name), quietly=True)
 
 
 def _is_needed(found: Made) -> bool:

@@ -14,7 +14,6 @@ from typing import Any
 from .bed import Cluster
 from .operations import Operations
 from .playbook import Runner
-from .rest import Rest
 from .revisions import Revisions
 from .rollers import Rollers
 
@@ -24,7 +23,7 @@ ROOT = "rollouts"
 
 def install(cluster: Cluster, charts: Path) -> str:
     """A root namespace with two control planes."""
-    cluster.kubectl("create", "namespace", ROOT)
+    cluster.create_namespace(ROOT)
     older = Revisions(cluster, charts, ROOT)
     older.install("r1")
     replace(older, version=NEWER).install("r2")
@@ -44,7 +43,7 @@ class Mesh:
     def made(cls, cluster: Cluster, root: str, names: Sequence[str] = ("cart", "shop")) -> Mesh:
         own = f"test-{uuid.uuid4().hex[:8]}"
         spaces = [f"{own}-{letter}" for letter in ("a", "b", "c")]
-        rollers = Rollers(Rest.of(cluster), spaces, {"r1": OLDER, "r2": NEWER})
+        rollers = Rollers(cluster.rest, spaces, {"r1": OLDER, "r2": NEWER})
         rollers.make(names, "r1")
         rollers.label("r2")
         return cls(rollers, Operations({"kubeconfig": cluster.kubeconfig}), cluster, root)

@@ -103,7 +103,7 @@ class Upgrading:
             operations.run("control_plane", {**common, "components": ["base"], "wait_timeout": 0.0})
         operations.run("control_plane", {**common, "components": ["istiod"], "wait_timeout": 120.0})
         for space in SPACES:
-            self.cluster.kubectl("create", "namespace", space)
+            self.cluster.create_namespace(space)
             Workload(self.cluster, space).make("default", self.way.before)
         operations.run("revision_tag", {"tag": "prod", "revision": "default", "namespace": PLACE})
         operations.run("injection", {"namespaces": [{"name": "shop", "mode": "enabled"}]})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -65,10 +64,9 @@ class Whole:
 
     def proxies(self) -> set[str]:
         """The versions of all proxies that stay."""
-        pods = json.loads(self.cluster.kubectl("get", "pods", "-A", "-o", "json"))["items"]
         return {
             container["image"].rpartition(":")[2]
-            for pod in pods
+            for pod in self.cluster.objects("pods")
             if not pod["metadata"].get("deletionTimestamp")
             for container in [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
             if container["name"] == "istio-proxy"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .bed import Cluster
+from .rest import STRATEGIC
 
 Made = dict[str, Any]
 _HASH = "77f6"
@@ -51,7 +51,7 @@ class Workload:
         if quietly:
             self.cluster.apply(content)
         else:
-            self.cluster.kubectl("create", "-f", "-", stdin=json.dumps(content))
+            self.cluster.create(content)
 
     def restarted_at(self) -> str:
         found = self.cluster.get("deployment", self.name, self.namespace)["spec"]["template"]["metadata"]
@@ -61,14 +61,14 @@ class Workload:
         """Its Pod as another injector would have made it. A Pod's image may be changed, and nobody injects for that."""
         containers = [{"name": "istio-proxy", "image": f"docker.io/istio/proxyv2:{version}"}]
         change = {"metadata": {"annotations": {"istio.io/rev": revision}}, "spec": {"containers": containers}}
-        self.cluster.kubectl("patch", "pod", f"{self.name}-pod", "-n", self.namespace, "-p", json.dumps(change))
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{self.name}-pod"
+        self.cluster.rest.patch(path, change, STRATEGIC, fieldManager="kubectl-patch")
 
     def say_rolled_out(self) -> None:
         generation = self.cluster.get("deployment", self.name, self.namespace)["metadata"]["generation"]
         replicas = ("replicas", "readyReplicas", "updatedReplicas", "availableReplicas")
-        patch = json.dumps({"status": {"observedGeneration": generation, **dict.fromkeys(replicas, 1)}})
-        where = ("-n", self.namespace, "--subresource=status", "--type=merge", "-p", patch)
-        self.cluster.kubectl("patch", "deployment", self.name, *where)
+        status = {"observedGeneration": generation, **dict.fromkeys(replicas, 1)}
+        self.cluster.status("deployment", self.name, self.namespace, status)
 
     @contextmanager
     def restarting(self, revision: str, version: str) -> Iterator[None]:

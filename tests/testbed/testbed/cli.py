@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
         "--istio", default=parts.DEFAULT_ISTIO, help="versions whose images are wanted, with commas between"
     )
     up.add_argument("--cni", action="store_true", help="the image of Istio's node agent, too")
+    up.add_argument("--cloud", action="store_true", help="nodes have external addresses, as in a cloud")
     for command in (env, logs):
         command.add_argument("--cluster", help="which cluster of the lane")
     logs.add_argument("component", nargs="?")
@@ -69,7 +70,8 @@ def start(found: Bed, arguments: argparse.Namespace) -> None:
         start_api(found)
     else:
         istio = versions(arguments.istio)
-        start_cluster(found, cluster_lane.Shape(arguments.clusters, arguments.network, istio, arguments.cni))
+        shape = cluster_lane.Shape(arguments.clusters, arguments.network, istio, arguments.cni, arguments.cloud)
+        start_cluster(found, shape)
 
 
 def start_api(found: Bed) -> None:
@@ -97,10 +99,11 @@ def start_cluster(found: Bed, shape: cluster_lane.Shape) -> None:
 
 def check_shape(running: dict[str, Any], shape: cluster_lane.Shape) -> None:
     """Another shape is never put in place of one that runs: somebody may be working on it."""
-    has = (len(running["order"]), running["network"])
-    if has != (shape.clusters, shape.network):
+    has = (len(running["order"]), running["network"], running["cloud"])
+    if has != (shape.clusters, shape.network, shape.cloud):
+        cloud = ", in a cloud" if has[2] else ""
         raise BedError(
-            f"lane cluster is up with {has[0]} cluster(s), network {has[1]}; "
+            f"lane cluster is up with {has[0]} cluster(s), network {has[1]}{cloud}; "
             "take it down first: bed down --lane cluster"
         )
 

@@ -36,6 +36,7 @@ class Shape:
     network: str = network.FLAT
     istio: tuple[str, ...] = (DEFAULT_ISTIO,)
     cni: bool = False
+    cloud: bool = False
 
     def __post_init__(self) -> None:
         """Refuses a number without addresses before anything is built for it."""
@@ -59,7 +60,9 @@ def up(bed: Bed, shape: Shape) -> None:
     switch = namespaces.hold(bed, SWITCH)
     network.make_switch(switch)
     names = {"order": [plan.name for plan in wanted], "switch_netns": str(switch.net)}
-    write_shape(bed, {"network": shape.network, "istio": list(shape.istio), "cni": shape.cni, **names})
+    write_shape(
+        bed, {"network": shape.network, "istio": list(shape.istio), "cni": shape.cni, "cloud": shape.cloud, **names}
+    )
     each(partial(cluster_up, bed, shape, wanted), wanted)
 
 
@@ -80,7 +83,9 @@ def cluster_up(bed: Bed, shape: Shape, wanted: Sequence[Plan], plan: Plan) -> No
     children, imports = start_stores(cluster, settings, shape.images)
     api = Api(cluster, "127.0.0.1", port)
     api.wait_ready(children)
-    children += start_workers(cluster, settings, plan)
+    children += start_workers(cluster, settings, plan, shape)
+    if shape.cloud:
+        appoint_node(cluster, api, plan, children)
     install_dns(cluster, plan)
     wait_node(api, plan, children)
     processes.wait_until(partial(finished, imports), "the images are imported", IMPORTED_WITHIN)
@@ -145,24 +150,46 @@ def finished(imports: Sequence[Child]) -> bool:
     return None not in codes
 
 
-def start_workers(cluster: Cluster, settings: Settings, plan: Plan) -> list[Child]:
+def start_workers(cluster: Cluster, settings: Settings, plan: Plan, shape: Shape) -> list[Child]:
     bin = built(cluster.bed, "kube") / "bin"
+    kubelet = components.kubelet(bin, cluster.folder / "kubelet", plan, cloud=shape.cloud)
     return [
         control_plane.start(cluster, "kube-controller-manager", components.controller_manager(bin, settings)),
         control_plane.start(cluster, "kube-scheduler", components.scheduler(bin)),
-        control_plane.start(cluster, "kubelet", components.kubelet(bin, cluster.folder / "kubelet", plan)),
+        control_plane.start(cluster, "kubelet", kubelet),
         control_plane.start(cluster, "kube-proxy", components.proxy(bin, plan)),
     ]
 
 
+def kubectl(cluster: Cluster, *arguments: str, what: str, stdin: str = "") -> None:
+    program = [str(built(cluster.bed, "kube") / "bin" / "kubectl"), "--kubeconfig", str(cluster.kubeconfig)]
+    argv = [*program, "--cache-dir", str(cluster.kubectl_cache), *arguments]
+    result = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise BedError(f"{what} in {cluster.name}:\n{result.stderr}")
+
+
+def appoint_node(cluster: Cluster, api: Api, plan: Plan, children: Sequence[Child]) -> None:
+    """What a cloud's controller does to a new node: it says its addresses, and lets Pods in."""
+    path = f"/api/v1/nodes/{plan.node_name}"
+    registered = partial(is_there, api, path)
+    processes.wait_until(registered, f"node {plan.node_name} is registered", NODE_WITHIN, children)
+    found = {"Hostname": plan.node_name, "InternalIP": plan.node, "ExternalIP": plan.gateway}
+    status = {"status": {"addresses": [{"type": key, "address": value} for key, value in found.items()]}}
+    patch = ("patch", "node", plan.node_name, "-p", json.dumps(status), "--subresource=status")
+    kubectl(cluster, *patch, what="The node gets no addresses")
+    taint = ("taint", "node", plan.node_name, "node.cloudprovider.kubernetes.io/uninitialized-")
+    kubectl(cluster, *taint, what="The node takes no Pods")
+
+
+def is_there(api: Api, path: str) -> bool:
+    return api.get(path)[0] == 200
+
+
 def install_dns(cluster: Cluster, plan: Plan) -> None:
     manifest = (SOURCE / "manifests" / "coredns.yaml").read_text().replace("${DNS}", plan.dns)
-    kubectl = [str(built(cluster.bed, "kube") / "bin" / "kubectl"), "--kubeconfig", str(cluster.kubeconfig)]
-    cache = ["--cache-dir", str(cluster.kubectl_cache)]
-    argv = [*kubectl, *cache, "apply", "--server-side", "--field-manager=testbed", "-f", "-"]
-    result = subprocess.run(argv, input=manifest, capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise BedError(f"CoreDNS could not be installed in {cluster.name}:\n{result.stderr}")
+    apply = ("apply", "--server-side", "--field-manager=testbed", "-f", "-")
+    kubectl(cluster, *apply, what="CoreDNS could not be installed", stdin=manifest)
 
 
 def wait_node(api: Api, plan: Plan, children: Sequence[Child]) -> None:
@@ -202,7 +229,7 @@ def recorded(bed: Bed) -> Shape:
     if not shape_file(bed).exists():
         return Shape()
     record = json.loads(shape_file(bed).read_text())
-    return Shape(len(record["order"]), record["network"], tuple(record["istio"]), record["cni"])
+    return Shape(len(record["order"]), record["network"], tuple(record["istio"]), record["cni"], record["cloud"])
 
 
 def write_shape(bed: Bed, record: dict[str, object]) -> None:

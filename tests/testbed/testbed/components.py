@@ -114,7 +114,8 @@ def containerd(program: Path) -> list[str]:
     return [str(program), "--config=containerd/config.toml"]
 
 
-def kubelet(bin: Path, root: Path, plan: Plan) -> list[str]:
+def kubelet(bin: Path, root: Path, plan: Plan, *, cloud: bool) -> list[str]:
+    """In a cloud it leaves its node's addresses to others; elsewhere it knows them and takes every other away."""
     labels = {"region": plan.name, "zone": plan.node_name}
     return [
         f"{bin}/kubelet",
@@ -125,6 +126,7 @@ def kubelet(bin: Path, root: Path, plan: Plan) -> list[str]:
         f"--hostname-override={plan.node_name}",
         f"--node-ip={plan.node}",
         f"--node-labels={','.join(f'topology.kubernetes.io/{name}={value}' for name, value in labels.items())}",
+        *(["--cloud-provider=external"] if cloud else []),
     ]
 
 
