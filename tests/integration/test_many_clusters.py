@@ -16,7 +16,6 @@ from integration.support import bed
 from integration.support.meshes import (
     GIVEN,
     NETS,
-    NODE_PORT,
     NODE_PORTS,
     ROUTER_PORT,
     SHOP,
@@ -83,7 +82,7 @@ SHAPES = {
     "multi-primary": Shape("flat", NET),
     "multi-primary on networks": Shape("separate", NETS),
     "multi-primary behind routers": Shape("separate", GIVEN, door=ROUTER_PORT),
-    "multi-primary by node ports": Shape("separate", NODE_PORTS, door=NODE_PORT, cloud=True),
+    "multi-primary by node ports": Shape("separate", NODE_PORTS, cloud=True),
     "primary and remotes": Shape("flat", {**NET, **HOSTED}, first=east_west(), others=REMOTE),
     "external control plane": Shape(
         "flat",
@@ -126,6 +125,11 @@ class Joined:
     @property
     def inside(self) -> list[str]:
         return self.shape.inside(self.meshes.clusters)
+
+    def door(self, name: str) -> str:
+        """What leads to a network of its own from the others."""
+        port = self.meshes.node_port(name) if self.shape.cloud else self.shape.door
+        return f"{self.meshes.clusters[name].gateway}:{port}"
 
 
 @pytest.fixture(scope="module", params=TRIED)
@@ -188,8 +192,8 @@ def test_every_cluster_reaches_the_pods_of_the_others(mesh: Joined) -> None:
         assert mesh.meshes.read_by(name) == dict.fromkeys(everybody, "synced")
     for name in everybody:
         assert mesh.meshes.answered_by(name, everybody).keys() == everybody
-        others = {one.gateway for other, one in mesh.meshes.clusters.items() if other != name}
-        doors = {f"{address}:{mesh.shape.door}" for address in others} if mesh.shape.network == "separate" else set()
+        others = [other for other in mesh.meshes.clusters if other != name]
+        doors = {mesh.door(other) for other in others} if mesh.shape.network == "separate" else set()
         found = mesh.meshes.endpoints(name)
         assert (len(found), found & doors) == (len(everybody), doors)
 

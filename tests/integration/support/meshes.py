@@ -114,6 +114,12 @@ class Meshes:
             time.sleep(0.5)
         return ran.stdout.splitlines()[1:]
 
+    def node_port(self, name: str) -> int:
+        """The port of a cluster's nodes that leads to its door."""
+        ports = self.clusters[name].get("service", _EAST_WEST["name"], _EAST_WEST["namespace"])["spec"]["ports"]
+        (found,) = (port["nodePort"] for port in ports if port["port"] == 15443)
+        return int(found)
+
     @contextmanager
     def only_in(self, name: str, clients: Iterable[str]) -> Iterator[str]:
         """The URL of a Service that has Pods in one cluster only, and is known to the clients of some."""
@@ -252,8 +258,7 @@ GIVEN = {
 }
 
 
-# The same by a port of the nodes, whose addresses a cloud knows.
-NODE_PORT = 31443
+# The same by a port of the nodes, whose addresses a cloud knows. Kubernetes chooses the port.
 NODE_PORTS = {
     **NETS,
     "mesh_gateways_instances": [
@@ -262,7 +267,6 @@ NODE_PORTS = {
             "service": {
                 "type": "NodePort",
                 "annotations": {"traffic.istio.io/nodeSelector": '{"kubernetes.io/os": "linux"}'},
-                "ports": [{"name": "tls", "port": 15443, "node_port": NODE_PORT}],
             },
         }
     ],
