@@ -61,8 +61,9 @@ class Shape:
         return 2 if self.is_external else 1
 
     def hosts(self, clusters: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-        first, second, *others = clusters
-        return {first: self.first, second: self.second or self.others, **dict.fromkeys(others, self.others)}
+        first, *others = clusters
+        second = {name: self.second or self.others for name in others[:1]}
+        return {first: self.first, **dict.fromkeys(others, self.others), **second}
 
     def inside(self, clusters: Iterable[str]) -> list[str]:
         """Where the mesh has Pods."""
