@@ -166,7 +166,7 @@ def test_one_playbook_makes_them_one_mesh(mesh: Joined, capsys: pytest.CaptureFi
     with capsys.disabled():
         print(f" {mesh.run.seconds:.1f} s for {COUNT} clusters, {mesh.again.seconds:.1f} s again", end=" ")
     assert (mesh.check.played.rc, mesh.check.persisted) == (0, []), mesh.check.played.output
-    assert len(mesh.run.persisted) > 25 * COUNT
+    assert len(mesh.run.persisted) > 15 * COUNT
     assert mesh.run.seconds < MOST_SECONDS
 
 
