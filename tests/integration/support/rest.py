@@ -65,8 +65,8 @@ class Rest:
         context = ssl.create_default_context(cafile=wanted.ssl_ca_cert)
         if wanted.cert_file:
             context.load_cert_chain(wanted.cert_file, wanted.key_file)
-        token = wanted.api_key.get("authorization")
-        headers = {"User-Agent": "tests", **({"Authorization": token} if token else {})}
+        given: Any = wanted.auth_settings().values()
+        headers = {"User-Agent": "tests", **{one["key"]: one["value"] for one in given if one["in"] == "header"}}
         return cls(wanted.host, urllib3.PoolManager(maxsize=8, ssl_context=context, headers=headers))
 
     def get(self, path: str) -> Made:
@@ -130,6 +130,6 @@ class Rest:
 
 def _resource(group: str, version: str, told: Made) -> Resource:
     kind = told["responseKind"]["kind"]
-    names = {told["resource"], told.get("singularResource", ""), kind.lower(), *told.get("shortNames", [])} - {""}
-    names |= {f"{name}.{group}" for name in names}
+    short = {told["resource"], told.get("singularResource", ""), kind.lower(), *told.get("shortNames", [])} - {""}
+    names = {f"{name}{more}" for name in short for more in ("", f".{group}", f".{version}.{group}")}
     return Resource(group, version, kind, told["resource"], told["scope"] == "Namespaced", frozenset(names))
