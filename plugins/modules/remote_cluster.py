@@ -77,7 +77,10 @@ options:
     default: 7776000
   rotate:
     description:
-      - Renew the token in any case.
+      - >-
+        Renew the token in any case. Where a run was cut off after the primary had got a new token and before the old
+        one was revoked, that renewal is finished instead, as by any run, and a warning says when the token was made
+        that is kept. Run it once more if that one shall go, too.
     type: bool
     default: false
   serves:

@@ -153,6 +153,46 @@ def _is_refused(client: Client) -> bool:
     return False
 
 
+@pytest.mark.parametrize("rotate", [True, False], ids=["repeated", "registered"])
+def test_a_renewal_that_istiod_was_late_for_is_finished(
+    rotate: bool, pair: Pair, changes: Changes, istiod_in_east: Callable[[str], None]
+) -> None:
+    """By the run that comes next, whether it asks for a new token or not: the old one is refused after it."""
+    pair.run()
+    old = pair.as_istiod()
+    istiod_in_east("1.31.1")
+    pair.east.patch("deployment", "istiod", pair.namespace, {"spec": {"replicas": 1}})
+    with pytest.raises(NotReady, match="run this again"):
+        pair.run(rotate=True, wait_timeout=0.5)
+    with pytest.raises(NotReady, match="run this again"):
+        pair.run(rotate=rotate, wait_timeout=0.5)
+    assert not _is_refused(old), "istiod may have no other"
+    made = pair.kubeconfig()
+    pair.east.patch("deployment", "istiod", pair.namespace, {"spec": {"replicas": 0}})
+    changes()
+    check, done = pair.run(check=True, rotate=rotate), pair.run(rotate=rotate)
+    assert (check["plan"], _done(done)) == (done["plan"], [("delete", f"{ACCOUNT}-a")])
+    assert done["renewed"] == "a renewal that was cut off is finished"
+    assert [("run this once more" in told) for told in done["warnings"]] == [True] * rotate
+    assert _refused_soon(old)
+    assert (pair.kubeconfig(), list(pair.as_istiod().list_objects(POD))) == (made, [])
+    changes()
+    assert (pair.run()["changed"], changes()) == (False, [])
+
+
+def test_a_new_token_is_bound_to_a_new_secret(pair: Pair) -> None:
+    """Where a run was killed that had made the Secret, and maybe a token that nobody knows."""
+    pair.run()
+    old = pair.as_istiod()
+    time.sleep(1.1)
+    metadata = {"name": f"{ACCOUNT}-b", "namespace": pair.namespace}
+    pair.west.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
+    before = pair.west.get("secret", f"{ACCOUNT}-b", pair.namespace)["metadata"]["uid"]
+    assert pair.run(rotate=True)["renewed"] == "a new token was asked for"
+    assert pair.west.get("secret", f"{ACCOUNT}-b", pair.namespace)["metadata"]["uid"] != before
+    assert _refused_soon(old)
+
+
 def test_a_token_that_west_has_revoked_is_renewed(pair: Pair) -> None:
     pair.run()
     pair.west.kubectl("delete", "secret", f"{ACCOUNT}-a", "-n", pair.namespace)

@@ -80,8 +80,9 @@ def run_register(
     if begun and not _why_new(remote.client, replace(wanted, rotate=False), begun, now):
         return _Registering(primary, remote, wanted, address, live, interim, begun, "", True).run()
     token = _token_in(live, wanted.cluster)
-    why = _why_new(remote.client, wanted, token, now)
-    return _Registering(primary, remote, wanted, address, live, interim, token, why).run()
+    goes_on = _is_cut_off(remote.client, wanted, token)
+    why = _why_new(remote.client, replace(wanted, rotate=wanted.rotate and not goes_on), token, now)
+    return _Registering(primary, remote, wanted, address, live, interim, token, why, goes_on and not why).run()
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ class _Registering:
         outcome.actions += [replace(action, reason=way.why) for action in restarts]
         outcome.warnings += self._probed() if outcome.changed else []
         outcome.warnings += self._forgets() if way.recreates else []
+        outcome.warnings += self._kept() if self.goes_on and self.wanted.rotate else []
         if outcome.changed and not self.primary.check_mode:
             self._write(slot, readers, old, way)
             outcome.warnings += self._unseen()
@@ -190,6 +192,14 @@ class _Registering:
             "and some requests to them may fail then (docs/multicluster.md, Renewing)"
         ]
 
+    def _kept(self) -> list[str]:
+        """Whoever asks for a new token may mean this one."""
+        wanted, begins = self.wanted, (self.token or Token("")).begins
+        return [
+            f"{wanted.primary} keeps the token of {begins:%Y-%m-%d %H:%M} UTC for {wanted.cluster}: a run that was cut "
+            "off had made it, and its renewal is finished now. If that token shall go, too, run this once more"
+        ]
+
     def _explained(self, action: Action, way: _Way) -> Action:
         how = ""
         if way.recreates:
@@ -238,9 +248,10 @@ class _Registering:
 
     def _write(self, slot: str, readers: Sequence[Desired], old: Sequence[Key], way: _Way) -> None:
         owner = self.wanted.owner
-        if self.why and not self.wanted.reader.slot_of(self.token):
-            # A run that was killed may have left a token behind that nobody knows: it ends with these.
-            reconcile(self.remote, owner, [], [self.wanted.reader.slot(name) for name in SLOTS])
+        if self.why:
+            # A token that a run which was cut off has bound to one of them would live on beside the new one.
+            kept = self.wanted.reader.slot_of(self.token)
+            reconcile(self.remote, owner, [], [self.wanted.reader.slot(name) for name in SLOTS if name != kept])
         reconcile(self.remote, owner, readers)
         if self.why:
             self.remote.before_write()
@@ -448,6 +459,18 @@ def _address(remote: Client, wanted: Registration) -> Address:
         )
     name = "" if wanted.server else str(getattr(connection.configuration, "tls_server_name", None) or "")
     return Address(server, authority, name)
+
+
+def _is_cut_off(remote: Client, wanted: Registration, token: Token | None) -> bool:
+    """Whether a run made the token and did not come to revoke the one before, whose Secret is then the older one.
+
+    A younger one was made for a token that the primary never got. Source: creationTimestamp, which tells seconds.
+    """
+    current = wanted.reader.slot_of(token)
+    keys = [wanted.reader.slot(name) for name in (current, *(name for name in SLOTS if name != current)) if current]
+    found = [secret for key in keys if (secret := remote.get(SECRET, key.name, key.namespace))]
+    made = [str(secret["metadata"]["creationTimestamp"]) for secret in found]
+    return len(made) == len(SLOTS) and made[1] <= made[0]
 
 
 def _why_new(remote: Client, wanted: Registration, token: Token | None, now: datetime) -> str:
