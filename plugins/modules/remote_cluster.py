@@ -72,7 +72,9 @@ options:
     type: str
   token_lifetime:
     description:
-      - Seconds that a new token is valid. The remote may make it shorter.
+      - >-
+        Seconds that a new token is valid. The API server of the remote may make it shorter
+        (C(--service-account-max-token-expiration)); a warning says then how often this has to run.
     type: int
     default: 7776000
   rotate:

@@ -16,7 +16,7 @@ from ..reconcile.objects import Key
 from ..reconcile.plan import Owner
 from .facts import KEYED_LISTS, MANAGER_PREFIX, ROOT_NAMESPACE
 from .reader import Reader
-from .remote_secret import CONFIG_SECRET, INTERIM, RENEW_BELOW, interim_of, name_of
+from .remote_secret import CONFIG_SECRET, INTERIM, RENEW_BELOW, Token, interim_of, name_of
 
 FAMILY = f"{MANAGER_PREFIX}remote_cluster"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -66,6 +66,30 @@ class Registration:
     @property
     def owner(self) -> Owner:
         return Owner(f"{FAMILY}/{self.primary}", self.take_ownership_from, keyed_lists=KEYED_LISTS)
+
+
+def shortened(wanted: Registration, token: Token | None) -> list[str]:
+    """What to do where a token ends before the time that was asked for.
+
+    Source: kube-apiserver, --service-account-max-token-expiration, which shortens without a word. A run renews in the
+    last part of a life alone, so two runs may not lie further apart than that part is long.
+    """
+    if token is None or token.ends is None or token.ends - token.begins >= wanted.lifetime:
+        return []
+    lives = token.ends - token.begins
+    often = _roughly(lives * wanted.renew_below)
+    return [
+        f"{wanted.cluster} gives {wanted.primary} a token for {_roughly(lives)}, and {_roughly(wanted.lifetime)} were "
+        "asked for: its API server allows no more (--service-account-max-token-expiration). Run this (playbook "
+        f"register) at least every {often}, or {wanted.primary} cannot read {wanted.cluster} after "
+        f"{token.ends:%Y-%m-%d %H:%M} UTC and goes on with endpoints that get old; or let it allow more"
+    ]
+
+
+def _roughly(span: timedelta) -> str:
+    """Whole hours, or minutes where there are few; never more than it is."""
+    minutes = int(span.total_seconds() // 60)
+    return f"{minutes // 60} hours" if minutes >= 120 else f"{minutes} minutes"
 
 
 def checked(wanted: Registration) -> Registration:

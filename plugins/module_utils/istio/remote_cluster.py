@@ -40,7 +40,7 @@ from .facts import ISTIOD_SELECTOR
 from .istiod_restart import await_restarted, due, mark, outdated
 from .networks import is_loopback
 from .reader import SLOTS, minted
-from .registration import FAMILY, Registration, RemoteClusterError
+from .registration import FAMILY, Registration, RemoteClusterError, shortened
 from .remote_defects import defect_of
 from .remote_registry import Registries
 from .remote_secret import (
@@ -138,7 +138,7 @@ class _Registering:
         outcome.warnings += self._kept() if self.goes_on and self.wanted.rotate else []
         if outcome.changed and not self.primary.check_mode:
             self._write(slot, readers, old, way)
-            outcome.warnings += self._unseen()
+            outcome.warnings += [*self._unseen(), *(shortened(self.wanted, self.token) if self._reason else [])]
         outcome.extra = self._told()
         return outcome
 

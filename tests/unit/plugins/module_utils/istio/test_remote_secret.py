@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,6 +15,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.registrat
     Registration,
     RemoteClusterError,
     checked,
+    shortened,
 )
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_defects import defect_of
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_secret import (
@@ -63,6 +65,24 @@ def test_an_external_control_plane_reads_its_token_from_a_file() -> None:
 )
 def test_a_token_is_due_when_a_third_of_its_life_is_left(second: int, state: str) -> None:
     assert token_state(Token.of(jwt(CLAIMS)), datetime.fromtimestamp(second, timezone.utc)) == state
+
+
+@pytest.mark.parametrize(
+    ("lives", "said"),
+    [
+        (86400, "a token for 24 hours, and 2160 hours were asked for.* at least every 7 hours"),
+        (3600, "a token for 60 minutes, .* at least every 19 minutes, or east cannot read west after 1970-01-01 01:16"),
+        (7776000 - 1, "a token for 2159 hours"),
+    ],
+)
+def test_a_server_that_gives_tokens_for_less_time_is_told(lives: int, said: str) -> None:
+    (told,) = shortened(Registration("west", "east"), Token.of(jwt({**CLAIMS, "exp": 1000 + lives})))
+    assert re.search(said, told), told
+
+
+@pytest.mark.parametrize("text", [jwt({**CLAIMS, "exp": 1000 + 7776000}), jwt({"iat": 1000}), "none"])
+def test_a_token_for_the_time_that_was_asked_for_is_not_told(text: str) -> None:
+    assert shortened(Registration("west", "east"), Token.of(text)) == []
 
 
 def test_a_token_without_an_end_or_a_meaning_is_said() -> None:
