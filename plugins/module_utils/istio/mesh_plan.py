@@ -24,6 +24,7 @@ from .mesh_unseen import hides_whom_it_reads, unseen
 from .modes import JOIN, forbidden
 from .names import LABEL, is_unfit
 from .networks import EXTERNAL, Door, doors_of, is_loopback, overlapping, sees, unknown_networks
+from .registration import misnamed
 from .remote_secret import CONFIG_SECRET
 from .world import mapping
 
@@ -56,6 +57,7 @@ def mesh_plan(
         "networks": [door.told() for door in doors],
         "refusals": [
             *_refusals(members),
+            *_misnamed(members, groups),
             *(line for lines in otherwise.values() for line in lines),
             *distrust(members, before=before),
             *_misplaced(members),
@@ -171,6 +173,18 @@ def unfit_names(one: Member) -> Iterator[str]:
             f"{one.host} has the cluster name '{one.cluster_name}', and Istio makes a label of it ({LABEL}): set "
             "mesh_cluster_name"
         )
+
+
+def _misnamed(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Names that are labels, and that a cluster which is read, or reads others, cannot have all the same."""
+    reading = list(_reading(members, groups))
+    readers, others = {reader.host for reader, _other in reading}, {other.host for _reader, other in reading}
+    for one in (one for one in members if one.host in readers | others and not is_unfit(one.cluster_name)):
+        if why := misnamed(one.cluster_name, is_read=one.host in others):
+            yield (
+                f"{one.host} has the cluster name '{one.cluster_name}', which cannot be the name of a cluster that "
+                f"others read, or that reads others: {why}: set mesh_cluster_name"
+            )
 
 
 def _misplaced(members: Sequence[Member]) -> Iterator[str]:

@@ -92,23 +92,28 @@ def _roughly(span: timedelta) -> str:
     return f"{minutes // 60} hours" if minutes >= 120 else f"{minutes} minutes"
 
 
+def misnamed(name: str, *, is_read: bool) -> str:
+    """Why a cluster that is read, or that reads others, cannot have a name; empty if it can."""
+    if not _LABEL.fullmatch(name):
+        return (
+            "it becomes a part of names of objects: at most 63 lower-case letters, digits and dashes, with a letter or "
+            "digit at both ends"
+        )
+    if is_read and name.endswith(INTERIM):
+        return f"while a token is renewed, istiod reads {name.removesuffix(INTERIM)} by that name"
+    return ""
+
+
 def checked(wanted: Registration) -> Registration:
     """The same, if it can ever be right. Raises RemoteClusterError."""
     for what, name in (("cluster_name", wanted.cluster), ("primary", wanted.primary)):
-        if not _LABEL.fullmatch(name):
+        if why := misnamed(name, is_read=what == "cluster_name"):
             raise RemoteClusterError(
                 f"'{name}' cannot be the name of a cluster that others read",
                 subject=what,
-                reason="it becomes a part of names of objects: at most 63 lower-case letters, digits and dashes",
+                reason=why,
                 hint=f"Correct '{what}'; it has to be the cluster name that its control plane was installed with",
             )
-    if wanted.cluster.endswith(INTERIM):
-        raise RemoteClusterError(
-            f"'{wanted.cluster}' cannot be the name of a cluster that others read",
-            subject="cluster_name",
-            reason=f"while a token is renewed, istiod reads {wanted.cluster.removesuffix(INTERIM)} by that name",
-            hint="Give the cluster another name",
-        )
     if wanted.cluster == wanted.primary:
         raise RemoteClusterError(
             f"{wanted.cluster} cannot be remote to itself", subject="cluster_name", hint="Name two different clusters"

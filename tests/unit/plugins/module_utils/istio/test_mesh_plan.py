@@ -193,6 +193,34 @@ def test_a_name_that_cannot_be_a_label(what: str, called: str) -> None:
     assert said.startswith(f"east has {called} 'two words', and Istio makes a label of it (at most 63")
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("west.example.com", "it becomes a part of names of objects: at most 63 lower-case letters"),
+        ("West_1", "it becomes a part of names of objects"),
+        ("far-token-renewal", "while a token is renewed, istiod reads far by that name"),
+    ],
+)
+def test_a_label_that_cannot_be_the_name_of_a_cluster_that_others_read(name: str, why: str) -> None:
+    """Alone it may be called so; the module that registers it would refuse it when all else is written."""
+    west = member("west", cluster_name=name)
+    assert refusals(west) == []
+    (said,) = refusals(member("east"), west)
+    told = f"west has the cluster name '{name}', which cannot be the name of a cluster that others read"
+    assert said.startswith(f"{told}, or that reads others: {why}")
+    assert said.endswith(": set mesh_cluster_name")
+    unread = [member("east", network="one", gateways=["door"]), replace(west, network="two", gateways=["door"])]
+    apart = mesh_plan(unread, [["one"], ["two"]])
+    assert (apart["pairs"], apart["refusals"]) == ([], []), "nobody reads it"
+
+
+def test_the_name_of_a_cluster_that_only_reads() -> None:
+    remote = member("west", role="remote")
+    (said,) = refusals(member("east", cluster_name="East", gateways=["door"]), remote)
+    assert said.startswith("east has the cluster name 'East'")
+    assert refusals(member("east", cluster_name="far-token-renewal", gateways=["door"]), remote) == []
+
+
 def test_a_cluster_that_is_installed_otherwise() -> None:
     planes = {"control_planes": [PLANE], "mesh_id": "shop", "cluster_name": "Kubernetes", "network": "one"}
     other = member("west")
