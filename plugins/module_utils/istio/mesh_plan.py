@@ -25,7 +25,7 @@ from .modes import JOIN, forbidden
 from .names import LABEL, is_unfit
 from .networks import EXTERNAL, Door, doors_of, is_loopback, overlapping, sees, unknown_networks
 from .registration import misnamed
-from .remote_secret import CONFIG_SECRET
+from .remote_secret import CONFIG_SECRET, name_of
 from .world import mapping
 
 # What has to be the same in all clusters of a mesh, and in words.
@@ -58,6 +58,7 @@ def mesh_plan(
         "refusals": [
             *_refusals(members),
             *_misnamed(members, groups),
+            *_read_by_others(members, groups),
             *(line for lines in otherwise.values() for line in lines),
             *distrust(members, before=before),
             *_misplaced(members),
@@ -185,6 +186,19 @@ def _misnamed(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Ite
                 f"{one.host} has the cluster name '{one.cluster_name}', which cannot be the name of a cluster that "
                 f"others read, or that reads others: {why}: set mesh_cluster_name"
             )
+
+
+def _read_by_others(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Secrets beside which, or over which, none of ours can be written: istiod takes one for each cluster."""
+    for reader, other in _reading(members, groups):
+        for row in (row for row in reader.secrets if row["cluster"] == other.cluster_name):
+            is_ours = row["ours"] and row["name"] == name_of(other.cluster_name)
+            if not is_ours and row["name"] != CONFIG_SECRET:
+                yield (
+                    f"{reader.host} reads {other.host} already by the Secret {row['namespace']}/{row['name']}, which "
+                    "is not made by its registration here, and istiod takes one for each cluster: delete that "
+                    "Secret, or let its owner do so"
+                )
 
 
 def _misplaced(members: Sequence[Member]) -> Iterator[str]:

@@ -214,6 +214,19 @@ def test_a_label_that_cannot_be_the_name_of_a_cluster_that_others_read(name: str
     assert (apart["pairs"], apart["refusals"]) == ([], []), "nobody reads it"
 
 
+@pytest.mark.parametrize(
+    ("more", "name"), [({"ours": False}, "istio-remote-secret-west"), ({"name": "by-hand", "ours": False}, "by-hand")]
+)
+def test_a_cluster_that_is_read_by_a_secret_of_somebody_else(more: dict[str, Any], name: str) -> None:
+    """The module that registers it would refuse it when all else is written."""
+    east, west = member("east"), member("west", "east")
+    rows = [{**secret("west"), **more}]
+    read = replace(east, found={**east.found, "clusters": {"uid": "east", "remote_secrets": rows}})
+    (said,) = refusals(read, west)
+    assert said.startswith(f"east reads west already by the Secret istio-system/{name}, which is not made by")
+    assert refusals(member("east", "west"), west) == []
+
+
 def test_the_name_of_a_cluster_that_only_reads() -> None:
     remote = member("west", role="remote")
     (said,) = refusals(member("east", cluster_name="East", gateways=["door"]), remote)
