@@ -71,7 +71,7 @@ class Registration:
 def shortened(wanted: Registration, token: Token | None) -> list[str]:
     """What to do where a token ends before the time that was asked for.
 
-    Source: kube-apiserver, --service-account-max-token-expiration, which shortens without a word. A run renews in the
+    Source: kube-apiserver, --service-account-max-token-expiration, which shortens what is asked. A run renews in the
     last part of a life alone, so two runs may not lie further apart than that part is long.
     """
     if token is None or token.ends is None or token.ends - token.begins >= wanted.lifetime:
