@@ -252,6 +252,16 @@ def test_a_root_file_that_cannot_be_used(
         operations.run("mesh_ca", wanted)
 
 
+def test_a_root_file_that_is_a_link_to_nowhere(
+    wanted: dict[str, Any], operations: Operations, changes: Changes
+) -> None:
+    file = Path(wanted["root_file"])
+    file.parent.mkdir()
+    file.symlink_to(file.with_name("unmounted") / "root.pem")
+    with refused(BadAuthority, "it is a link to .*unmounted/root.pem, which is not there", changes):
+        operations.run("mesh_ca", wanted)
+
+
 @pytest.mark.parametrize("way", [{}, {"vars": {"ansible_connection": "elsewhere"}}], ids=["worker", "module"])
 def test_nothing_shows_a_key(way: dict[str, Any], wanted: dict[str, Any], second: str, runner: Runner) -> None:
     seeded = {"ROOT": ROOT.pem, "KEY": ROOT.key, "WRONG": OTHER.key}

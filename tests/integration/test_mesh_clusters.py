@@ -88,6 +88,30 @@ def test_two_clusters_are_one_mesh(mesh: Runner, changes_in_both: Callable[[], l
     }
 
 
+def test_nobody_reads_a_cluster_in_which_the_run_has_failed(
+    mesh: Runner, changes_in_both: Callable[[], list[str]]
+) -> None:
+    fails = {"ansible.builtin.fail": {"msg": "no quota"}, "when": "inventory_hostname == 'host1'"}
+    played = mesh.run(role("trust"), role("plan"), fails, role("register"), hosts=2)
+    assert played.rc == 2, played.output
+    assert "east does not read west yet: the run has failed in host1" in played.output
+    assert [change for change in changes_in_both() if "cacerts" not in change and "namespaces" not in change] == []
+    joined = mesh.run(role("trust"), role(), hosts=2)
+    assert joined.rc == 0, joined.output
+    assert any("istio-remote-secret-west" in change for change in changes_in_both())
+
+
+def test_no_root_is_rotated_without_a_cluster_that_nobody_reads_yet(
+    mesh: Runner, changes_in_both: Callable[[], list[str]]
+) -> None:
+    assert mesh.run(role("trust"), hosts=2).rc == 0
+    changes_in_both()
+    limited = ["--limit", "host0", "-e", "mesh_clusters_join=true"]
+    played = mesh.run(role("rotate_ca"), arguments=limited, hosts=2)
+    assert (played.rc, changes_in_both()) == (2, []), played.output
+    assert "--limit leaves host1 out of this run, which would stay on the old root" in played.output
+
+
 def test_clusters_whose_groups_are_narrower_forget_each_other(
     mesh: Runner, cluster: Cluster, west: Cluster, changes_in_both: Callable[[], list[str]]
 ) -> None:

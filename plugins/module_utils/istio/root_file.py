@@ -25,7 +25,9 @@ def stored_root(path: str) -> Root | None:
     """The root that the file holds; None when there is no file. Raises BadAuthority for any other file."""
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if os.path.islink(path):  # each cluster would make a root of its own, and none would be kept
+            raise _unusable(path, f"it is a link to {os.readlink(path)}, which is not there") from error
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise _unusable(path, str(error).splitlines()[0]) from error

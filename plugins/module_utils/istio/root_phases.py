@@ -36,10 +36,14 @@ class Aim:
     roots: frozenset[Certificate]
     signing: frozenset[Certificate]
 
-    def anchor(self, shown: Shown) -> Certificate | None:
-        """The root to which the certificate leads that a proxy presents."""
-        known = sorted(self.roots | shown.holds, key=lambda one: one.fingerprint)
-        return root_of(shown.chain[0], shown.chain[1:], known) if shown.chain else None
+    def anchor(self, chain: Sequence[Certificate], held: Iterable[Certificate]) -> Certificate | None:
+        """The root to which a certificate leads by what comes after it.
+
+        One of the roots that sign, where it does: a root that was renewed with its key has signed what the old one has.
+        """
+        others = (self.roots | frozenset(held)) - self.signing
+        known = [one for some in (self.signing, others) for one in sorted(some, key=lambda one: one.fingerprint)]
+        return root_of(chain[0], chain[1:], known) if chain else None
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def _does_not_trust(one: Shown, aim: Aim) -> str:
 
 
 def _presents_another(one: Shown, aim: Aim) -> str:
-    anchor = aim.anchor(one)
+    anchor = aim.anchor(one.chain, one.holds)
     if not one.is_proxy or anchor in aim.signing:
         return ""
     leaf = one.chain[0]
@@ -96,7 +100,8 @@ def secret_is_there(phase: str, there: Trust, aim: Aim) -> bool:
     if not there.source:
         return True
     roots = frozenset(there.roots)
-    return {TRUST: aim.roots <= roots, SIGN: there.anchor in aim.signing, DROP: roots == aim.roots}[phase]
+    signed_by = aim.anchor([there.signer, *there.chain] if there.signer else [], roots)
+    return {TRUST: aim.roots <= roots, SIGN: signed_by in aim.signing, DROP: roots == aim.roots}[phase]
 
 
 def next_phase(there: Trust, shown: Sequence[Shown], aim: Aim) -> str:

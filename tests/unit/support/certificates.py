@@ -32,14 +32,26 @@ class Authority:
     def issues(self, name: str, end: datetime, begin: datetime | None = None, ca: bool = True) -> Authority:
         return _issued(name, end, begin, ca, self)
 
+    def renewed(self, end: datetime) -> Authority:
+        """A root with the same name and key, and another end."""
+        name = self.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
+        return _issued(str(name), end, None, True, None, self.private)
+
 
 def root(name: str, end: datetime, begin: datetime | None = None) -> Authority:
     """One that has issued itself."""
     return _issued(name, end, begin, True, None)
 
 
-def _issued(name: str, end: datetime, begin: datetime | None, ca: bool, issuer: Authority | None) -> Authority:
-    key, subject = ec.generate_private_key(ec.SECP256R1()), _name(name)
+def _issued(
+    name: str,
+    end: datetime,
+    begin: datetime | None,
+    ca: bool,
+    issuer: Authority | None,
+    own: ec.EllipticCurvePrivateKey | None = None,
+) -> Authority:
+    key, subject = own or ec.generate_private_key(ec.SECP256R1()), _name(name)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -69,6 +69,16 @@ def test_how_far_a_cluster_is(there: Trust, shown: Sequence[Shown], upcoming: st
     assert next_phase(there, shown, AIM) == upcoming
 
 
+@pytest.mark.parametrize("number", range(4), ids=lambda number: f"fingerprints {number}")
+def test_a_root_that_is_renewed_with_its_key(number: int) -> None:
+    """What the old one has signed, the new one has signed as well: whichever of them is met first."""
+    renewed = OLD.renewed(NOW + (20 + number) * YEAR)
+    aim, held = Aim(read(renewed), read(renewed)), (OLD, renewed)
+    assert next_phase(secret(OLD, OLD), [proxy(OLD, OLD)], aim) == TRUST
+    assert next_phase(secret(OLD, *held), [proxy(OLD, *held)], aim) == DROP
+    assert next_phase(secret(OLD, renewed), [proxy(OLD, renewed)], aim) == ""
+
+
 def test_the_same_phases_lead_back() -> None:
     back = Aim(read(OLD), read(OLD))
     assert next_phase(secret(NEW, *BOTH), [proxy(NEW, *BOTH)], back) == SIGN
