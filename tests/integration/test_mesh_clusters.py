@@ -209,6 +209,15 @@ def test_the_playbook_refuses_one_cluster_twice_before_the_first_write(
     assert "host0 and host1 have one cluster" in played.output
 
 
+def test_the_playbook_refuses_the_address_of_another_cluster_before_the_first_write(
+    mesh: Runner, cluster: Cluster, west: Cluster, charts: Path, changes_in_both: Callable[[], list[str]]
+) -> None:
+    _host(mesh.folder, "host1", "west", west, mesh_clusters_server=cluster.server)
+    played = whole(mesh, cluster, charts)
+    assert (played.rc, changes_in_both()) == (2, []), played.output
+    assert f"{cluster.server}, by which east would read west, does not prove that it is west" in played.output
+
+
 def test_the_playbook_refuses_roots_and_addresses_that_are_there_before_the_first_write(
     mesh: Runner,
     cluster: Cluster,
