@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from ..kube.errors import Failure
 
@@ -22,6 +22,7 @@ try:
 except ImportError as error:  # said when a task runs, not when the plugin is only looked at
     MISSING_LIBRARY = error.name or str(error)
 
+_Kind = TypeVar("_Kind", bound="x509.ExtensionType")
 _SHOWN_DIGITS = 16
 
 
@@ -65,17 +66,32 @@ class Certificate:
     @property
     def is_authority(self) -> bool:
         """Whether it may sign other certificates."""
-        try:
-            return bool(self.parsed.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
-        except (x509.ExtensionNotFound, ValueError):
-            return False
+        constraints = _extension(self.parsed, x509.BasicConstraints)
+        return constraints is not None and bool(constraints.ca)
+
+    @property
+    def key_identifier(self) -> bytes:
+        """By what those that it has signed point at its key; empty when it does not say."""
+        identifier = _extension(self.parsed, x509.SubjectKeyIdentifier)
+        return identifier.digest if identifier else b""
 
     def is_issued_by(self, other: Certificate) -> bool:
         try:
             self.parsed.verify_directly_issued_by(other.parsed)
         except (InvalidSignature, TypeError, ValueError):
             return False
-        return True
+        return self._points_at(other)
+
+    def _points_at(self, other: Certificate) -> bool:
+        """Whether its issuer, as far as it names it, is that one.
+
+        Of several certificates of one key proxies take no other one (BoringSSL, X509_check_akid).
+        """
+        pointer = _extension(self.parsed, x509.AuthorityKeyIdentifier)
+        if pointer is None:
+            return True
+        is_key = not (pointer.key_identifier and other.key_identifier) or pointer.key_identifier == other.key_identifier
+        return is_key and pointer.authority_cert_serial_number in (None, other.parsed.serial_number)
 
     def told(self) -> dict[str, Any]:
         """What people and playbooks are told of it."""
@@ -88,6 +104,14 @@ class Certificate:
 
     def __str__(self) -> str:
         return f"'{self.subject}' ({short(self.fingerprint)})"
+
+
+def _extension(parsed: x509.Certificate, kind: type[_Kind]) -> _Kind | None:
+    """What a certificate says of itself in one of its extensions; one that cannot be read says nothing."""
+    try:
+        return parsed.extensions.get_extension_for_class(kind).value
+    except (x509.ExtensionNotFound, ValueError):
+        return None
 
 
 def short(fingerprint: str) -> str:

@@ -116,7 +116,7 @@ def made_signer(root: Root, names: tuple[str, str], host: str, end: datetime, no
         raise BadAuthority("The root cannot sign", reason="its key was not given", hint="Give 'root_key'")
     builder = _builder(_name("Intermediate CA", *names), above.parsed.subject, key, now, end)
     named = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-    return _signed(named, key, root.key, path_length=0), private_pem(key)
+    return _signed(named, key, root.key, path_length=0, above=above), private_pem(key)
 
 
 def private_pem(key: Key) -> str:
@@ -141,17 +141,25 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: Key, now: datetime, end
     )
 
 
-def _signed(builder: x509.CertificateBuilder, key: Key, signer: Key, path_length: int | None) -> Certificate:
+def _signed(
+    builder: x509.CertificateBuilder, key: Key, signer: Key, path_length: int | None, above: Certificate | None = None
+) -> Certificate:
     usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
-    own, issuer = key.public_key(), signer.public_key()
     extended = (
         builder.add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
         .add_extension(usage, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(own), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(_pointer(signer, above), critical=False)
     )
     digest = None if isinstance(signer, ed25519.Ed25519PrivateKey) else SHA256()
     return Certificate(extended.sign(signer, digest))
+
+
+def _pointer(signer: Key, above: Certificate | None) -> x509.AuthorityKeyIdentifier:
+    """What points at the issuer: its own word where it has one, as others make that of a key in other ways."""
+    if above and above.key_identifier:
+        return x509.AuthorityKeyIdentifier(above.key_identifier, None, None)
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
 
 
 def _belongs(key: Key, certificate: Certificate) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+Extension = x509.ExtensionType
 
 
 @dataclass(frozen=True)
@@ -29,40 +31,55 @@ class Authority:
     def key(self) -> str:
         return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
-    def issues(self, name: str, end: datetime, begin: datetime | None = None, ca: bool = True) -> Authority:
-        return _issued(name, end, begin, ca, self)
+    def issues(
+        self, name: str, end: datetime, begin: datetime | None = None, ca: bool = True, more: Sequence[Extension] = ()
+    ) -> Authority:
+        made = _builder(_name(name), self.certificate.subject, (begin, end), ca, more)
+        return _signed(made, ec.generate_private_key(ec.SECP256R1()), self.private)
 
-    def renewed(self, end: datetime) -> Authority:
-        """A root with the same name and key, and another end."""
-        name = self.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
-        return _issued(str(name), end, None, True, None, self.private)
+    def renewed(self, end: datetime, more: Sequence[Extension] = ()) -> Authority:
+        """The same name and the same key, with another end."""
+        name = self.certificate.subject
+        return _signed(_builder(name, name, (None, end), True, more), self.private, self.private)
+
+    def pointer(self) -> Extension:
+        """By what a certificate says that this one, and no other of its key, has issued it."""
+        issuer = [x509.DirectoryName(self.certificate.issuer)]
+        return x509.AuthorityKeyIdentifier(None, issuer, self.certificate.serial_number)
 
 
 def root(name: str, end: datetime, begin: datetime | None = None) -> Authority:
     """One that has issued itself."""
-    return _issued(name, end, begin, True, None)
+    key = ec.generate_private_key(ec.SECP256R1())
+    return _signed(_builder(_name(name), _name(name), (begin, end), True, ()), key, key)
 
 
-def _issued(
-    name: str,
-    end: datetime,
-    begin: datetime | None,
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    life: tuple[datetime | None, datetime],
     ca: bool,
-    issuer: Authority | None,
-    own: ec.EllipticCurvePrivateKey | None = None,
-) -> Authority:
-    key, subject = own or ec.generate_private_key(ec.SECP256R1()), _name(name)
+    more: Sequence[Extension],
+) -> x509.CertificateBuilder:
+    begin, end = life
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(issuer.certificate.subject if issuer else subject)
-        .public_key(key.public_key())
+        .issuer_name(issuer)
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin or end - timedelta(days=3650))
         .not_valid_after(end)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
     )
-    return Authority(builder.sign(issuer.private if issuer else key, hashes.SHA256()), key)
+    for extension in more:
+        builder = builder.add_extension(extension, critical=False)
+    return builder
+
+
+def _signed(
+    builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey, signer: ec.EllipticCurvePrivateKey
+) -> Authority:
+    return Authority(builder.public_key(key.public_key()).sign(signer, hashes.SHA256()), key)
 
 
 def _name(name: str) -> x509.Name:

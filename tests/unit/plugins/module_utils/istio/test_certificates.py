@@ -13,6 +13,8 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.certifica
     certificates,
     root_of,
 )
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.issuing import Root, made_signer
+from cryptography import x509
 from unit.support.certificates import Authority, certificate, root
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=timezone.utc)
@@ -58,6 +60,36 @@ def test_an_equal_name_is_no_issuer() -> None:
     signer, namesake = root("above", LATER).issues("signer", LATER), root("above", LATER)
     first, other = read(signer, namesake)
     assert root_of(first, [other], [other]) is None
+
+
+def test_a_renewed_root_has_issued_what_the_former_has() -> None:
+    """Name and key are the same, and so is what they have signed."""
+    old = root("root", NOW)
+    first, *both = read(old.issues("signer", LATER), old, old.renewed(LATER))
+    assert [root_of(first, [], [one]) for one in both] == both
+
+
+def test_who_names_its_issuer_has_no_other_one_of_the_same_key() -> None:
+    """By number, or by an identifier of the key, which two certificates of one key may make in two ways."""
+    old = root("root", LATER)
+    named = [old.renewed(LATER, [x509.SubjectKeyIdentifier(text)]) for text in (b"one", b"other")]
+    by_key = old.issues("signer", LATER, more=[x509.AuthorityKeyIdentifier(b"one", None, None)])
+    by_number = old.issues("signer", LATER, more=[named[0].pointer()])
+    for signer in (by_key, by_number):
+        first, one, other = read(signer, *named)
+        assert (first.is_issued_by(one), first.is_issued_by(other)) == (True, False)
+    first, silent = read(by_key, old)
+    assert first.is_issued_by(silent)
+
+
+def test_what_we_sign_names_the_root_as_it_names_itself() -> None:
+    """Not every maker of roots makes the identifier of a key as we do (RFC 7093)."""
+    other = root("root", LATER).renewed(LATER, [x509.SubjectKeyIdentifier(b"of another length")])
+    above = Root(tuple(read(other)), other.private)
+    signer, _key = made_signer(above, ("shop", "east"), "istiod.istio-system.svc", LATER, NOW)
+    named = signer.parsed.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    assert named.key_identifier == b"of another length"
+    assert root_of(signer, [], above.certificates) == above.signer
 
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
