@@ -17,11 +17,11 @@ from typing import Any
 
 import yaml
 
-from . import bed
 from .audit import Audit
 from .bed import ISTIO, ROOT, Cluster, Several
 from .playbook import Played, Runner
 from .traffic import Seen, under_traffic
+from .whole import charts, values
 
 HOST = "shop.shop.svc.cluster.local"
 SHOP = f"http://{HOST}"
@@ -217,17 +217,15 @@ class Changes:
 
 def shared(folder: Path, several: Several) -> dict[str, Any]:
     """What the clusters of a mesh have in common: trust, the bed's Istio, and an application that says where it is."""
-    part = f"charts-{ISTIO}"
-    values = yaml.safe_load((ROOT / "tests/testbed/values/istiod.yaml").read_text("utf-8"))
     any_cluster = next(iter(several.clusters.values()))
     return {
         "mesh_name": "shop",
         "mesh_clusters_join": True,
         "mesh_clusters_root_file": str(folder / "root.pem"),
         "mesh_control_plane_version": ISTIO,
-        "mesh_control_plane_values": {"istiod": values},
+        "mesh_control_plane_values": {"istiod": values("istiod")},
         "mesh_control_plane_helm_binary": str(any_cluster.bin / "helm"),
-        "mesh_control_plane_charts": {"directory": str(bed.parts(part)[part])},
+        "mesh_control_plane_charts": charts(ISTIO),
         "mesh_injection_namespaces": [{"name": "shop", "create": True}],
         "mesh_config_objects": [*_workloads(), _service()],
         "mesh_config_peer_authentications": [{"name": "strict", "namespace": "shop", "mtls": {"mode": "STRICT"}}],
@@ -236,9 +234,8 @@ def shared(folder: Path, several: Several) -> dict[str, Any]:
 
 def east_west() -> dict[str, Any]:
     """The door of a network, on clusters whose load balancers are nobody but `cloud`."""
-    values = yaml.safe_load((ROOT / "tests/testbed/values/gateway.yaml").read_text("utf-8"))
     service = {"type": "LoadBalancer", "allocateLoadBalancerNodePorts": False}
-    return {"mesh_gateways_instances": [_EAST_WEST], "mesh_gateways_values": {**values, "service": service}}
+    return {"mesh_gateways_instances": [_EAST_WEST], "mesh_gateways_values": {**values("gateway"), "service": service}}
 
 
 def external_door() -> dict[str, Any]:
@@ -253,7 +250,7 @@ ROUTER_PORT = 16443
 GIVEN = {
     **NETS,
     "mesh_gateways_instances": [{**_EAST_WEST, "service": {"type": "ClusterIP"}}],
-    "mesh_gateways_values": yaml.safe_load((ROOT / "tests/testbed/values/gateway.yaml").read_text("utf-8")),
+    "mesh_gateways_values": values("gateway"),
     "mesh_clusters_gateway_addresses": [{"address": "{{ door }}", "port": ROUTER_PORT}],
 }
 
@@ -270,7 +267,7 @@ NODE_PORTS = {
             },
         }
     ],
-    "mesh_gateways_values": yaml.safe_load((ROOT / "tests/testbed/values/gateway.yaml").read_text("utf-8")),
+    "mesh_gateways_values": values("gateway"),
 }
 
 
