@@ -252,14 +252,17 @@ def test_a_root_file_that_cannot_be_used(
         operations.run("mesh_ca", wanted)
 
 
-def test_a_root_file_that_is_a_link_to_nowhere(
-    wanted: dict[str, Any], operations: Operations, changes: Changes
+@pytest.mark.parametrize("check", [True, False], ids=["check", "run"])
+def test_a_root_file_behind_a_link_that_leads_nowhere(
+    check: bool, wanted: dict[str, Any], operations: Operations, changes: Changes, tmp_path: Path
 ) -> None:
+    """The mount on which the root is kept is not there: a new root would be lost, and another one in each cluster."""
     file = Path(wanted["root_file"])
     file.parent.mkdir()
-    file.symlink_to(file.with_name("unmounted") / "root.pem")
-    with refused(BadAuthority, "it is a link to .*unmounted/root.pem, which is not there", changes):
-        operations.run("mesh_ca", wanted)
+    file.symlink_to(tmp_path / "vault" / "root.pem")
+    with refused(BadAuthority, f"{file} is a link to {tmp_path}/vault/root.pem, and nothing is there", changes):
+        operations.run("mesh_ca", wanted, check=check)
+    assert list(file.parent.iterdir()) == [file]
 
 
 @pytest.mark.parametrize("way", [{}, {"vars": {"ansible_connection": "elsewhere"}}], ids=["worker", "module"])

@@ -26,8 +26,11 @@ def stored_root(path: str) -> Root | None:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        if os.path.islink(path):  # each cluster would make a root of its own, and none would be kept
-            raise _unusable(path, f"it is a link to {os.readlink(path)}, which is not there") from error
+        link = _dangling(path)
+        if link:
+            raise _unusable(
+                path, f"{link} is a link to {os.readlink(link)}, and nothing is there", _LINK_HINT
+            ) from error
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise _unusable(path, str(error).splitlines()[0]) from error
@@ -44,8 +47,24 @@ _VAULT_HINT = (
 )
 
 
+def _dangling(path: str) -> str:
+    """The link on the way to the file that leads nowhere, if there is one: the root that it stood for is elsewhere."""
+    file = os.path.abspath(path)
+    way = [file, *map(str, Path(file).parents)]
+    return next((one for one in way if os.path.islink(one) and not os.path.exists(one)), "")
+
+
+_LINK_HINT = (
+    "Mount or restore what the link leads to: the root of the mesh may be kept there. If there is none yet, take the "
+    "link away, and a new root is made"
+)
+
+
 def keep(root: Root, path: str) -> Root:
-    """Write a new root to its file, and return the one that is there: another worker may have been first."""
+    """Write a new root to its file, and return the one that is there: another worker may have been first.
+
+    A root that is in no file is never returned: the next cluster would get another one, and its key would be lost.
+    """
     folder = os.path.dirname(os.path.abspath(path))
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -61,7 +80,13 @@ def keep(root: Root, path: str) -> Root:
             os.link(temporary, path)
     finally:
         os.unlink(temporary)
-    return stored_root(path) or root
+    stored = stored_root(path)
+    if stored is None:
+        raise _unusable(path, "a new root was written to it, and it is gone again", _GONE_HINT)
+    return stored
+
+
+_GONE_HINT = "Look who takes it away, and run this again: nothing has been signed by that root"
 
 
 def readable_by_others(path: str) -> bool:
