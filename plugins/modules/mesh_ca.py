@@ -246,8 +246,12 @@ trust:
       description: The same of the certificate by which istiod signs.
       type: dict
     anchor:
-      description: Fingerprint of the root to which the signer leads.
+      description: Fingerprint of the root to which the signer leads, the first one where there are several.
       type: str
+    anchors:
+      description: Fingerprints of all of them. A root that is renewed with its key has signed what the former one has.
+      type: list
+      elements: str
     distributed:
       description: Fingerprints of the roots that the proxies are given.
       type: list

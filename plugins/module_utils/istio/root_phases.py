@@ -36,14 +36,17 @@ class Aim:
     roots: frozenset[Certificate]
     signing: frozenset[Certificate]
 
-    def anchor(self, chain: Sequence[Certificate], held: Iterable[Certificate]) -> Certificate | None:
-        """The root to which a certificate leads by what comes after it.
+    def signs(self, chain: Sequence[Certificate]) -> bool:
+        """Whether a certificate leads, by what comes after it, to a root by which shall be signed.
 
-        One of the roots that sign, where it does: a root that was renewed with its key has signed what the old one has.
+        A root that is renewed with its key has signed what the former one has, so it may lead to both.
         """
-        others = (self.roots | frozenset(held)) - self.signing
-        known = [one for some in (self.signing, others) for one in sorted(some, key=lambda one: one.fingerprint)]
-        return root_of(chain[0], chain[1:], known) if chain else None
+        return bool(chain) and root_of(chain[0], chain[1:], [*self.signing]) is not None
+
+    def anchor(self, shown: Shown) -> Certificate | None:
+        """A root to which the certificate leads that a proxy presents, to name it."""
+        known = sorted(self.roots | shown.holds, key=lambda one: one.fingerprint)
+        return root_of(shown.chain[0], shown.chain[1:], known) if shown.chain else None
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,9 @@ def _does_not_trust(one: Shown, aim: Aim) -> str:
 
 
 def _presents_another(one: Shown, aim: Aim) -> str:
-    anchor = aim.anchor(one.chain, one.holds)
-    if not one.is_proxy or anchor in aim.signing:
+    if not one.is_proxy or aim.signs(one.chain):
         return ""
-    leaf = one.chain[0]
+    leaf, anchor = one.chain[0], aim.anchor(one)
     told = f"the root {anchor}" if anchor else "no root that it holds"
     return f"presents a certificate of {told}, until {leaf.ends:%Y-%m-%d %H:%M} UTC"
 
@@ -100,8 +102,8 @@ def secret_is_there(phase: str, there: Trust, aim: Aim) -> bool:
     if not there.source:
         return True
     roots = frozenset(there.roots)
-    signed_by = aim.anchor([there.signer, *there.chain] if there.signer else [], roots)
-    return {TRUST: aim.roots <= roots, SIGN: signed_by in aim.signing, DROP: roots == aim.roots}[phase]
+    signs = aim.signs([there.signer, *there.chain] if there.signer else [])
+    return {TRUST: aim.roots <= roots, SIGN: signs, DROP: roots == aim.roots}[phase]
 
 
 def next_phase(there: Trust, shown: Sequence[Shown], aim: Aim) -> str:

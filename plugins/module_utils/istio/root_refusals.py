@@ -104,7 +104,7 @@ def _refuse_authority(cluster: Rotating, now: datetime) -> None:
 
 def _unheard(there: Trust) -> Iterator[str]:
     """An istiod that was installed before its certificates came signs by a root of its own."""
-    if there.distributed and there.anchor not in there.distributed:
+    if there.distributed and frozenset(there.anchors).isdisjoint(there.distributed):
         yield (
             f"istiod hands out the root {named(there.distributed)}, and {there.source} has {named(there.roots)}: it "
             "has not taken up the Secret, so restart it, and its proxies afterwards"

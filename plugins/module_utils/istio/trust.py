@@ -59,6 +59,11 @@ class Trust:
         """The root that proxies of this cluster are known by elsewhere."""
         return root_of(self.signer, self.chain, self.roots) if self.signer else None
 
+    @property
+    def anchors(self) -> tuple[Certificate, ...]:
+        """All of them: a root that is renewed with its key has signed what the former one has."""
+        return tuple(one for one in self.roots if self.signer and root_of(self.signer, self.chain, [one]))
+
     def told(self, now: datetime) -> dict[str, Any]:
         """What people and playbooks are told: public parts, and what is wrong with them."""
         return {
@@ -66,6 +71,7 @@ class Trust:
             "roots": [root.told() for root in self.roots],
             "signer": self.signer.told() if self.signer else {},
             "anchor": self.anchor.fingerprint if self.anchor else "",
+            "anchors": [root.fingerprint for root in self.anchors],
             "distributed": [root.fingerprint for root in self.distributed],
             "first_end": min((one.ends for one in self._all), default=now).isoformat() if self._all else "",
             "problems": list(problems(self, now)),
@@ -156,7 +162,7 @@ def problems(trust: Trust, now: datetime) -> Iterator[str]:
 def disagreements(told: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Between which clusters no trust is possible, naming both; from what each of them tells of itself.
 
-    A proxy accepts another one when the root that this one's certificate leads to is among its own roots.
+    A proxy accepts another one when a root that this one's certificate leads to is among its own roots.
     """
     names = sorted(name for name, trust in told.items() if trust["source"])
     for number, one in enumerate(names):
@@ -169,7 +175,7 @@ def disagreements(told: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _accepts(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return other["anchor"] in [root["fingerprint"] for root in one["roots"]]
+    return any(root["fingerprint"] in other["anchors"] for root in one["roots"])
 
 
 def _roots(trust: Mapping[str, Any]) -> str:

@@ -15,6 +15,10 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.mesh_ca i
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.root_refusals import RotationRefused
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
 from integration.engine.bound import bound
 from integration.support.bed import Cluster
 from integration.support.operations import Operations
@@ -26,7 +30,17 @@ Changes = Callable[[], list[str]]
 Options = dict[str, Any]
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 YEAR = timedelta(days=365)
-OLD, NEW = root("old root", NOW + 10 * YEAR), root("new root", NOW + 10 * YEAR)
+NEW = root("new root", NOW + 10 * YEAR)
+
+
+def of_one_key(name: str) -> list[Authority]:
+    """A root and two that renew it, by their fingerprints: the middle one is the former root."""
+    first = root(name, NOW + 10 * YEAR)
+    several = [first, *(first.renewed(NOW + 20 * YEAR) for _ in range(2))]
+    return sorted(several, key=lambda one: one.certificate.fingerprint(SHA256()))
+
+
+LOWER, OLD, HIGHER = of_one_key("old root")
 ROLE = "service_mesh.istio.mesh_clusters"
 
 
@@ -94,6 +108,40 @@ def test_phase_by_phase(signed: str, cluster: Cluster, operations: Operations, c
     assert (changes(), roots_in(cluster, signed)) == ([], NEW.pem)
     with pytest.raises(RootChange, match="rotate_ca"):
         operations.run("mesh_ca", given(signed, OLD))
+
+
+@pytest.mark.parametrize("renewed", [LOWER, HIGHER], ids=["lower", "higher"])
+def test_a_root_that_is_renewed_with_its_key(
+    renewed: Authority, signed: str, cluster: Cluster, operations: Operations, changes: Changes
+) -> None:
+    """What the former has signed leads to it, too, so nothing has to be signed."""
+    cluster.apply(handed_out(signed, OLD, renewed))
+    signer = cluster.get("secret", "cacerts", signed)["data"]["ca-cert.pem"]
+    changes()
+    for name, comes, written in (("trust", "drop", 1), ("sign", "drop", 0)):
+        done = operations.run("mesh_ca", given(signed, renewed, rotate=name))
+        assert (done["rotation"]["next"], done["trust"]["problems"], len(changes())) == (comes, [], written)
+    cluster.apply(handed_out(signed, renewed))
+    changes()
+    assert operations.run("mesh_ca", given(signed, renewed, rotate="drop"))["rotation"]["next"] == ""
+    assert operations.run("mesh_ca", given(signed, renewed))["changed"] is False
+    assert (len(changes()), roots_in(cluster, signed)) == (1, renewed.pem)
+    assert cluster.get("secret", "cacerts", signed)["data"]["ca-cert.pem"] == signer
+
+
+@pytest.mark.parametrize("renewed", [LOWER, HIGHER], ids=["lower", "higher"])
+def test_who_names_the_former_root_is_signed_anew(
+    renewed: Authority, signed: str, cluster: Cluster, operations: Operations
+) -> None:
+    named = OLD.issues("named", NOW + YEAR, more=[OLD.pointer()])
+    cluster.kubectl("delete", "secret", "cacerts", "-n", signed)
+    theirs = cacerts(named, OLD)
+    cluster.apply({**theirs, "metadata": {"name": "cacerts", "namespace": signed}})
+    cluster.apply(handed_out(signed, OLD, renewed))
+    for name, comes in (("trust", "sign"), ("sign", "drop")):
+        done = operations.run("mesh_ca", given(signed, renewed, rotate=name, take_ownership_from=["kubectl"]))
+        assert (done["rotation"]["next"], done["trust"]["problems"]) == (comes, [])
+    assert done["trust"]["signer"]["subject"] != "CN=named"
 
 
 def external(namespace: str) -> dict[str, Any]:
@@ -301,6 +349,43 @@ def test_all_clusters_of_a_mesh_get_the_new_root(
     texts = {"output": done.output, **contents(files(mesh.folder))}
     keys = [line for name in ("root.pem", "next.pem") for line in _key_of(texts.pop(str(mesh.folder / name)))]
     assert traces(keys, texts) == []
+
+
+def renew(folder: Path, file: str) -> None:
+    """The root of the mesh with a new end, in a file of its own."""
+    text = (folder / "root.pem").read_text("utf-8")
+    private = load_pem_private_key("".join(text.partition("-----BEGIN PRIVATE")[1:]).encode(), None)
+    assert isinstance(private, EllipticCurvePrivateKey)
+    renewed = Authority(load_pem_x509_certificate(text.encode()), private).renewed(NOW + 20 * YEAR)
+    (folder / file).write_text(renewed.pem + renewed.key, encoding="utf-8")
+
+
+def test_a_renewed_root_gets_to_all_clusters_of_a_mesh(
+    mesh: Runner, west: Cluster, operations: Operations, new_namespace: str, changes_in_both: Changes
+) -> None:
+    """Also after a run that was cut off when one cluster had dropped the former root already."""
+    renew(mesh.folder, "next.pem")
+    file = str(mesh.folder / "next.pem")
+    one = {"cluster_name": "east", "namespace": new_namespace, "root_file": file, "wait_timeout": 0}
+    for kubeconfig in ({}, {"kubeconfig": west.kubeconfig}):
+        assert operations.run("mesh_ca", {**one, **kubeconfig, "rotate": "trust"})["rotation"]["next"] == "drop"
+    assert operations.run("mesh_ca", {**one, "rotate": "drop"})["rotation"]["next"] == ""
+    changes_in_both()
+    done = play(mesh, "rotate_ca", "next.pem")
+    assert (done.rc, len(changes_in_both())) == (0, 1), done.output
+    assert "the root of the inventory is in its place in all clusters" in " ".join(done.output.split())
+
+
+def test_what_is_not_at_its_end_is_no_success(mesh: Runner) -> None:
+    """An inventory that names another root to the last phase: the phases pass, and the mesh signs by a wrong one."""
+    new, both = mesh.folder / "next.pem", mesh.folder / "both.pem"
+    new.write_text(NEW.pem + NEW.key, encoding="utf-8")
+    both.write_text(NEW.pem + (mesh.folder / "root.pem").read_text("utf-8"), encoding="utf-8")
+    stopped = play(mesh, "rotate_ca", "{{ 'both' if mesh_clusters_phase | default('') == 'drop' else 'next' }}.pem")
+    assert stopped.rc == 2, stopped.output
+    said = " ".join(stopped.output.split())
+    assert "The root of shop is not rotated yet, though nothing has failed: host0 needs the phase sign" in said
+    assert "is in its place in all clusters" not in said
 
 
 def _key_of(text: str) -> list[str]:

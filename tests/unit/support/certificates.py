@@ -40,7 +40,8 @@ class Authority:
     def renewed(self, end: datetime, more: Sequence[Extension] = ()) -> Authority:
         """The same name and the same key, with another end."""
         name = self.certificate.subject
-        return _signed(_builder(name, name, (None, end), True, more), self.private, self.private)
+        life = (self.certificate.not_valid_before_utc, end)
+        return _signed(_builder(name, name, life, True, more), self.private, self.private)
 
     def pointer(self) -> Extension:
         """By what a certificate says that this one, and no other of its key, has issued it."""

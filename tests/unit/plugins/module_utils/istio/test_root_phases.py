@@ -27,22 +27,24 @@ from unit.support.certificates import Authority, root
 NOW = datetime(2026, 11, 28, 8, 0, tzinfo=timezone.utc)
 YEAR = timedelta(days=365)
 OLD, NEW, THIRD = (root(name, NOW + 10 * YEAR) for name in ("old", "new", "third"))
-SIGNERS = {one: one.issues("intermediate", NOW + YEAR) for one in (OLD, NEW)}
+# The same name and the same key: which of the two fingerprints is the smaller one is nobody's choice.
+RENEWED = OLD.renewed(NOW + 20 * YEAR)
+SIGNERS = {one: one.issues("intermediate", NOW + YEAR) for one in (OLD, NEW, RENEWED)}
 
 
 def read(*authorities: Authority) -> frozenset[Certificate]:
     return frozenset(one for found in authorities for one in certificates(found.pem))
 
 
-def proxy(above: Authority, *holds: Authority) -> Shown:
-    signer = SIGNERS[above]
+def proxy(above: Authority, *holds: Authority, signer: Authority | None = None) -> Shown:
+    signer = signer or SIGNERS[above]
     leaf = signer.issues("leaf", NOW + timedelta(hours=24), ca=False)
     return Shown("Pod web/shop", read(*holds), tuple(certificates(leaf.pem + signer.pem)), uid="1")
 
 
-def secret(above: Authority, *roots: Authority) -> Trust:
-    signer = certificates(SIGNERS[above].pem)[0]
-    return Trust("cacerts", tuple(one for found in roots for one in certificates(found.pem)), signer)
+def secret(above: Authority, *roots: Authority, signer: Authority | None = None) -> Trust:
+    (first,) = certificates((signer or SIGNERS[above]).pem)
+    return Trust("cacerts", tuple(one for found in roots for one in certificates(found.pem)), first)
 
 
 AIM = Aim(read(NEW), read(NEW))
@@ -83,6 +85,28 @@ def test_the_same_phases_lead_back() -> None:
     back = Aim(read(OLD), read(OLD))
     assert next_phase(secret(NEW, *BOTH), [proxy(NEW, *BOTH)], back) == SIGN
     assert next_phase(secret(OLD, *BOTH), [proxy(OLD, *BOTH)], back) == DROP
+
+
+@pytest.mark.parametrize("pair", [(OLD, RENEWED), (RENEWED, OLD)], ids=["one order", "the other"])
+@pytest.mark.parametrize("signs", [0, 1], ids=["before", "after"])
+def test_a_root_that_is_renewed_with_its_key_has_signed_already(pair: tuple[Authority, Authority], signs: int) -> None:
+    """Whichever of the two a signer is of, and whichever fingerprint is the smaller one."""
+    former, renewed = pair
+    aim, by = Aim(read(renewed), read(renewed)), pair[signs]
+    assert next_phase(secret(by, former), [proxy(by, former)], aim) == TRUST
+    assert next_phase(secret(by, *pair), [proxy(by, *pair)], aim) == DROP
+    assert next_phase(secret(by, renewed), [proxy(by, *pair)], aim) == DROP
+    assert next_phase(secret(by, renewed), [proxy(by, renewed)], aim) == ""
+
+
+@pytest.mark.parametrize("pair", [(OLD, RENEWED), (RENEWED, OLD)], ids=["one order", "the other"])
+def test_but_not_what_names_the_former_by_its_number(pair: tuple[Authority, Authority]) -> None:
+    former, renewed = pair
+    named = former.issues("intermediate", NOW + YEAR, more=[former.pointer()])
+    shown, aim = proxy(former, *pair, signer=named), Aim(read(renewed), read(renewed))
+    assert next_phase(secret(former, *pair, signer=named), [shown], aim) == SIGN
+    assert next_phase(secret(renewed, *pair), [shown, proxy(renewed, *pair)], aim) == SIGN
+    assert next_phase(secret(renewed, *pair), [proxy(renewed, *pair)], aim) == DROP
 
 
 @pytest.mark.parametrize(

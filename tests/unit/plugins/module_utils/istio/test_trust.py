@@ -114,3 +114,14 @@ def test_who_holds_both_roots_is_trusted_by_the_new_one_only_when_it_signs_with_
     assert "east and west" in said
     old = cacerts(ROOT.issues("west", NOW + YEAR), ROOT)
     assert list(disagreements({"east": told(both), "west": told(old)})) == []
+
+
+@pytest.mark.parametrize("only", [0, 1], ids=["before", "after"])
+def test_while_a_root_is_renewed_with_its_key_all_trust_each_other(only: int) -> None:
+    """One cluster holds both, the other only one of them, at the beginning of the rotation or at its end."""
+    pair = (ROOT, ROOT.renewed(NOW + 20 * YEAR))
+    both = cacerts(EAST, ROOT)
+    both["data"]["root-cert.pem"] = secret("x", {"x": "".join(one.pem for one in pair)})["data"]["x"]
+    west = told(cacerts(ROOT.issues("west", NOW + YEAR), pair[only]))
+    assert told(both)["anchors"] == [root["fingerprint"] for root in told(both)["roots"]]
+    assert list(disagreements({"east": told(both), "west": west})) == []
