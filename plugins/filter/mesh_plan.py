@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils.istio.mesh_member import members_of
+from ..module_utils.istio.mesh_member import OPEN, members_of
 from ..module_utils.istio.mesh_plan import mesh_plan
 
 DOCUMENTATION = r"""
@@ -51,11 +51,6 @@ options:
       network cannot have the same.
     type: bool
     default: true
-  before:
-    description: >-
-      Whether nothing is installed yet, so that a control plane without certificates would make a root of its own.
-    type: bool
-    default: false
   cut_off:
     description: Names of clusters of the mesh that the run leaves out, by their hosts.
     type: dict
@@ -64,6 +59,16 @@ options:
     description: Whether all tokens shall be new, which is refused where some would not be.
     type: bool
     default: false
+  step:
+    description:
+      - What the run does next, so that what stands in its way is told.
+      - >-
+        V(install) writes certificates and control planes (one without certificates would make a root of its own),
+        V(open) opens networks before clusters read each other, V(join) makes them do so at once, and V(rotate) replaces
+        their root.
+    type: str
+    choices: [install, open, join, rotate]
+    default: open
 """
 
 EXAMPLES = r"""
@@ -92,12 +97,12 @@ def _planned(
     members: Iterable[Mapping[str, Any]],
     groups: Sequence[Sequence[str]] = (),
     pod_ranges: bool = True,
-    before: bool = False,
     cut_off: Mapping[str, str] | None = None,
     renew: bool = False,
+    step: str = OPEN,
 ) -> dict[str, Any]:
     every = members_of(members)
-    return mesh_plan(every, groups, pod_ranges=pod_ranges, before=before, cut_off=cut_off, renew=renew)
+    return mesh_plan(every, groups, pod_ranges=pod_ranges, cut_off=cut_off, renew=renew, step=step)
 
 
 class FilterModule:

@@ -210,6 +210,12 @@ rotation:
     next:
       description: The first phase that is not done; empty when the root has taken the other's place.
       type: str
+    wanted:
+      description: >-
+        The roots that shall be trusted in the end, by subject and fingerprint, or the file in which one is to be made;
+        all clusters of a mesh have to mean the same.
+      type: list
+      elements: str
     before:
       description: The roots that will not be trusted any more, by subject and fingerprint.
       type: list

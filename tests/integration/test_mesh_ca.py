@@ -199,6 +199,26 @@ def test_nor_does_that_of_a_running_istiod(
     assert operations.run("mesh_ca", vaulted)["changed"] is True, "what a control plane left behind is in nobody's way"
 
 
+def test_one_that_has_ended_is_replaced_at_once(
+    vaulted: dict[str, Any], operations: Operations, cluster: Cluster, changes: Changes
+) -> None:
+    """Nobody trusts anybody by it any more; of itself it is never signed by again."""
+    ended = root("ended root", NOW - timedelta(days=1))
+    there(cluster, vaulted["namespace"], cacerts(ended.issues("old", NOW + timedelta(days=1)), ended))
+    changes()
+    itself = {**vaulted, "root_certificate": ended.pem, "root_key": ended.key, "take_ownership_from": ["kubectl"]}
+    with refused(BadAuthority, "'CN=ended root'.* has expired", changes):
+        operations.run("mesh_ca", itself)
+    wanted = {**vaulted, "take_ownership_from": ["kubectl"]}
+    done = operations.run("mesh_ca", wanted)
+    assert (len(changes()), done["trust"]["problems"]) == (1, [])
+    assert [one["subject"] for one in done["trust"]["roots"]] == ["CN=mesh root"]
+    (warning,) = (line for line in done["warnings"] if "has ended" in line)
+    assert "takes it up when it is restarted" in warning
+    again = operations.run("mesh_ca", wanted)
+    assert (again["changed"], changes(), [line for line in again["warnings"] if "ended" in line]) == (False, [], [])
+
+
 def test_what_cert_manager_keeps_is_left_to_it(
     vaulted: dict[str, Any], operations: Operations, cluster: Cluster, changes: Changes
 ) -> None:

@@ -270,6 +270,34 @@ def test_a_hosted_mesh_on_networks_is_planned_by_the_playbook_plan(
     assert {"create Secret", "create Deployment", "create MutatingWebhookConfiguration"} <= _planned(planned)
 
 
+def test_register_alone_joins_nobody_into_whose_network_nothing_leads(
+    mesh: Runner,
+    cluster: Cluster,
+    west: Cluster,
+    namespace: str,
+    charts: Path,
+    changes_in_both: Callable[[], list[str]],
+) -> None:
+    """A gateway in the inventory opens nothing by itself: `mesh` makes it, and waits for its address."""
+    west.create_namespace(namespace)
+    cluster.apply(_door(namespace))
+    doors = {"mesh_gateways_instances": [{"name": "eastwest", "namespace": namespace, "type": "eastwest"}]}
+    _host(mesh.folder, "host0", "east", cluster, mesh_network="net1", **doors)
+    _host(mesh.folder, "host1", "west", west, mesh_network="net2", **doors)
+    assert mesh.run(role("trust"), hosts=2).rc == 0
+    changes_in_both()
+    for arguments in ((), ("--check",)):
+        alone = whole(mesh, cluster, charts, *arguments, playbook="register")
+        assert (alone.rc, changes_in_both()) == (2, []), alone.output
+        assert "host0 would read host1, and nothing leads into its network 'net2' yet" in alone.output
+    west.apply(_door(namespace, "net2"))
+    changes_in_both()
+    done = whole(mesh, cluster, charts, playbook="register")
+    assert (done.rc, bool(changes_in_both())) == (0, True), done.output
+    again = whole(mesh, cluster, charts, playbook="register")
+    assert (again.rc, changes_in_both()) == (0, []), again.output
+
+
 def _looks(played: Played) -> int:
     return sum(result.task.endswith("What each cluster has of the mesh") for result in played.results)
 
@@ -423,9 +451,9 @@ def unregistered(runner: Runner, *arguments: str) -> Played:
     return runner.run(arguments=(path, "-e", '{"mesh_clusters_leaving": ["host1"]}', *arguments), hosts=2)
 
 
-def _door(namespace: str) -> dict[str, Any]:
-    """A Service that leads to the network of east."""
-    labels = {"topology.istio.io/network": "net1"}
+def _door(namespace: str, network: str = "net1") -> dict[str, Any]:
+    """A Service that leads to a network, that of east if nothing else is said."""
+    labels = {"topology.istio.io/network": network}
     spec = {"ports": [{"port": 15443}], "externalIPs": ["192.0.2.7"]}
     metadata = {"name": "eastwest", "namespace": namespace, "labels": labels}
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
@@ -625,6 +653,21 @@ def test_what_an_external_control_plane_refuses_is_not_done_to_those_that_it_ser
         cluster.kubectl("delete", "deployment/istiod", "configmap/istio-sidecar-injector", "-n", namespace)
     assert "[skipped_minor]" in played.output
     assert "host1 is served by the control plane of host0, which has been refused or has failed" in played.output
+
+
+def test_an_external_control_plane_waits_for_no_configuration_that_it_has_not_got(
+    mesh: Runner, cluster: Cluster, west: Cluster, changes_in_both: Callable[[], list[str]]
+) -> None:
+    """The cluster of its configuration fails before it is joined: its istiod could not start."""
+    _host(mesh.folder, "host0", "east", cluster, **EXTERNAL)
+    _host(mesh.folder, "host1", "west", west, **CONFIG)
+    hosted = {"mesh_mode": "hosted", "mesh_control_plane_version": ISTIO}
+    fails = {"ansible.builtin.fail": {"msg": "it has failed"}, "when": "mesh_cluster_role == 'remote'"}
+    plane = {"ansible.builtin.import_role": {"name": "service_mesh.istio.mesh_control_plane"}, "vars": hosted}
+    tasks = [role("trust", **hosted), role("plan", **hosted), fails, role("register", **hosted), plane]
+    played = mesh.run(*tasks, hosts=2)
+    assert (played.rc, len(changes_in_both())) == (2, 2), "namespace and certificates"
+    assert "host0 has its configuration from the cluster of host1, which has failed in this run" in played.output
 
 
 def test_an_upgrade_begins_in_all_control_planes_or_in_none(

@@ -25,7 +25,7 @@ from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from .facts import MANAGER_PREFIX
 from .hops import Way, endpoints_of, hop_of, knocked
-from .pods import PROXY, proxy_of
+from .pods import PROXY, authority_of, proxy_of
 from .probe_objects import CONTAINER, Probe, service_of
 
 _OWNER = Owner(f"{MANAGER_PREFIX}connectivity_probe")
@@ -105,7 +105,7 @@ def _not_ready(run: Run, wanted: Check, error: NotReady) -> Failure:
     """The same, with what the sidecar meets where it asks for its certificate and configuration."""
     try:
         pods = run.client.list_objects(POD, wanted.probe.namespace, labels=wanted.probe.selector)
-        place, pod = next(((_control_plane(pod), pod) for pod in pods if _proxy_runs(pod)), ("", {}))
+        place, pod = next(((authority_of(pod), pod) for pod in pods if _proxy_runs(pod)), ("", {}))
         said = _knock(run, wanted, pod["metadata"]["name"], f"https://{place}") if place else ""
     except ApiError:  # what was found out already is worth more
         return error
@@ -124,12 +124,6 @@ def _proxy_runs(pod: Object) -> bool:
     status = pod.get("status") or {}
     told = [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
     return any(one["name"] == PROXY and "running" in (one.get("state") or {}) for one in told)
-
-
-def _control_plane(pod: Object) -> str:
-    """Where the sidecar of a Pod asks for its certificate, as the injector has told it."""
-    proxy = proxy_of(pod) or {}
-    return next((str(one.get("value", "")) for one in proxy.get("env") or () if one["name"] == "CA_ADDR"), "")
 
 
 def run_absent(run: Run, wanted: Check) -> Outcome:

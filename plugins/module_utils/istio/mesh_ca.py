@@ -12,7 +12,7 @@ those of the new one.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -87,19 +87,24 @@ def run_mesh_ca(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None =
     found = found_in(run.client, wanted.namespace)
     there = trust_of(found)
     root, is_new = wanted_root(wanted, now)
-    _refuse_change(run.client, wanted, there, root)
+    _refuse_change(run.client, wanted, there, root, now)
     if is_new and not run.check_mode:
         root = keep(root, wanted.root_file)
-        _refuse_change(run.client, wanted, there, root)
+        _refuse_change(run.client, wanted, there, root, now)
     secret = _desired(wanted, root, found, there, now)
     require_right(wanted, secret, now)
     objects = [*_namespace(run, wanted.namespace), *([] if shape_of(texts_of(secret)) is TLS else [secret])]
     outcome = written(run, wanted, objects)
     # A root that is only planned is nobody's yet: every cluster of the plan would be told another one.
-    told = there if is_new and run.check_mode else trust_of([*found, secret])
+    told = _planned(there, now) if is_new and run.check_mode else trust_of([*found, secret])
     outcome.extra = {"trust": told.told(now)}
-    outcome.warnings += _warnings(wanted, told, now)
+    outcome.warnings += [*_replaced(wanted, there, root, now), *_warnings(wanted, told, now)]
     return outcome
+
+
+def _planned(there: Trust, now: datetime) -> Trust:
+    """What is left while a new root is only planned: one that has ended is no root any more."""
+    return Trust(distributed=there.distributed) if _has_ended(there, now) else there
 
 
 def written(run: Run, wanted: MeshCa, objects: Iterable[Object]) -> Outcome:
@@ -123,8 +128,8 @@ def wanted_root(wanted: MeshCa, now: datetime) -> tuple[Root, bool]:
     return (root, False) if root else (made_root(wanted.mesh_id, wanted.root_days, now), True)
 
 
-def _refuse_change(client: Client, wanted: MeshCa, there: Trust, root: Root) -> None:
-    if not there.roots or {*there.roots} == {*root.certificates}:
+def _refuse_change(client: Client, wanted: MeshCa, there: Trust, root: Root, now: datetime) -> None:
+    if not there.roots or {*there.roots} == {*root.certificates} or _has_ended(there, now):
         return
     planes = client.list_objects(DEPLOYMENT, wanted.namespace, labels=ISTIOD_SELECTOR)
     if there.source == SELF_SIGNED and not any(planes):
@@ -138,6 +143,11 @@ def _refuse_change(client: Client, wanted: MeshCa, there: Trust, root: Root) -> 
         "wanted: proxies would refuse each other until all of them have been restarted",
         hint=_UNDER_WAY_HINT if under_way else _ROOT_HINT,
     )
+
+
+def _has_ended(there: Trust, now: datetime) -> bool:
+    """Whether nobody trusts anybody by it any more, so that another root can take its place at once."""
+    return bool(there.roots) and all(one.ends <= now for one in there.roots)
 
 
 _UNDER_WAY_HINT = (
@@ -218,15 +228,24 @@ def _namespace(run: Run, name: str) -> list[Object]:
     return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}]
 
 
-def require_right(wanted: MeshCa, secret: Object, now: datetime) -> None:
-    """Nothing is written that a proxy would refuse."""
-    wrong = list(problems(trust_of([secret]), now))
+def require_right(wanted: MeshCa, secret: Object, now: datetime, leaving: Collection[Certificate] = ()) -> None:
+    """Nothing is written that a proxy would refuse; what leaves in a later phase is not asked."""
+    wrong = list(problems(trust_of([secret]), now, leaving))
     if wrong:
         raise BadAuthority(
             f"The certificates for {wanted.cluster_name} cannot be used",
             subject=f"Secret {wanted.namespace}/{PLUGGED_IN}",
             reason="; ".join(wrong),
             hint="Have them issued anew by the root of the mesh",
+        )
+
+
+def _replaced(wanted: MeshCa, there: Trust, root: Root, now: datetime) -> Iterator[str]:
+    if _has_ended(there, now) and {*there.roots} != {*root.certificates}:
+        yield (
+            f"The root {named(there.roots)} of {wanted.cluster_name} has ended, so {named(root.certificates)} takes "
+            "its place at once. An istiod that runs takes it up when it is restarted, and proxies afterwards: "
+            "docs/multicluster.md, 'When a root has ended'"
         )
 
 

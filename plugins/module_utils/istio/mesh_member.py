@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from .networks import EXTERNAL
+from .networks import EXTERNAL, sees
 from .trust import PLUGGED_IN
 from .world import mapping
 
 PRIMARY, REMOTE = "primary", "remote"
+# What a run does next with the clusters of a mesh, so that it is planned for that.
+INSTALL, OPEN, JOIN, ROTATE = "install", "open", "join", "rotate"
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,10 @@ class Member:
         rows: Sequence[Mapping[str, Any]] = self.clusters.get("remote_secrets") or []
         return [row for row in rows if row["namespace"] == self.namespace]
 
+    def secret_for(self, other: Member) -> Mapping[str, Any] | None:
+        """By what it reads another cluster."""
+        return next((row for row in self.secrets if row["cluster"] == other.cluster_name), None)
+
 
 def members_of(rows: Iterable[Mapping[str, Any]]) -> list[Member]:
     """Clusters as a playbook has them. Raises ValueError for a row that nobody can understand."""
@@ -114,3 +120,14 @@ def serving_of(members: Sequence[Member], remote: Member) -> Member | None:
     if remote.role != REMOTE:
         return None
     return next((one for one in control_planes(members) if remote.primary in ("", one.host)), None)
+
+
+def reading(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[tuple[Member, Member]]:
+    """Who has to read whom: each control plane all clusters whose networks it sees."""
+    for reader in control_planes(members):
+        yield from ((reader, one) for one in members if one is not reader and sees(reader.network, one.network, groups))
+
+
+def named(members: Iterable[Member]) -> str:
+    """Hosts, for a sentence."""
+    return " and ".join(one.host for one in members)

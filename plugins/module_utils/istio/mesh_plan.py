@@ -12,18 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 from typing import Any
 
+from . import modes
 from .certificates import short
 from .mesh_installed import in_another_part, installed_otherwise
-from .mesh_member import REMOTE, Member, control_planes, inside, serving_of
+from .mesh_member import JOIN, OPEN, REMOTE, Member, control_planes, inside, named, reading, serving_of
 from .mesh_outside import left_over, unrenewed
 from .mesh_trust import distrust
 from .mesh_unseen import hides_whom_it_reads, unseen
-from .modes import JOIN, forbidden
+from .mesh_ways import at_home, closed, not_open_yet, same_addresses, unserved
 from .names import LABEL, is_unfit
-from .networks import EXTERNAL, Door, doors_of, is_loopback, overlapping, sees, unknown_networks
+from .networks import EXTERNAL, doors_of
 from .registration import misnamed
 from .remote_secret import CONFIG_SECRET, name_of
 from .world import mapping
@@ -37,16 +37,18 @@ def mesh_plan(
     groups: Sequence[Sequence[str]] = (),
     *,
     pod_ranges: bool = True,
-    before: bool = False,
     cut_off: Mapping[str, str] | None = None,
     renew: bool = False,
+    step: str = OPEN,
 ) -> dict[str, Any]:
     """Who has to read whom, what of it is there, what is left over, and why it cannot be done.
 
     `groups` are networks that see each other; without any, all do. `pod_ranges` is whether Pods get the addresses that
-    Kubernetes has given to their nodes, so that clusters of one network cannot have the same. `before` is before
-    certificates and control planes are installed, which sets the refusals right that `installing` repeats. `cut_off`
-    are clusters of the mesh that the run leaves out, by their hosts. `renew` is whether all tokens shall be new.
+    Kubernetes has given to their nodes, so that clusters of one network cannot have the same. `cut_off` are clusters of
+    the mesh that the run leaves out, by their hosts. `renew` is whether all tokens shall be new. `step` is what comes
+    next: certificates and control planes are installed (`install`), which sets the refusals right that `installing`
+    repeats, networks are opened (`open`), clusters read each other at once (`join`), or their root is replaced
+    (`rotate`).
     """
     members = [_settled(one, members) for one in members]
     doors = doors_of(inside(members))
@@ -60,20 +62,21 @@ def mesh_plan(
             *_misnamed(members, groups),
             *_read_by_others(members, groups),
             *(line for lines in otherwise.values() for line in lines),
-            *distrust(members, before=before),
+            *distrust(members, step),
             *_misplaced(members),
             *_beside_external(members),
-            *_closed(doors, groups),
-            *_unserved(members, doors, groups),
-            *_at_home(members, groups),
-            *(_same_addresses(inside(members)) if pod_ranges else ()),
+            *closed(doors, groups),
+            *(not_open_yet(members, doors, groups) if step == JOIN else ()),
+            *unserved(members, doors, groups),
+            *at_home(members, groups),
+            *(same_addresses(inside(members)) if pod_ranges else ()),
             *(unrenewed(members, cut_off or {}) if renew else ()),
         ],
         "installing": [line for one in control_planes(members) for line in otherwise[one.host]],
         "unseen": unseen(members, pod_ranges=pod_ranges),
         "pairs": [
             _pair(reader, other, serves=serving_of(members, other) is reader)
-            for reader, other in _reading(members, groups)
+            for reader, other in reading(members, groups)
         ],
         "ending": list(_ending(members, groups)),
         "left_over": list(left_over(members, cut_off or {})),
@@ -88,11 +91,6 @@ def _settled(one: Member, members: Sequence[Member]) -> Member:
     """An external control plane is of the network in which it has its configuration, wherever it runs."""
     config = next((other for other in members if other.config), one)
     return replace(one, network=config.network) if one.role == EXTERNAL else one
-
-
-def _reading(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[tuple[Member, Member]]:
-    for reader in control_planes(members):
-        yield from ((reader, one) for one in members if one is not reader and sees(reader.network, one.network, groups))
 
 
 def _topology(members: Sequence[Member]) -> str:
@@ -122,8 +120,7 @@ def _identity(one: Member) -> dict[str, str]:
 
 
 def _pair(reader: Member, other: Member, *, serves: bool) -> dict[str, Any]:
-    secret = next((row for row in reader.secrets if row["cluster"] == other.cluster_name), None)
-    state = "unseen" if hides_whom_it_reads(reader) else "present" if secret else "missing"
+    secret = reader.secret_for(other)
     return {
         "reader": reader.host,
         "primary": reader.cluster_name,
@@ -131,14 +128,14 @@ def _pair(reader: Member, other: Member, *, serves: bool) -> dict[str, Any]:
         "cluster": other.cluster_name,
         "serves": serves,
         "config": reader.role == EXTERNAL and other.config,
-        "state": state,
+        "state": "unseen" if hides_whom_it_reads(reader) else "present" if secret else "missing",
         "token_ends": str(secret["token_ends"]) if secret else "",
     }
 
 
 def _ending(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[dict[str, Any]]:
     """Secrets by which a cluster is still read and shall not be: groups are narrower now, or its reader is remote."""
-    wanted = {(reader.host, other.cluster_name) for reader, other in _reading(members, groups)}
+    wanted = {(reader.host, other.cluster_name) for reader, other in reading(members, groups)}
     others = {one.cluster_name: one for one in members}
     for reader in members:
         for row in (row for row in reader.secrets if row["cluster"] in others):
@@ -151,7 +148,7 @@ def _ending(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Itera
 
 def _refusals(members: Sequence[Member]) -> Iterator[str]:
     for one in members:
-        if why := forbidden(JOIN, one.mode):
+        if why := modes.forbidden(modes.JOIN, one.mode):
             yield f"{one.host} has mesh_mode '{one.mode}', and {why}: leave it out of this run, or correct mesh_mode"
     if not control_planes(members):
         yield "no cluster of the mesh is a primary, so no control plane would serve it: set mesh_cluster_role"
@@ -178,8 +175,8 @@ def unfit_names(one: Member) -> Iterator[str]:
 
 def _misnamed(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[str]:
     """Names that are labels, and that a cluster which is read, or reads others, cannot have all the same."""
-    reading = list(_reading(members, groups))
-    readers, others = {reader.host for reader, _other in reading}, {other.host for _reader, other in reading}
+    pairs = list(reading(members, groups))
+    readers, others = {reader.host for reader, _other in pairs}, {other.host for _reader, other in pairs}
     for one in (one for one in members if one.host in readers | others and not is_unfit(one.cluster_name)):
         if why := misnamed(one.cluster_name, is_read=one.host in others):
             yield (
@@ -190,7 +187,7 @@ def _misnamed(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Ite
 
 def _read_by_others(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[str]:
     """Secrets beside which, or over which, none of ours can be written: istiod takes one for each cluster."""
-    for reader, other in _reading(members, groups):
+    for reader, other in reading(members, groups):
         for row in (row for row in reader.secrets if row["cluster"] == other.cluster_name):
             is_ours = row["ours"] and row["name"] == name_of(other.cluster_name)
             if not is_ours and row["name"] != CONFIG_SECRET:
@@ -205,7 +202,7 @@ def _misplaced(members: Sequence[Member]) -> Iterator[str]:
     """Configuration in two clusters, in none, or where nobody would read it."""
     external, configs = _externals(members), [one for one in members if one.config]
     if len(configs) > 1:
-        yield f"{_and(configs)} are both to have the configuration of the mesh: keep one mesh_cluster_config"
+        yield f"{named(configs)} are both to have the configuration of the mesh: keep one mesh_cluster_config"
     for one in configs:
         if one.role != REMOTE or not external:
             yield (
@@ -225,7 +222,7 @@ def _beside_external(members: Sequence[Member]) -> Iterator[str]:
     if external is None:
         return
     if len(control_planes(members)) > 1:
-        yield f"{_and(control_planes(members))} have control planes, and beside an external one there is no other"
+        yield f"{named(control_planes(members))} have control planes, and beside an external one there is no other"
     for one in members:
         if one.namespace != external.namespace:
             yield (
@@ -234,77 +231,13 @@ def _beside_external(members: Sequence[Member]) -> Iterator[str]:
             )
 
 
-def _and(members: Iterable[Member]) -> str:
-    return " and ".join(one.host for one in members)
-
-
-def _closed(doors: Sequence[Door], groups: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Networks that nobody could enter."""
-    yield from unknown_networks([door.network for door in doors], groups)
-    for door in doors:
-        if not door.opens and any(sees(door.network, one.network, groups) for one in doors if one is not door):
-            yield (
-                f"{' and '.join(door.hosts)}: the network '{door.network}' has no east-west gateway, and Pods of other "
-                "networks cannot reach its own without one: describe it in mesh_gateways_instances (type: eastwest) or "
-                "give mesh_clusters_gateway_addresses"
-            )
-
-
-def _unserved(members: Sequence[Member], doors: Sequence[Door], groups: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Remote clusters that could not reach the control plane which is to serve them."""
-    opened = {door.network for door in doors if door.opens}
-    for one in (one for one in members if one.role == REMOTE and control_planes(members)):
-        serving = serving_of(members, one)
-        if serving is None:
-            yield f"{one.host} is to be served by {one.primary}, which is no primary: correct mesh_clusters_primary"
-        elif not sees(serving.network, one.network, groups):
-            yield (
-                f"{one.host} is in the network '{one.network}' and is served by {serving.host}, whose network "
-                f"'{serving.network}' is in no group with it, so its control plane would not read it: put both into "
-                "one of mesh_clusters_groups, or name another primary by mesh_clusters_primary"
-            )
-        elif serving.role != EXTERNAL and serving.network not in opened:
-            yield (
-                f"{one.host} is served by {serving.host}, which has no east-west gateway by which its control plane "
-                f"could be reached: describe it in mesh_gateways_instances of {serving.host} (type: eastwest), or give "
-                "mesh_clusters_gateway_addresses"
-            )
-
-
-def _at_home(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Clusters that nobody but the machine of this run reaches by the address of their connection."""
-    readers: dict[str, list[Member]] = {}
-    for reader, one in _reading(members, groups):
-        readers.setdefault(one.host, []).append(reader)
-    for one in (one for one in members if one.host in readers):
-        server = str(one.clusters.get("server") or "")
-        if not one.server and is_loopback(server):
-            yield (
-                f"{_and(readers[one.host])} cannot reach {one.host} at {server}, which is this machine itself and "
-                f"from the Pod of an istiod that Pod: set mesh_clusters_server for {one.host}, an address of its API "
-                "server that Pods of the others reach"
-            )
-
-
-def _same_addresses(members: Sequence[Member]) -> Iterator[str]:
-    """Clusters that are said to reach each other's Pods directly, and cannot."""
-    for one, other in combinations(members, 2):
-        both = overlapping(one.clusters.get("pod_ranges") or (), other.clusters.get("pod_ranges") or ())
-        if one.network == other.network and both:
-            yield (
-                f"{one.host} and {other.host} are in the network '{one.network}' and both have Pods in {both}, so they "
-                "do not reach each other directly: set mesh_network, or mesh_clusters_pod_ranges: false where Pods get "
-                "other addresses"
-            )
-
-
 def _twice(members: Sequence[Member], name: str, what: str) -> Iterator[str]:
     hosts: dict[str, list[str]] = {}
     for one in members:
         hosts.setdefault(getattr(one, name), []).append(one.host)
-    for value, named in hosts.items():
-        if value and len(named) > 1:
-            yield f"{' and '.join(named)} have {what.format(value=value)}"
+    for value, several in hosts.items():
+        if value and len(several) > 1:
+            yield f"{' and '.join(several)} have {what.format(value=value)}"
 
 
 def _differing(members: Sequence[Member], name: str, word: str) -> Iterator[str]:

@@ -12,29 +12,30 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from .mesh_member import Member, control_planes
+from .mesh_member import INSTALL, ROTATE, Member, control_planes
 from .trust import disagreements
 
 _OPTIONS = "mesh_clusters_root_file (or mesh_clusters_trust)"
 
 
-def distrust(members: Sequence[Member], *, before: bool) -> Iterator[str]:
-    """What is wrong with their certificates.
+def distrust(members: Sequence[Member], step: str) -> Iterator[str]:
+    """What is wrong with their certificates before a step.
 
-    `before` is before anything is installed: a control plane that has none then would make a root of its own.
+    A control plane that has none makes a root of its own when it is installed. A rotation may replace what is wrong in
+    a cluster, and refuses there what it does not.
     """
     planes = control_planes(members)
     yield from (f"{one.host}: {one.refused}" for one in planes if one.refused)
     if len(members) < 2:
         return
-    for one in planes:
+    for one in planes if step != ROTATE else ():
         yield from (f"{one.host}: {problem}" for problem in one.trust.get("problems") or ())
-    yield from _without_root(planes, before)
+    yield from _without_root(planes, before=step == INSTALL)
     yield from _new_roots(planes)
     yield from disagreements({one.host: one.trust for one in planes if one.trust})
 
 
-def _without_root(planes: Sequence[Member], before: bool) -> Iterator[str]:
+def _without_root(planes: Sequence[Member], *, before: bool) -> Iterator[str]:
     rooted = [one for one in planes if one.makes_root or one.has_root]
     bare = [one for one in planes if one.trust and one not in rooted and not one.refused]
     if rooted:

@@ -38,6 +38,12 @@ def is_native(pod: Object) -> bool:
     return any(container["name"] == PROXY for container in pod["spec"].get("initContainers") or [])
 
 
+def authority_of(pod: Object) -> str:
+    """Where the proxy of a Pod asks for its certificate (`host:port`), as the injector has told it; or nothing."""
+    told = (proxy_of(pod) or {}).get("env") or ()
+    return next((str(one.get("value", "")) for one in told if one["name"] == "CA_ADDR"), "")
+
+
 def proxy_version(pod: Object) -> str:
     proxy = proxy_of(pod)
     return image_tag(proxy) if proxy else ""

@@ -26,7 +26,7 @@ from ..kube.resources import CONFIG_MAP, MUTATING_WEBHOOKS, POD, VALIDATING_WEBH
 from ..reconcile.parallel import each
 from .certificates import Certificate, NotACertificate, certificates
 from .facts import REVISION_LABEL
-from .pods import PROXY, proxy_of
+from .pods import PROXY, authority_of, proxy_of
 from .trust import DISTRIBUTED, DISTRIBUTED_KEY
 
 _ASK = ("pilot-agent", "request", "GET", "config_dump?resource=dynamic_active_secrets")
@@ -84,14 +84,21 @@ def _bundles(configuration: Object, where: str, namespace: str) -> Iterator[Show
             yield Shown(f"{where} ({hook['name']})", _read(text))
 
 
-def proxies(client: Client) -> list[Proxy]:
-    """The Pods whose proxies run, page by page: of a Pod nothing else is kept."""
+def proxies(client: Client, namespace: str) -> list[Proxy]:
+    """The Pods of the mesh whose proxies run, page by page: of a Pod nothing else is kept."""
     found = client.list_objects(POD)
     return [
         Proxy(pod["metadata"]["namespace"], pod["metadata"]["name"], pod["metadata"]["uid"])
         for pod in found
-        if (pod.get("status") or {}).get("phase") == "Running" and stays(pod) and proxy_of(pod) is not None
+        if (pod.get("status") or {}).get("phase") == "Running" and is_of(pod, namespace) and stays(pod)
     ]
+
+
+def is_of(pod: Object, namespace: str) -> bool:
+    """Whether a Pod has a proxy, and none of a control plane that a cluster has in another namespace."""
+    host = authority_of(pod).partition(":")[0].split(".")
+    is_elsewhere = host[2:3] == ["svc"] and host[1] != namespace
+    return proxy_of(pod) is not None and not is_elsewhere
 
 
 def shown_by(client: Client, proxy: Proxy, seconds: float) -> Shown | None:
@@ -144,19 +151,28 @@ def _read_all(text: str) -> list[Certificate]:
 
 @dataclass
 class Looks:
-    """Asks proxies; who has shown a phase is not asked again for it. `outside` of its mesh a control plane has none."""
+    """Asks proxies; who has shown a phase is not asked again for it. `outside` of its mesh a control plane has none.
+
+    `known` are the roots that the mesh has and shall have: who is handed none of them belongs to another one, as a
+    cluster may have several control planes. A cluster that signs nothing itself knows only what it shall have.
+    """
 
     client: Client
     namespace: str
     outside: bool = False
+    known: frozenset[Certificate] = frozenset()
     settled: set[str] = field(default_factory=set)
 
     def look(self) -> list[Shown]:
         """What istiod hands out, and what the proxies show that are not settled."""
         if self.outside:
             return []
-        asked = each(self._ask, [one for one in proxies(self.client) if one.uid not in self.settled])
-        return [*handed_out(self.client, self.namespace), *(one for one in asked if one)]
+        asked = each(self._ask, [one for one in proxies(self.client, self.namespace) if one.uid not in self.settled])
+        handed = [one for one in handed_out(self.client, self.namespace) if not self._is_foreign(one)]
+        return [*handed, *(one for one in asked if one)]
+
+    def _is_foreign(self, one: Shown) -> bool:
+        return bool(self.known and one.holds) and self.known.isdisjoint(one.holds)
 
     def settle(self, shown: Iterable[Shown], behind: Collection[str]) -> None:
         """Who lags behind is asked again; nobody any more means all once more, for who has fallen back meanwhile."""

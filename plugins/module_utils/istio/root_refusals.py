@@ -13,6 +13,7 @@ from datetime import datetime
 from ..kube.client import Client
 from ..kube.errors import Failure
 from ..kube.resources import DAEMON_SET, DEPLOYMENT
+from .certificates import Certificate
 from .external_plane import says
 from .facts import ISTIOD_SELECTOR
 from .mesh_ca import MeshCa, named
@@ -32,7 +33,11 @@ class RotationRefused(Failure):
 
 @dataclass(frozen=True)
 class Rotating:
-    """What a rotation has found; `outside` when this cluster is not in the mesh and only its control plane is here."""
+    """What a rotation has found.
+
+    `outside` when this cluster is not in the mesh and only its control plane is here; `is_new` while the root that it
+    shall have is in no file yet.
+    """
 
     wanted: MeshCa
     there: Trust
@@ -41,20 +46,33 @@ class Rotating:
     aim: Aim
     can_sign: bool = True
     outside: bool = False
+    is_new: bool = False
 
     @property
     def upcoming(self) -> str:
         return next_phase(self.there, self.shown, self.aim)
 
     @property
+    def leaving(self) -> frozenset[Certificate]:
+        """What comes to its end without harm: the new root is there, so the phases replace it at any time.
+
+        Before that they cannot: an istiod takes up no bundle by which its own certificate is not valid.
+        """
+        if not secret_is_there(TRUST, self.there, self.aim):
+            return frozenset()
+        signer = [self.there.signer, *self.there.chain] if self.there.signer else []
+        replaced = [] if secret_is_there(SIGN, self.there, self.aim) else signer
+        return frozenset([*self.there.roots, *replaced]) - self.aim.roots
+
+    @property
     def place(self) -> str:
         return f"Secret {self.wanted.namespace}/{PLUGGED_IN}"
 
 
-def refuse(client: Client, cluster: Rotating, *, is_new: bool, now: datetime) -> None:
+def refuse(client: Client, cluster: Rotating, now: datetime) -> None:
     """Everything that stands in the way, before the first write."""
     wanted, upcoming = cluster.wanted, cluster.upcoming
-    if is_new and wanted.rotate != TRUST:
+    if cluster.is_new and wanted.rotate != TRUST:
         raise _refused(
             cluster, f"there is no root file {wanted.root_file}", "Begin with the phase 'trust', which makes it"
         )
@@ -97,7 +115,7 @@ def _refuse_authority(cluster: Rotating, now: datetime) -> None:
             f"{cluster.place} is a TLS Secret, as cert-manager makes them, so somebody else keeps it",
             "Rotate the root where that is made (its managedFields name the manager)",
         )
-    wrong = [*problems(there, now), *_unheard(there)]
+    wrong = [*problems(there, now, cluster.leaving), *_unheard(there)]
     if wrong:
         raise _refused(cluster, "; ".join(wrong), "Put that right first, with the root that the cluster has")
 

@@ -11,6 +11,7 @@ istiod serves other clusters alone has the Secret, and no proxy of the mesh.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -69,14 +70,14 @@ def run_rotation(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None 
     root, is_new = wanted_root(wanted, now)
     outside = is_outside(run.client, wanted.namespace)
     found = [one for one in found_in(run.client, wanted.namespace) if not (outside and one["kind"] == CONFIG_MAP.kind)]
-    cluster = _seen(run.client, wanted, found, root, outside=outside)
-    refuse(run.client, cluster, is_new=is_new, now=now)
+    cluster = replace(_seen(run.client, wanted, found, root, outside=outside), is_new=is_new)
+    refuse(run.client, cluster, now)
     if is_new and not run.check_mode:
         root = keep(root, wanted.root_file)
-        cluster = replace(cluster, aim=_aim(wanted, root))
+        cluster = replace(cluster, aim=_aim(wanted, root), is_new=False)
     secret = _desired(cluster, root, now)
     if secret:
-        require_right(wanted, secret, now)
+        require_right(wanted, secret, now, cluster.leaving)
     outcome = written(run, wanted, [secret] if secret else [])
     if not run.check_mode:
         there = trust_of([*found, *([secret] if secret else [])])
@@ -87,13 +88,18 @@ def run_rotation(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None 
 
 def _seen(client: Client, wanted: MeshCa, found: Sequence[Object], root: Root, *, outside: bool) -> Rotating:
     live = next((texts_of(one) for one in found if one["metadata"]["name"] == PLUGGED_IN), {})
+    can_sign = bool(wanted.given or root.key)
+    cluster = Rotating(wanted, trust_of(found), live, (), _aim(wanted, root), can_sign, outside)
     try:
-        shown = Looks(client, wanted.namespace, outside).look()
+        return replace(cluster, shown=_looks(client, cluster).look())
     except Forbidden as error:
         error.hint = "Grant what examples/rbac/rotation.yaml has to this user: the certificates of proxies are read"
         raise
-    can_sign = bool(wanted.given or root.key)
-    return Rotating(wanted, trust_of(found), live, shown, _aim(wanted, root), can_sign, outside)
+
+
+def _looks(client: Client, cluster: Rotating) -> Looks:
+    there = frozenset(cluster.there.roots)
+    return Looks(client, cluster.wanted.namespace, cluster.outside, there | cluster.aim.roots if there else there)
 
 
 def _aim(wanted: MeshCa, root: Root) -> Aim:
@@ -129,7 +135,7 @@ def _desired(cluster: Rotating, root: Root, now: datetime) -> Object | None:
 
 def _waited_for(run: Run, cluster: Rotating) -> list[Shown]:
     """What all show once they show the phase. Proxies cannot be watched, so they are asked again."""
-    wanted, seen, said = cluster.wanted, Looks(run.client, cluster.wanted.namespace, cluster.outside), ""
+    wanted, seen, said = cluster.wanted, _looks(run.client, cluster), ""
     deadline, quiet = time.monotonic() + wanted.wait_timeout, time.monotonic() + _quiet_seconds(run.client, wanted)
     while True:
         run.before_write()
@@ -198,10 +204,18 @@ def _told(cluster: Rotating) -> dict[str, Any]:
     return {
         "phase": cluster.wanted.rotate,
         "next": upcoming,
+        "wanted": _wanted(cluster),
         "before": _subjects(one for one in cluster.there.roots if one not in cluster.aim.roots),
         "proxies": sum(one.is_proxy for one in cluster.shown),
         **_lagging(lags),
     }
+
+
+def _wanted(cluster: Rotating) -> list[str]:
+    """By what the clusters of a mesh see that they mean the same root: one that is still to be made, by its file."""
+    if cluster.is_new:
+        return [f"a new one in {os.path.realpath(cluster.wanted.root_file)}"]
+    return sorted(_subjects(cluster.aim.roots))
 
 
 def _subjects(roots: Iterable[Certificate]) -> list[str]:

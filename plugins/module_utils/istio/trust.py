@@ -11,7 +11,7 @@ a TLS Secret first; pkg/config/constants for the ConfigMap.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -81,9 +81,9 @@ class Trust:
     def _all(self) -> tuple[Certificate, ...]:
         return (*((self.signer,) if self.signer else ()), *self.chain, *self.roots)
 
-    def outside(self, now: datetime) -> Iterator[str]:
-        """Certificates that are not valid at a moment, and why."""
-        for one in dict.fromkeys(self._all):
+    def outside(self, now: datetime, leaving: Collection[Certificate] = ()) -> Iterator[str]:
+        """Certificates that are not valid at a moment, and why; of those that leave anyway nothing is said."""
+        for one in (one for one in dict.fromkeys(self._all) if one not in leaving):
             if one.ends <= now:
                 yield f"the certificate {one} has expired on {one.ends:%Y-%m-%d %H:%M} UTC"
             if one.begins > now:
@@ -148,15 +148,15 @@ def _of_secret(secret: Object, distributed: tuple[Certificate, ...]) -> Trust:
     return Trust(metadata["name"], roots, next(iter(signer), None), chain, distributed, tuple(reader.unreadable))
 
 
-def problems(trust: Trust, now: datetime) -> Iterator[str]:
-    """What is wrong with the authority of one cluster."""
+def problems(trust: Trust, now: datetime, leaving: Collection[Certificate] = ()) -> Iterator[str]:
+    """What is wrong with the authority of one cluster; the end of a certificate that leaves anyway is not."""
     yield from trust.unreadable
     if trust.signer and trust.roots and not trust.anchor:
         roots = " and ".join(map(str, trust.roots))
         yield f"the certificate {trust.signer} does not lead to the root beside it, {roots}"
     if trust.signer and not trust.signer.is_authority:
         yield f"the certificate {trust.signer} may not sign others: it is not the certificate of an authority"
-    yield from trust.outside(now)
+    yield from trust.outside(now, leaving)
 
 
 def disagreements(told: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

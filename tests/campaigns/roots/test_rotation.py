@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from integration.support import bed
 from integration.support.bed import ROOT, Cluster
 from integration.support.meshes import Changes, Meshes, cloud, east_west, shared
 from integration.support.playbook import Runner
+from unit.support.certificates import root
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -201,3 +203,44 @@ def test_who_lags_behind_restarts(mesh: Rotating) -> None:
     third = serial_of(meshes.runner.folder / "root-third.pem")
     for cluster in meshes.clusters.values():
         assert set(map(str, seen_by_istioctl(cluster))) == {str(({third}, str(third)))}
+
+
+def test_a_root_that_has_ended_is_replaced(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nobody gets a certificate any more: as docs/multicluster.md says it, the mesh is whole again."""
+    folder = tmp_path_factory.mktemp("ended")
+    ends = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(seconds=150)
+    ended = root("ended", ends, ends - timedelta(days=1))
+    (folder / "root.pem").write_text(ended.pem + ended.key, encoding="utf-8")
+    with bed.own_clusters(folder, 2, "--network", "flat") as several, cloud(several.clusters):
+        meshes = Meshes(several, Runner(folder, within=("nsenter", f"--net={several.switch}")))
+        describe(meshes, "root.pem", TOLD)
+        made = meshes.play("mesh")
+        assert made.rc == 0, made.output
+        meshes.await_application(meshes.clusters)
+        time.sleep(max(0.0, (ends - datetime.now(timezone.utc)).total_seconds()) + 1)
+        assert gets_no_certificate(next(iter(meshes.clusters.values())))
+        describe(meshes, "root-next.pem", TOLD)
+        replaced = meshes.play("mesh", "--tags", "clusters")
+        assert replaced.rc == 0, replaced.output
+        assert "has ended, so" in " ".join(replaced.output.split())
+        for cluster in meshes.clusters.values():
+            cluster.kubectl("rollout", "restart", "deployment", "-l", "app=istiod", "-n", "istio-system")
+            cluster.kubectl("rollout", "status", "deployment", "-l", "app=istiod", "-n", "istio-system")
+        done = meshes.play("rotate_ca", "-e", json.dumps({"mesh_clusters_rotate_restart": True}))
+        assert done.rc == 0, done.output
+        new = serial_of(folder / "root-next.pem")
+        for cluster in meshes.clusters.values():
+            assert set(map(str, seen_by_istioctl(cluster))) == {str(({new}, str(new)))}
+        everybody = set(meshes.clusters)
+        assert all(meshes.answered_by(name, everybody).keys() == everybody for name in everybody)
+        changes = Changes(meshes.clusters)
+        again = meshes.play("mesh")
+        assert (again.rc, changes.since()) == (0, []), again.output
+
+
+def gets_no_certificate(cluster: Cluster) -> bool:
+    """Whether a new Pod of the application never gets ready: its proxy has no certificate."""
+    cluster.kubectl("delete", "pods", "-l", "app=client", "-n", "shop", "--wait=false")
+    time.sleep(20)
+    ready: int = cluster.get("deployment", "client", "shop")["status"].get("readyReplicas", 0)
+    return ready == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.issuing import BadAuthority
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.mesh_ca import RootChange
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.mesh_ca import MANAGER, RootChange
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.root_refusals import RotationRefused
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.wait import NotReady
@@ -73,6 +74,16 @@ def signed(cluster: Cluster, operations: Operations, namespace: str) -> Iterator
     cluster.apply(istiod(namespace), handed_out(namespace, OLD))
     yield namespace
     cluster.kubectl("delete", "configmap,deployment,daemonset,pod", "--all", "-n", namespace, "--force")
+
+
+@pytest.fixture
+def other(cluster: Cluster, namespaces: list[str]) -> Iterator[str]:
+    """The namespace of somebody else's Pods."""
+    name = f"other-{uuid.uuid4().hex[:8]}"
+    namespaces.append(name)
+    cluster.create_namespace(name)
+    yield name
+    cluster.kubectl("delete", "configmap,pod", "--all", "-n", name, "--force")
 
 
 def roots_in(cluster: Cluster, namespace: str) -> str:
@@ -258,16 +269,65 @@ def test_what_could_do_harm_is_refused(
     assert changes() == []
 
 
-def test_a_proxy_that_cannot_be_asked_is_waited_for(signed: str, cluster: Cluster, operations: Operations) -> None:
-    pod = {"containers": [{"name": "istio-proxy", "image": "proxyv2"}], "nodeName": "nowhere"}
-    cluster.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": signed}})
-    cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "shop", "namespace": signed}, "spec": pod})
+def with_proxy(cluster: Cluster, namespace: str, authority: str) -> None:
+    """A Pod that seems to run, whose proxy asks for its certificate there."""
+    env = [{"name": "CA_ADDR", "value": authority}]
+    pod = {"containers": [{"name": "istio-proxy", "image": "proxyv2", "env": env}], "nodeName": "nowhere"}
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": namespace}}
+    cluster.apply(account)
+    metadata = {"name": "shop", "namespace": namespace}
+    cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod})
     running = '{"status": {"phase": "Running"}}'
-    cluster.kubectl("patch", "pod", "shop", "-n", signed, "--subresource=status", "--type=merge", "-p", running)
+    cluster.kubectl("patch", "pod", "shop", "-n", namespace, "--subresource=status", "--type=merge", "-p", running)
+
+
+@pytest.mark.parametrize("authority", ["", "istiod-canary.{}.svc:15012", "ca.example.com:443"])
+def test_a_proxy_that_cannot_be_asked_is_waited_for(
+    authority: str, signed: str, cluster: Cluster, operations: Operations
+) -> None:
+    with_proxy(cluster, signed, authority.format(signed))
     cluster.apply(handed_out(signed, OLD, NEW))
     with pytest.raises(NotReady, match=f"Pod {signed}/shop: it cannot be asked") as error:
         operations.run("mesh_ca", given(signed, NEW, rotate="trust"))
     assert error.value.extra["rotation"]["proxies"] == 1
+
+
+def test_what_another_control_plane_of_the_cluster_has_is_left_alone(
+    signed: str, other: str, cluster: Cluster, operations: Operations
+) -> None:
+    """Another mesh, with a root of its own; its proxies ask it, and are handed its root."""
+    with_proxy(cluster, other, "istiod.istio-elsewhere.svc:15012")
+    cluster.apply(handed_out(other, root("another root", NOW + YEAR)))
+    cluster.apply(handed_out(signed, OLD, NEW))
+    done = operations.run("mesh_ca", given(signed, NEW, rotate="trust"))["rotation"]
+    assert (done["next"], done["proxies"], done["lagging"]) == ("sign", 0, [])
+    cluster.apply(handed_out(other, OLD))
+    with pytest.raises(NotReady, match=f"ConfigMap {other}/istio-ca-root-cert: does not hold the new root"):
+        operations.run("mesh_ca", given(signed, NEW, rotate="trust"))
+
+
+@pytest.mark.parametrize("ended", ["root", "intermediate"])
+def test_what_ends_while_it_is_replaced_does_not_stand_in_the_way(
+    ended: str, signed: str, cluster: Cluster, operations: Operations, changes: Changes
+) -> None:
+    """Before the new root is there an istiod takes up no bundle; once it is, everything can be brought to its end."""
+    old = root("ended", NOW - timedelta(days=1)) if ended == "root" else OLD
+    signer = old.issues("old", NOW - timedelta(days=1) if ended == "intermediate" else NOW + YEAR)
+    cluster.kubectl("delete", "secret", "cacerts", "-n", signed)
+    secret = cacerts(signer, old)
+    cluster.apply({**secret, "metadata": {"name": "cacerts", "namespace": signed}}, handed_out(signed, old, NEW))
+    changes()
+    wanted = given(signed, NEW, take_ownership_from=["kubectl"])
+    with pytest.raises(RotationRefused, match="has expired"):
+        operations.run("mesh_ca", {**wanted, "rotate": "trust"})
+    assert changes() == []
+    both = base64.b64encode((old.pem + NEW.pem).encode()).decode()
+    cluster.patch("secret", "cacerts", signed, {"data": {"root-cert.pem": both}})
+    signs = operations.run("mesh_ca", {**wanted, "rotate": "sign", "take_ownership_from": ["kubectl", "kubectl-patch"]})
+    assert signs["rotation"]["next"] == "drop"
+    cluster.apply(handed_out(signed, NEW))
+    assert operations.run("mesh_ca", {**wanted, "rotate": "drop"})["rotation"]["next"] == ""
+    assert operations.run("mesh_ca", given(signed, NEW))["trust"]["problems"] == []
 
 
 def test_one_of_several_istiods_may_be_late(signed: str, cluster: Cluster, operations: Operations) -> None:
@@ -374,6 +434,67 @@ def test_a_renewed_root_gets_to_all_clusters_of_a_mesh(
     done = play(mesh, "rotate_ca", "next.pem")
     assert (done.rc, len(changes_in_both())) == (0, 1), done.output
     assert "the root of the inventory is in its place in all clusters" in " ".join(done.output.split())
+
+
+def test_clusters_that_are_given_different_roots_are_not_rotated(mesh: Runner, changes_in_both: Changes) -> None:
+    """Each would trust its own new root, and nobody that of the other."""
+    other = root("other root", NOW + 10 * YEAR)
+    (mesh.folder / "host0.pem").write_text(NEW.pem + NEW.key, encoding="utf-8")
+    (mesh.folder / "host1.pem").write_text(other.pem + other.key, encoding="utf-8")
+    changes_in_both()
+    refused = play(mesh, "rotate_ca", "{{ inventory_hostname }}.pem")
+    said = " ".join(refused.output.split())
+    assert (refused.rc, changes_in_both()) == (2, []), refused.output
+    assert "its clusters are given different roots" in said
+    assert "host0 would get 'CN=new root'" in said
+    assert "host1 would get 'CN=other root'" in said
+    new = play(mesh, "rotate_ca", "new-{{ inventory_hostname }}.pem")
+    assert (new.rc, changes_in_both()) == (2, []), new.output
+    assert f"host0 would get a new one in {mesh.folder}/new-host0.pem" in " ".join(new.output.split())
+    assert not list(mesh.folder.glob("new-*"))
+
+
+def test_the_end_of_the_old_root_stops_no_rotation_of_a_mesh(
+    mesh: Runner, cluster: Cluster, west: Cluster, new_namespace: str, changes_in_both: Changes
+) -> None:
+    """All clusters trust the new one already when it comes; what is wrong is told before, and refused by other runs."""
+    ended = root("ended", NOW - timedelta(days=1))
+    secret = cacerts(ended.issues("old", NOW + YEAR), ended)
+    secret["data"]["root-cert.pem"] = base64.b64encode((ended.pem + NEW.pem).encode()).decode()
+    for one in (cluster, west):
+        one.kubectl("delete", "secret", "cacerts", "-n", new_namespace)
+        one.apply({**secret, "metadata": {"name": "cacerts", "namespace": new_namespace}}, manager=MANAGER)
+    (mesh.folder / "next.pem").write_text(NEW.pem + NEW.key, encoding="utf-8")
+    changes_in_both()
+    mesh_run = play(mesh, "trust", "next.pem")
+    assert (mesh_run.rc, changes_in_both()) == (2, []), mesh_run.output
+    assert "has expired" in mesh_run.output
+    done = play(mesh, "rotate_ca", "next.pem")
+    assert done.rc == 0, done.output
+    assert "the root of the inventory is in its place in all clusters" in " ".join(done.output.split())
+    assert [roots_in(one, new_namespace) for one in (cluster, west)] == [NEW.pem, NEW.pem]
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["given", "to be made"])
+def test_a_root_that_has_ended_is_replaced_in_all_clusters(
+    is_there: bool, mesh: Runner, cluster: Cluster, west: Cluster, new_namespace: str, changes_in_both: Changes
+) -> None:
+    ended = root("ended", NOW - timedelta(days=1))
+    secret = cacerts(ended.issues("old", NOW + YEAR), ended)
+    for host, one in (("host0", cluster), ("host1", west)):
+        one.kubectl("delete", "secret", "cacerts", "-n", new_namespace)
+        one.apply({**secret, "metadata": {"name": "cacerts", "namespace": new_namespace}}, manager=MANAGER)
+        _say(mesh.folder, host, mesh_cluster_role="primary")
+    if is_there:
+        (mesh.folder / "next.pem").write_text(NEW.pem + NEW.key, encoding="utf-8")
+    changes_in_both()
+    check = play(mesh, "trust", "next.pem", "--check")
+    assert (check.rc, changes_in_both()) == (0, []), check.output
+    done = play(mesh, "trust", "next.pem")
+    assert (done.rc, len(changes_in_both())) == (0, 2), done.output
+    assert "When a root has ended" in " ".join(done.output.split())
+    first, second = (roots_in(one, new_namespace) for one in (cluster, west))
+    assert first == second != ended.pem
 
 
 def test_what_is_not_at_its_end_is_no_success(mesh: Runner) -> None:

@@ -342,6 +342,35 @@ def test_a_network_that_nobody_can_enter_is_refused() -> None:
     assert mesh_plan(members, [["one"]])["refusals"] == []
 
 
+def test_nobody_is_joined_to_whom_nothing_leads_yet() -> None:
+    east = inside("east", "one", gateways=["eastwest"], addresses=[{"address": "203.0.113.1"}])
+    west = inside("west", "two", gateways=["eastwest"])
+    (said,) = mesh_plan([east, west], step="join")["refusals"]
+    assert said.startswith("east would read west, and nothing leads into its network 'two' yet: its east-west gateway")
+    assert "run the playbook mesh" in said
+    assert mesh_plan([east, west])["refusals"] == [], "gateways come after"
+    assert mesh_plan([east, inside("west", "two", door("two", "203.0.113.8"))], step="join")["refusals"] == []
+
+
+def test_a_closed_network_is_in_nobodys_way_who_is_told_of_it_already_or_never() -> None:
+    west = member("west", network="two", gateways=["eastwest"])
+    given: dict[str, Any] = {"addresses": [{"address": "203.0.113.1"}]}
+    assert mesh_plan([member("east", "west", **given), west], step="join")["refusals"] == [], "it is read already"
+    assert mesh_plan([member("east", **given), west], [["one"], ["two"]], step="join")["refusals"] == []
+    near = [member(name, network="two", gateways=["eastwest"]) for name in ("west", "south")]
+    assert mesh_plan(near, step="join")["refusals"] == [], "Pods of one network need no door"
+
+
+def test_a_control_plane_elsewhere_tells_those_that_it_serves() -> None:
+    east = inside("east", "one", door("one", "203.0.113.1"))
+    far = inside("far", "two", gateways=["eastwest"], role="remote")
+    (said,) = mesh_plan([east, far], step="join")["refusals"]
+    assert said.startswith("east would read far, and nothing leads into its network 'two' yet")
+    others = [member("east", role="remote", config=True), member("far", role="remote", network="two", gateways=["d"])]
+    told: list[str] = mesh_plan([external(), *others], step="join")["refusals"]
+    assert [line.startswith("ops would read far, and nothing leads into") for line in told] == [False, True], told
+
+
 def test_pods_of_one_network_have_addresses_of_their_own() -> None:
     members = [
         inside("east", "one", ranges=("10.1.0.0/16", "fd00::/64")),
@@ -487,5 +516,5 @@ TO_COME: dict[str, tuple[list[Member], str]] = {
 @pytest.mark.parametrize("case", TO_COME)
 def test_certificates_are_judged_before_they_are_written(case: str) -> None:
     members, message = TO_COME[case]
-    said: list[str] = mesh_plan(members, before=True)["refusals"]
+    said: list[str] = mesh_plan(members, step="install")["refusals"]
     assert [line.startswith(message) for line in said] == ([True] if message else []), said
