@@ -207,7 +207,7 @@ def test_one_that_has_ended_is_replaced_at_once(
     there(cluster, vaulted["namespace"], cacerts(ended.issues("old", NOW + timedelta(days=1)), ended))
     changes()
     itself = {**vaulted, "root_certificate": ended.pem, "root_key": ended.key, "take_ownership_from": ["kubectl"]}
-    with refused(BadAuthority, "'CN=ended root'.* has expired", changes):
+    with refused(BadAuthority, "The root 'CN=ended root'.* cannot sign.*has ended on", changes):
         operations.run("mesh_ca", itself)
     wanted = {**vaulted, "take_ownership_from": ["kubectl"]}
     done = operations.run("mesh_ca", wanted)

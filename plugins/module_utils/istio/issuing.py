@@ -114,6 +114,12 @@ def made_signer(root: Root, names: tuple[str, str], host: str, end: datetime, no
     above, key = root.signer, ec.generate_private_key(ec.SECP256R1())
     if above is None or root.key is None:
         raise BadAuthority("The root cannot sign", reason="its key was not given", hint="Give 'root_key'")
+    if above.ends <= now:
+        raise BadAuthority(
+            f"The root {above} cannot sign",
+            reason=f"it has ended on {above.ends:%Y-%m-%d %H:%M} UTC",
+            hint="Name another root: docs/multicluster.md, 'When a root has ended'",
+        )
     builder = _builder(_name("Intermediate CA", *names), above.parsed.subject, key, now, end)
     named = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
     return _signed(named, key, root.key, path_length=0, above=above), private_pem(key)

@@ -12,7 +12,7 @@ those of the new one.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -96,15 +96,18 @@ def run_mesh_ca(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None =
     objects = [*_namespace(run, wanted.namespace), *([] if shape_of(texts_of(secret)) is TLS else [secret])]
     outcome = written(run, wanted, objects)
     # A root that is only planned is nobody's yet: every cluster of the plan would be told another one.
-    told = _planned(there, now) if is_new and run.check_mode else trust_of([*found, secret])
+    is_planned = is_new and run.check_mode
+    told = _planned(there, now) if is_planned else trust_of([*found, secret])
     outcome.extra = {"trust": told.told(now)}
-    outcome.warnings += [*_replaced(wanted, there, root, now), *_warnings(wanted, told, now)]
+    if there.has_ended(now) and {*there.roots} != {*root.certificates}:
+        outcome.warnings.append(_replaced(wanted, there, "a new one" if is_planned else named(root.certificates)))
+    outcome.warnings += _warnings(wanted, told, now)
     return outcome
 
 
 def _planned(there: Trust, now: datetime) -> Trust:
     """What is left while a new root is only planned: one that has ended is no root any more."""
-    return Trust(distributed=there.distributed) if _has_ended(there, now) else there
+    return Trust(distributed=there.distributed) if there.has_ended(now) else there
 
 
 def written(run: Run, wanted: MeshCa, objects: Iterable[Object]) -> Outcome:
@@ -129,7 +132,7 @@ def wanted_root(wanted: MeshCa, now: datetime) -> tuple[Root, bool]:
 
 
 def _refuse_change(client: Client, wanted: MeshCa, there: Trust, root: Root, now: datetime) -> None:
-    if not there.roots or {*there.roots} == {*root.certificates} or _has_ended(there, now):
+    if not there.roots or {*there.roots} == {*root.certificates} or _can_be_replaced(there, root, now):
         return
     planes = client.list_objects(DEPLOYMENT, wanted.namespace, labels=ISTIOD_SELECTOR)
     if there.source == SELF_SIGNED and not any(planes):
@@ -145,9 +148,9 @@ def _refuse_change(client: Client, wanted: MeshCa, there: Trust, root: Root, now
     )
 
 
-def _has_ended(there: Trust, now: datetime) -> bool:
-    """Whether nobody trusts anybody by it any more, so that another root can take its place at once."""
-    return bool(there.roots) and all(one.ends <= now for one in there.roots)
+def _can_be_replaced(there: Trust, root: Root, now: datetime) -> bool:
+    """Whether nobody trusts anybody by what is signed now, and by no other root either: no trust is lost at once."""
+    return there.has_ended(now) and {one for one in there.roots if one.ends > now} <= {*root.certificates}
 
 
 _UNDER_WAY_HINT = (
@@ -240,13 +243,12 @@ def require_right(wanted: MeshCa, secret: Object, now: datetime, leaving: Collec
         )
 
 
-def _replaced(wanted: MeshCa, there: Trust, root: Root, now: datetime) -> Iterator[str]:
-    if _has_ended(there, now) and {*there.roots} != {*root.certificates}:
-        yield (
-            f"The root {named(there.roots)} of {wanted.cluster_name} has ended, so {named(root.certificates)} takes "
-            "its place at once. An istiod that runs takes it up when it is restarted, and proxies afterwards: "
-            "docs/multicluster.md, 'When a root has ended'"
-        )
+def _replaced(wanted: MeshCa, there: Trust, by: str) -> str:
+    return (
+        f"The root {named(there.anchors or there.roots)} of {wanted.cluster_name} has ended, so {by} takes its place "
+        "at once. An istiod that runs takes it up when it is restarted, and proxies afterwards: docs/multicluster.md, "
+        "'When a root has ended'"
+    )
 
 
 def _warnings(wanted: MeshCa, told: Trust, now: datetime) -> list[str]:

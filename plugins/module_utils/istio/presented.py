@@ -36,7 +36,7 @@ _PRESENTED, _HELD = "default", "ROOTCA"
 
 @dataclass(frozen=True)
 class Shown:
-    """What one proxy shows, or one object by which istiod hands out its roots; `trouble` is why it shows nothing."""
+    """What one proxy shows, or one object by which istiod hands out its roots; `trouble` is why it cannot be seen."""
 
     where: str
     holds: frozenset[Certificate] = frozenset()
@@ -65,11 +65,13 @@ class Proxy:
         return f"Pod {self.namespace}/{self.name}"
 
 
-def handed_out(client: Client, namespace: str) -> Iterator[Shown]:
+def handed_out(client: Client, namespace: str, known: frozenset[Certificate]) -> Iterator[Shown]:
     """What the control planes of a root namespace hand out: to agents, and to the API server for their webhooks."""
     for found in client.list_objects(CONFIG_MAP, fields=f"metadata.name={DISTRIBUTED}"):
-        text = (found.get("data") or {}).get(DISTRIBUTED_KEY, "")
-        yield Shown(f"ConfigMap {found['metadata']['namespace']}/{DISTRIBUTED}", _read(text))
+        place, holds = found["metadata"]["namespace"], _read((found.get("data") or {}).get(DISTRIBUTED_KEY, ""))
+        is_foreign = bool(known and holds) and known.isdisjoint(holds) and place != namespace
+        if not is_foreign:
+            yield Shown(f"ConfigMap {place}/{DISTRIBUTED}", holds)
     for resource in (MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS):
         for found in client.list_objects(resource, labels=REVISION_LABEL):
             yield from _bundles(found, f"{resource.kind} {found['metadata']['name']}", namespace)
@@ -97,7 +99,7 @@ def proxies(client: Client, namespace: str) -> list[Proxy]:
 def is_of(pod: Object, namespace: str) -> bool:
     """Whether a Pod has a proxy, and none of a control plane that a cluster has in another namespace."""
     host = authority_of(pod).partition(":")[0].split(".")
-    is_elsewhere = host[2:3] == ["svc"] and host[1] != namespace
+    is_elsewhere = host[0].startswith("istiod") and host[2:3] == ["svc"] and host[1] != namespace
     return proxy_of(pod) is not None and not is_elsewhere
 
 
@@ -124,8 +126,7 @@ def read_dump(printed: str, where: str, uid: str) -> Shown:
         return Shown(where, trouble=f"it does not tell its certificates: it says {words}", uid=uid)
     chain = _inline(rows.get(_PRESENTED, {}), "tls_certificate", "certificate_chain")
     holds = frozenset(_inline(rows.get(_HELD, {}), "validation_context", "trusted_ca"))
-    trouble = "" if chain and holds else "it has no certificate of the mesh yet"
-    return Shown(where, holds, chain, trouble, uid)
+    return Shown(where, holds, chain, uid=uid)
 
 
 def _inline(secret: Mapping[str, Any], *keys: str) -> tuple[Certificate, ...]:
@@ -153,8 +154,8 @@ def _read_all(text: str) -> list[Certificate]:
 class Looks:
     """Asks proxies; who has shown a phase is not asked again for it. `outside` of its mesh a control plane has none.
 
-    `known` are the roots that the mesh has and shall have: who is handed none of them belongs to another one, as a
-    cluster may have several control planes. A cluster that signs nothing itself knows only what it shall have.
+    `known` are the roots that the mesh has and shall have: a namespace that is handed none of them belongs to another
+    control plane of the cluster.
     """
 
     client: Client
@@ -168,11 +169,8 @@ class Looks:
         if self.outside:
             return []
         asked = each(self._ask, [one for one in proxies(self.client, self.namespace) if one.uid not in self.settled])
-        handed = [one for one in handed_out(self.client, self.namespace) if not self._is_foreign(one)]
+        handed = handed_out(self.client, self.namespace, self.known)
         return [*handed, *(one for one in asked if one)]
-
-    def _is_foreign(self, one: Shown) -> bool:
-        return bool(self.known and one.holds) and self.known.isdisjoint(one.holds)
 
     def settle(self, shown: Iterable[Shown], behind: Collection[str]) -> None:
         """Who lags behind is asked again; nobody any more means all once more, for who has fallen back meanwhile."""

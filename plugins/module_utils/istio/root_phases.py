@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from .certificates import Certificate, NotACertificate, certificates, root_of
 from .presented import Shown
@@ -31,17 +32,22 @@ _BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?
 
 @dataclass(frozen=True)
 class Aim:
-    """The roots that shall be trusted in the end, and those of them by which is signed."""
+    """The roots that shall be trusted in the end, and those of them by which is signed.
+
+    What has ended `now` signs nothing any more.
+    """
 
     roots: frozenset[Certificate]
     signing: frozenset[Certificate]
+    now: datetime
 
     def signs(self, chain: Sequence[Certificate]) -> bool:
         """Whether a certificate leads, by what comes after it, to a root by which shall be signed.
 
         A root that is renewed with its key has signed what the former one has, so it may lead to both.
         """
-        return bool(chain) and root_of(chain[0], chain[1:], [*self.signing]) is not None
+        is_over = any(one.ends <= self.now for one in chain)
+        return bool(chain) and not is_over and root_of(chain[0], chain[1:], [*self.signing]) is not None
 
     def anchor(self, shown: Shown) -> Certificate | None:
         """A root to which the certificate leads that a proxy presents, to name it."""
@@ -70,12 +76,16 @@ def lags_of(phase: str, shown: Iterable[Shown], aim: Aim) -> Iterator[Lag]:
 
 
 def _does_not_trust(one: Shown, aim: Aim) -> str:
-    return "" if aim.roots <= one.holds else "does not hold the new root yet"
+    """Who has nothing yet is given what is handed out now: it harms nobody, and may wait for the signer that comes."""
+    is_bare = one.is_proxy and not one.holds and not one.chain
+    return "" if is_bare or aim.roots <= one.holds else "does not hold the new root yet"
 
 
 def _presents_another(one: Shown, aim: Aim) -> str:
     if not one.is_proxy or aim.signs(one.chain):
         return ""
+    if not one.chain:
+        return "has no certificate of the mesh yet"
     leaf, anchor = one.chain[0], aim.anchor(one)
     told = f"the root {anchor}" if anchor else "no root that it holds"
     return f"presents a certificate of {told}, until {leaf.ends:%Y-%m-%d %H:%M} UTC"

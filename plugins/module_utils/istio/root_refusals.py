@@ -6,9 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from ..kube.client import Client
 from ..kube.errors import Failure
@@ -42,15 +41,20 @@ class Rotating:
     wanted: MeshCa
     there: Trust
     live: Mapping[str, str]
-    shown: Sequence[Shown]
     aim: Aim
     can_sign: bool = True
     outside: bool = False
     is_new: bool = False
+    shown: Sequence[Shown] = ()
 
     @property
     def upcoming(self) -> str:
         return next_phase(self.there, self.shown, self.aim)
+
+    @property
+    def has_come(self) -> bool:
+        """Whether the Secret is as it shall be in the end, whoever lags behind it."""
+        return all(secret_is_there(phase, self.there, self.aim) for phase in PHASES)
 
     @property
     def leaving(self) -> frozenset[Certificate]:
@@ -69,20 +73,21 @@ class Rotating:
         return f"Secret {self.wanted.namespace}/{PLUGGED_IN}"
 
 
-def refuse(client: Client, cluster: Rotating, now: datetime) -> None:
+def refuse(client: Client, cluster: Rotating) -> None:
     """Everything that stands in the way, before the first write."""
     wanted, upcoming = cluster.wanted, cluster.upcoming
     if cluster.is_new and wanted.rotate != TRUST:
         raise _refused(
             cluster, f"there is no root file {wanted.root_file}", "Begin with the phase 'trust', which makes it"
         )
-    if not upcoming:
+    if not (upcoming or _unheard(cluster.there)):
         return
     if not cluster.outside:
         _refuse_ambient(client, cluster)
     if cluster.there.source:
         _refuse_unsigned(cluster)
-        _refuse_authority(cluster, now)
+        _refuse_authority(cluster)
+    if cluster.there.source and not cluster.has_come:
         _refuse_istiods(client, cluster)
     if PHASES.index(wanted.rotate) > PHASES.index(upcoming) and not secret_is_there(
         wanted.rotate, cluster.there, cluster.aim
@@ -100,8 +105,8 @@ def _refuse_unsigned(cluster: Rotating) -> None:
         )
 
 
-def _refuse_authority(cluster: Rotating, now: datetime) -> None:
-    there = cluster.there
+def _refuse_authority(cluster: Rotating) -> None:
+    there, now = cluster.there, cluster.aim.now
     if there.source != PLUGGED_IN:
         raise _refused(
             cluster,
@@ -115,18 +120,27 @@ def _refuse_authority(cluster: Rotating, now: datetime) -> None:
             f"{cluster.place} is a TLS Secret, as cert-manager makes them, so somebody else keeps it",
             "Rotate the root where that is made (its managedFields name the manager)",
         )
-    wrong = [*problems(there, now, cluster.leaving), *_unheard(there)]
+    wrong = list(filter(None, [*problems(there, now, cluster.leaving), _unheard(there)]))
     if wrong:
-        raise _refused(cluster, "; ".join(wrong), "Put that right first, with the root that the cluster has")
+        raise _refused(cluster, "; ".join(wrong), _ENDED_HINT if there.has_ended(now) else _WRONG_HINT)
 
 
-def _unheard(there: Trust) -> Iterator[str]:
-    """An istiod that was installed before its certificates came signs by a root of its own."""
-    if there.distributed and frozenset(there.anchors).isdisjoint(there.distributed):
-        yield (
-            f"istiod hands out the root {named(there.distributed)}, and {there.source} has {named(there.roots)}: it "
-            "has not taken up the Secret, so restart it, and its proxies afterwards"
-        )
+_WRONG_HINT = "Put that right first, with the root that the cluster has"
+_ENDED_HINT = (
+    "Run the playbook mesh, with the root that shall take its place: nothing can be rotated without trust "
+    "(docs/multicluster.md, 'When a root has ended')"
+)
+
+
+def _unheard(there: Trust) -> str:
+    """Why an istiod that was installed before its certificates came, or got others, signs by another root."""
+    if not there.source or not there.distributed or not frozenset(there.anchors).isdisjoint(there.distributed):
+        return ""
+    return (
+        f"istiod hands out the root {named(there.distributed)}, and {there.source} has {named(there.roots)}: it has "
+        "not taken up the Secret, so restart it, and its proxies afterwards. One that has just been restarted hands it "
+        "out within a minute"
+    )
 
 
 def _refuse_istiods(client: Client, cluster: Rotating) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from ..kube.client import Client, Object, remaining
 from ..kube.errors import Forbidden
-from ..kube.resources import CONFIG_MAP, DEPLOYMENT, SECRET
+from ..kube.resources import DEPLOYMENT, SECRET
 from ..kube.wait import NotReady
 from ..reconcile.outcome import Outcome
 from ..reconcile.run import Run
@@ -56,7 +56,7 @@ from .root_phases import (
     without_others,
 )
 from .root_refusals import Rotating, refuse
-from .trust import ISTIO, PLUGGED_IN, texts_of, trust_of
+from .trust import DISTRIBUTED, ISTIO, PLUGGED_IN, SELF_SIGNED, texts_of, trust_of
 
 _PAUSE = 2.0
 # A kubelet looks once a minute, some seconds more or less, and what it remembers of a Secret may be as old.
@@ -69,13 +69,16 @@ def run_rotation(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None 
     now = (clock or right_now)()
     root, is_new = wanted_root(wanted, now)
     outside = is_outside(run.client, wanted.namespace)
-    found = [one for one in found_in(run.client, wanted.namespace) if not (outside and one["kind"] == CONFIG_MAP.kind)]
-    cluster = replace(_seen(run.client, wanted, found, root, outside=outside), is_new=is_new)
-    refuse(run.client, cluster, now)
+    found = _found(run.client, wanted, outside=outside)
+    live = next((texts_of(one) for one in found if one["metadata"]["name"] == PLUGGED_IN), {})
+    can_sign = bool(wanted.given or root.key)
+    cluster = Rotating(wanted, trust_of(found), live, _aim(wanted, root, now), can_sign, outside, is_new)
+    cluster = replace(cluster, shown=_shown(run.client, cluster))
+    refuse(run.client, cluster)
     if is_new and not run.check_mode:
         root = keep(root, wanted.root_file)
-        cluster = replace(cluster, aim=_aim(wanted, root), is_new=False)
-    secret = _desired(cluster, root, now)
+        cluster = replace(cluster, aim=_aim(wanted, root, now), is_new=False)
+    secret = _desired(cluster, root)
     if secret:
         require_right(wanted, secret, now, cluster.leaving)
     outcome = written(run, wanted, [secret] if secret else [])
@@ -86,23 +89,28 @@ def run_rotation(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None 
     return outcome
 
 
-def _seen(client: Client, wanted: MeshCa, found: Sequence[Object], root: Root, *, outside: bool) -> Rotating:
-    live = next((texts_of(one) for one in found if one["metadata"]["name"] == PLUGGED_IN), {})
-    can_sign = bool(wanted.given or root.key)
-    cluster = Rotating(wanted, trust_of(found), live, (), _aim(wanted, root), can_sign, outside)
+def _found(client: Client, wanted: MeshCa, *, outside: bool) -> list[Object]:
+    """What the cluster's own control plane signs by and hands out; what one that is gone has left is nobody's root."""
+    found = found_in(client, wanted.namespace)
+    is_gone = not any(client.list_objects(DEPLOYMENT, wanted.namespace, labels=ISTIOD_SELECTOR))
+    left = {SELF_SIGNED if is_gone else "", DISTRIBUTED if outside else ""}
+    return [one for one in found if one["metadata"]["name"] not in left]
+
+
+def _shown(client: Client, cluster: Rotating) -> list[Shown]:
     try:
-        return replace(cluster, shown=_looks(client, cluster).look())
+        return _looks(client, cluster).look()
     except Forbidden as error:
         error.hint = "Grant what examples/rbac/rotation.yaml has to this user: the certificates of proxies are read"
         raise
 
 
 def _looks(client: Client, cluster: Rotating) -> Looks:
-    there = frozenset(cluster.there.roots)
+    there = frozenset([*cluster.there.roots, *cluster.there.distributed])
     return Looks(client, cluster.wanted.namespace, cluster.outside, there | cluster.aim.roots if there else there)
 
 
-def _aim(wanted: MeshCa, root: Root) -> Aim:
+def _aim(wanted: MeshCa, root: Root, now: datetime) -> Aim:
     """By which of its roots a mesh signs is said by the key, or by what the root has signed."""
     roots = frozenset(root.certificates)
     signer = root.signer
@@ -115,12 +123,12 @@ def _aim(wanted: MeshCa, root: Root) -> Aim:
                 subject="certificate",
                 hint="Have an intermediate for this cluster signed by the root that shall take the other's place",
             )
-    return Aim(roots, frozenset([signer]) if signer else roots)
+    return Aim(roots, frozenset([signer]) if signer else roots, now)
 
 
-def _desired(cluster: Rotating, root: Root, now: datetime) -> Object | None:
+def _desired(cluster: Rotating, root: Root) -> Object | None:
     """The Secret of the phase; what is as far already stays as it is."""
-    wanted, live = cluster.wanted, cluster.live
+    wanted, live, now = cluster.wanted, cluster.live, cluster.aim.now
     if not cluster.there.source or secret_is_there(wanted.rotate, cluster.there, cluster.aim):
         return None
     kept = {key: live[key] for key in ISTIO.keys if key in live}
@@ -184,17 +192,22 @@ def _not_ready(cluster: Rotating, lags: Sequence[Lag]) -> NotReady:
         f"The phase '{wanted.rotate}' is not done in {wanted.cluster_name} after {wanted.wait_timeout:g} s",
         subject=cluster.place,
         reason=summary(lags),
-        hint=_LATER_HINT,
+        hint=_LATER_HINT if _has_ended(cluster) else f"{_UNBROKEN} {_LATER_HINT}",
     )
     error.extra = {"rotation": {**_told(cluster), **_lagging(lags)}}
     return error
 
 
+def _has_ended(cluster: Rotating) -> bool:
+    return any(root.ends <= cluster.aim.now for one in cluster.shown for root in one.holds)
+
+
+_UNBROKEN = "Nothing is broken: all proxies accept each other as they are."
 _LATER_HINT = (
-    "Nothing is broken: all proxies accept each other as they are. Run it again later and it goes on from here. A "
-    "kubelet gives istiod a changed Secret within two minutes, and proxies ask for new certificates at half of their "
-    "life (12 hours by default), or at once with proxyMetadata PROXY_CONFIG_XDS_AGENT; with "
-    "mesh_clusters_rotate_restart: true the playbook rotate_ca restarts those that lag behind"
+    "Run it again later and it goes on from here. A kubelet gives istiod a changed Secret within two minutes, and "
+    "proxies ask for new certificates at half of their life (12 hours by default), or at once with proxyMetadata "
+    "PROXY_CONFIG_XDS_AGENT; with mesh_clusters_rotate_restart: true the playbook rotate_ca restarts those that lag "
+    "behind"
 )
 
 

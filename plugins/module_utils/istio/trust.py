@@ -64,6 +64,11 @@ class Trust:
         """All of them: a root that is renewed with its key has signed what the former one has."""
         return tuple(one for one in self.roots if self.signer and root_of(self.signer, self.chain, [one]))
 
+    def has_ended(self, now: datetime) -> bool:
+        """Whether nobody trusts anybody by what it signs any more."""
+        roots = self.anchors or self.roots
+        return bool(roots) and all(one.ends <= now for one in roots)
+
     def told(self, now: datetime) -> dict[str, Any]:
         """What people and playbooks are told: public parts, and what is wrong with them."""
         return {

@@ -32,6 +32,7 @@ Options = dict[str, Any]
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 YEAR = timedelta(days=365)
 NEW = root("new root", NOW + 10 * YEAR)
+ENDED = root("ended", NOW - timedelta(days=1))
 
 
 def of_one_key(name: str) -> list[Authority]:
@@ -214,6 +215,29 @@ def one_of_two(cluster: Cluster, namespace: str) -> None:
     cluster.apply(istiod(namespace, multi_root="", name="istiod-canary"))
 
 
+def test_what_a_control_plane_that_is_gone_has_left_is_nobodys_root(
+    cluster: Cluster, operations: Operations, other: str
+) -> None:
+    """A cluster that had an Istio of its own once, and is served by another one's now."""
+    cluster.apply({**cacerts(OLD, OLD), "metadata": {"name": "istio-ca-secret", "namespace": other}})
+    cluster.apply(handed_out(other, OLD, NEW))
+    assert operations.run("mesh_ca", given(other, NEW, rotate="trust"))["rotation"]["next"] == "drop"
+    cluster.apply(handed_out(other, NEW))
+    assert operations.run("mesh_ca", given(other, NEW, rotate="drop"))["rotation"]["next"] == ""
+
+
+def test_an_istiod_that_has_not_taken_up_what_has_come_is_told_of(
+    signed: str, cluster: Cluster, operations: Operations
+) -> None:
+    """The Secret is as it shall be, and nobody shows anything else: only a restart helps, with any settings."""
+    cluster.apply(istiod(signed, multi_root="false"), handed_out(signed, ENDED))
+    for name in ("trust", "drop"):
+        with pytest.raises(RotationRefused, match=r"hands out the root 'CN=ended'.*restart it"):
+            operations.run("mesh_ca", given(signed, OLD, rotate=name))
+    cluster.apply(handed_out(signed, OLD))
+    assert operations.run("mesh_ca", given(signed, OLD, rotate="trust"))["rotation"]["next"] == ""
+
+
 def not_taken_up(cluster: Cluster, namespace: str) -> None:
     cluster.apply(handed_out(namespace, root("another root", NOW + YEAR)))
 
@@ -311,7 +335,7 @@ def test_what_ends_while_it_is_replaced_does_not_stand_in_the_way(
     ended: str, signed: str, cluster: Cluster, operations: Operations, changes: Changes
 ) -> None:
     """Before the new root is there an istiod takes up no bundle; once it is, everything can be brought to its end."""
-    old = root("ended", NOW - timedelta(days=1)) if ended == "root" else OLD
+    old = ENDED if ended == "root" else OLD
     signer = old.issues("old", NOW - timedelta(days=1) if ended == "intermediate" else NOW + YEAR)
     cluster.kubectl("delete", "secret", "cacerts", "-n", signed)
     secret = cacerts(signer, old)
@@ -457,35 +481,36 @@ def test_clusters_that_are_given_different_roots_are_not_rotated(mesh: Runner, c
 def test_the_end_of_the_old_root_stops_no_rotation_of_a_mesh(
     mesh: Runner, cluster: Cluster, west: Cluster, new_namespace: str, changes_in_both: Changes
 ) -> None:
-    """All clusters trust the new one already when it comes; what is wrong is told before, and refused by other runs."""
-    ended = root("ended", NOW - timedelta(days=1))
-    secret = cacerts(ended.issues("old", NOW + YEAR), ended)
-    secret["data"]["root-cert.pem"] = base64.b64encode((ended.pem + NEW.pem).encode()).decode()
+    """All clusters trust the new one already when it comes."""
     for one in (cluster, west):
-        one.kubectl("delete", "secret", "cacerts", "-n", new_namespace)
-        one.apply({**secret, "metadata": {"name": "cacerts", "namespace": new_namespace}}, manager=MANAGER)
+        signs_by_ended(one, new_namespace, NEW)
     (mesh.folder / "next.pem").write_text(NEW.pem + NEW.key, encoding="utf-8")
     changes_in_both()
-    mesh_run = play(mesh, "trust", "next.pem")
-    assert (mesh_run.rc, changes_in_both()) == (2, []), mesh_run.output
-    assert "has expired" in mesh_run.output
     done = play(mesh, "rotate_ca", "next.pem")
     assert done.rc == 0, done.output
     assert "the root of the inventory is in its place in all clusters" in " ".join(done.output.split())
     assert [roots_in(one, new_namespace) for one in (cluster, west)] == [NEW.pem, NEW.pem]
 
 
-@pytest.mark.parametrize("is_there", [True, False], ids=["given", "to be made"])
+def signs_by_ended(cluster: Cluster, namespace: str, *more: Authority) -> None:
+    """The cluster signs by a root that has ended, and may trust others already."""
+    secret = cacerts(ENDED.issues("old", NOW + YEAR), ENDED)
+    bundle = "".join(one.pem for one in (ENDED, *more))
+    secret["data"]["root-cert.pem"] = base64.b64encode(bundle.encode()).decode()
+    cluster.kubectl("delete", "secret", "cacerts", "-n", namespace)
+    cluster.apply({**secret, "metadata": {"name": "cacerts", "namespace": namespace}}, manager=MANAGER)
+
+
+@pytest.mark.parametrize("state", ["given", "to be made", "begun in one"])
 def test_a_root_that_has_ended_is_replaced_in_all_clusters(
-    is_there: bool, mesh: Runner, cluster: Cluster, west: Cluster, new_namespace: str, changes_in_both: Changes
+    state: str, mesh: Runner, cluster: Cluster, west: Cluster, new_namespace: str, changes_in_both: Changes
 ) -> None:
-    ended = root("ended", NOW - timedelta(days=1))
-    secret = cacerts(ended.issues("old", NOW + YEAR), ended)
-    for host, one in (("host0", cluster), ("host1", west)):
-        one.kubectl("delete", "secret", "cacerts", "-n", new_namespace)
-        one.apply({**secret, "metadata": {"name": "cacerts", "namespace": new_namespace}}, manager=MANAGER)
+    """Also where a rotation to the new one had begun in some of them, and can neither go on nor back."""
+    signs_by_ended(cluster, new_namespace, *([NEW] if state == "begun in one" else []))
+    signs_by_ended(west, new_namespace)
+    for host in ("host0", "host1"):
         _say(mesh.folder, host, mesh_cluster_role="primary")
-    if is_there:
+    if state != "to be made":
         (mesh.folder / "next.pem").write_text(NEW.pem + NEW.key, encoding="utf-8")
     changes_in_both()
     check = play(mesh, "trust", "next.pem", "--check")
@@ -494,7 +519,7 @@ def test_a_root_that_has_ended_is_replaced_in_all_clusters(
     assert (done.rc, len(changes_in_both())) == (0, 2), done.output
     assert "When a root has ended" in " ".join(done.output.split())
     first, second = (roots_in(one, new_namespace) for one in (cluster, west))
-    assert first == second != ended.pem
+    assert first == second != ENDED.pem
 
 
 def test_what_is_not_at_its_end_is_no_success(mesh: Runner) -> None:

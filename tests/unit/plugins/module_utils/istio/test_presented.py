@@ -42,12 +42,22 @@ def test_the_two_of_the_mesh_are_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("printed", "parts"),
+    [
+        (dump(OTHERS, HELD), (True, False)),
+        (dump(PRESENTED), (False, True)),
+        (dump(row("default", tls_certificate={"certificate_chain": inline("x")}), HELD), (True, False)),
+        (json.dumps({}), (False, False)),
+    ],
+)
+def test_what_a_proxy_has_not_got_yet_is_missing(printed: str, parts: tuple[bool, bool]) -> None:
+    shown = read_dump(printed, "Pod web/shop", "1")
+    assert (bool(shown.holds), bool(shown.chain), shown.trouble) == (*parts, "")
+
+
+@pytest.mark.parametrize(
     ("printed", "trouble"),
     [
-        (dump(OTHERS, HELD), "no certificate of the mesh yet"),
-        (dump(PRESENTED), "no certificate of the mesh yet"),
-        (dump(row("default", tls_certificate={"certificate_chain": inline("x")}), HELD), "no certificate of the mesh"),
-        (json.dumps({}), "no certificate of the mesh yet"),
         ("upstream connect error", "it says upstream connect error"),
         ("", "it says nothing"),
         ("[]", "does not tell its certificates"),

@@ -47,7 +47,7 @@ def secret(above: Authority, *roots: Authority, signer: Authority | None = None)
     return Trust("cacerts", tuple(one for found in roots for one in certificates(found.pem)), first)
 
 
-AIM = Aim(read(NEW), read(NEW))
+AIM = Aim(read(NEW), read(NEW), NOW)
 BOTH = (OLD, NEW)
 
 
@@ -75,14 +75,14 @@ def test_how_far_a_cluster_is(there: Trust, shown: Sequence[Shown], upcoming: st
 def test_a_root_that_is_renewed_with_its_key(number: int) -> None:
     """What the old one has signed, the new one has signed as well: whichever of them is met first."""
     renewed = OLD.renewed(NOW + (20 + number) * YEAR)
-    aim, held = Aim(read(renewed), read(renewed)), (OLD, renewed)
+    aim, held = Aim(read(renewed), read(renewed), NOW), (OLD, renewed)
     assert next_phase(secret(OLD, OLD), [proxy(OLD, OLD)], aim) == TRUST
     assert next_phase(secret(OLD, *held), [proxy(OLD, *held)], aim) == DROP
     assert next_phase(secret(OLD, renewed), [proxy(OLD, renewed)], aim) == ""
 
 
 def test_the_same_phases_lead_back() -> None:
-    back = Aim(read(OLD), read(OLD))
+    back = Aim(read(OLD), read(OLD), NOW)
     assert next_phase(secret(NEW, *BOTH), [proxy(NEW, *BOTH)], back) == SIGN
     assert next_phase(secret(OLD, *BOTH), [proxy(OLD, *BOTH)], back) == DROP
 
@@ -92,7 +92,7 @@ def test_the_same_phases_lead_back() -> None:
 def test_a_root_that_is_renewed_with_its_key_has_signed_already(pair: tuple[Authority, Authority], signs: int) -> None:
     """Whichever of the two a signer is of, and whichever fingerprint is the smaller one."""
     former, renewed = pair
-    aim, by = Aim(read(renewed), read(renewed)), pair[signs]
+    aim, by = Aim(read(renewed), read(renewed), NOW), pair[signs]
     assert next_phase(secret(by, former), [proxy(by, former)], aim) == TRUST
     assert next_phase(secret(by, *pair), [proxy(by, *pair)], aim) == DROP
     assert next_phase(secret(by, renewed), [proxy(by, *pair)], aim) == DROP
@@ -103,7 +103,7 @@ def test_a_root_that_is_renewed_with_its_key_has_signed_already(pair: tuple[Auth
 def test_but_not_what_names_the_former_by_its_number(pair: tuple[Authority, Authority]) -> None:
     former, renewed = pair
     named = former.issues("intermediate", NOW + YEAR, more=[former.pointer()])
-    shown, aim = proxy(former, *pair, signer=named), Aim(read(renewed), read(renewed))
+    shown, aim = proxy(former, *pair, signer=named), Aim(read(renewed), read(renewed), NOW)
     assert next_phase(secret(former, *pair, signer=named), [shown], aim) == SIGN
     assert next_phase(secret(renewed, *pair), [shown, proxy(renewed, *pair)], aim) == SIGN
     assert next_phase(secret(renewed, *pair), [proxy(renewed, *pair)], aim) == DROP
@@ -129,8 +129,26 @@ def test_who_cannot_be_asked_lags_behind_in_every_phase(phase: str) -> None:
     assert [lag.reason for lag in lags_of(phase, [silent], AIM)] == ["it cannot be asked"]
 
 
+def test_who_has_nothing_yet_waits_for_who_signs_next() -> None:
+    """It is given what is handed out, or nothing at all while the signer has ended: neither holds `sign` back."""
+    bare = Shown("Pod web/new", uid="2")
+    assert next_phase(secret(OLD, *BOTH), [bare], AIM) == SIGN
+    assert [str(lag) for lag in lags_of(SIGN, [bare], AIM)] == ["Pod web/new: has no certificate of the mesh yet"]
+    nowhere = Shown("ConfigMap web/istio-ca-root-cert")
+    assert next_phase(secret(OLD, *BOTH), [nowhere], AIM) == TRUST, "who hands out nothing lags behind"
+
+
+def test_what_has_ended_signs_nothing() -> None:
+    """An intermediate of the new root that ends before the rotation does is made anew by it."""
+    short = NEW.issues("short", NOW + timedelta(days=1))
+    later = replace(AIM, now=NOW + timedelta(days=2))
+    assert next_phase(secret(NEW, *BOTH, signer=short), [], AIM) == DROP
+    assert next_phase(secret(NEW, *BOTH, signer=short), [], later) == SIGN
+    assert next_phase(secret(NEW, *BOTH), [proxy(NEW, *BOTH)], later) == SIGN, "its leaf has ended, too"
+
+
 def test_the_root_that_signs_is_one_of_several() -> None:
-    aim = Aim(read(NEW, THIRD), read(NEW))
+    aim = Aim(read(NEW, THIRD), read(NEW), NOW)
     assert next_phase(secret(NEW, NEW, THIRD), [proxy(NEW, NEW, THIRD)], aim) == ""
     assert next_phase(secret(OLD, OLD, NEW, THIRD), [proxy(OLD, OLD, NEW, THIRD)], aim) == SIGN
 
