@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..kube.errors import Failure
+from ..kube.yaml_loader import DEEPEST, TooDeep, limited_loader
 
 MISSING_LIBRARY: str | None = None
 try:
@@ -25,8 +26,7 @@ except ImportError as error:
     MISSING_LIBRARY = error.name or str(error)
 
 FieldPath = tuple[Any, ...]  # keys and positions
-# Far beyond any object; what is deeper crashes the C library, and what has more values is an object of over 1 MB.
-_DEEPEST = 200
+# What has more values is an object of over 1 MB.
 _MOST_VALUES = 2_000_000
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
@@ -79,34 +79,21 @@ def yaml_nodes(place: str, text: str) -> Iterator[tuple[int, Any]]:
         raise refused(place, 0, "it holds characters that no text has: it is binary") from error
     except yaml.MarkedYAMLError as error:
         raise _not_yaml(place, text, error) from error
-    except (_TooDeep, RecursionError) as error:
+    except (TooDeep, RecursionError) as error:
         raise too_deep(place, 0) from error
     finally:
         loader.dispose()
 
 
-class _TooDeep(Exception):
-    """Nested deeper than anything that is meant."""
-
-
 def too_deep(place: str, line: int) -> InvalidSource:
-    return refused(place, line, f"it is nested deeper than {_DEEPEST} levels, or holds itself by an alias")
+    return refused(place, line, f"it is nested deeper than {DEEPEST} levels, or holds itself by an alias")
 
 
 @functools.cache
 def _loader() -> Any:
-    """PyYAML's loader in C where there is one, with a limit to its depth: it would crash the whole process."""
-    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    """That of all others, which looks at a text once: files repeat themselves."""
+    base = limited_loader()
 
-    def descend(self: Any, _parent: Any, _index: Any) -> None:
-        self.depth = getattr(self, "depth", 0) + 1
-        if self.depth > _DEEPEST:
-            raise _TooDeep
-
-    def ascend(self: Any) -> None:
-        self.depth -= 1
-
-    # Files repeat themselves: most texts have been looked at before.
     @functools.lru_cache(maxsize=100_000)
     def plain(value: str) -> str:
         return str(resolver.resolve(yaml.ScalarNode, value, (True, False)))
@@ -116,7 +103,7 @@ def _loader() -> Any:
         return plain(value) if is_plain else base.resolve(self, kind, value, implicit)
 
     resolver = base("")
-    return type("Loader", (base,), {"descend_resolver": descend, "ascend_resolver": ascend, "resolve": resolve})
+    return type("Loader", (base,), {"resolve": resolve})
 
 
 def _not_yaml(place: str, text: str, error: Any) -> InvalidSource:
@@ -140,7 +127,7 @@ class _Builder:
         if isinstance(node, yaml.ScalarNode):
             return node.value if node.tag == _TEXT else self._scalar(node)
         self.left -= len(node.value)
-        if depth > _DEEPEST or self.left < 0:  # aliases can hold themselves, or each other many times over
+        if depth > DEEPEST or self.left < 0:  # aliases can hold themselves, or each other many times over
             raise too_deep(self.place, _line(node))
         if node.tag == _SEQUENCE and isinstance(node, yaml.SequenceNode):
             return [self.value(item, depth + 1) for item in node.value]

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConnectionOptionsError
+from .yaml_loader import TooDeep, limited_loader
 
 try:
     import yaml
     from kubernetes import config as kube_config
     from kubernetes.client import Configuration
     from kubernetes.config.config_exception import ConfigException
+    from kubernetes.config.kube_config import KubeConfigLoader
 except ImportError:  # connect() says which library is missing
     pass
 
@@ -127,21 +129,27 @@ def _load_kubeconfig(source: str | Mapping[str, Any], options: ConnectionOptions
     contexts, current = _contexts(documents)
     context = _chosen_context(contexts, current, source, options)
     _refuse_unknown_user(documents, context, source)
-    arguments = {
-        "context": context,
-        "client_configuration": configuration,
-        "persist_config": bool(options.persist_config),
-    }
-    if isinstance(source, Mapping):
-        kube_config.load_kube_config_from_dict(dict(source), **arguments)
-    else:
-        kube_config.load_kube_config(config_file=source, **arguments)
     folders = [""] if isinstance(source, Mapping) else [os.path.dirname(path) for path in source.split(os.pathsep)]
+    if isinstance(source, str) and (len(documents) > 1 or options.persist_config):
+        persist = bool(options.persist_config)
+        kube_config.load_kube_config(source, context, configuration, persist_config=persist)
+    else:  # what has been read already is not read again: a fleet's kubeconfig is long
+        folder = os.path.abspath(folders[0]) if isinstance(source, str) else ""
+        KubeConfigLoader(_distinct(documents[0]), context, config_base_path=folder).load_and_set(configuration)
     token_file = _token_file(documents, folders, context)
     if token_file:
         untyped: Any = configuration  # the library's own types know no hook but None
         untyped.refresh_api_key_hook = _rereading(token_file)
     return context
+
+
+def _distinct(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, with the first of entries of one name, as the library takes them where it reads a file itself."""
+    lists = {
+        item: list({entry["name"]: entry for entry in reversed(document.get(item) or [])}.values())
+        for item in ("clusters", "contexts", "users")
+    }
+    return {**document, **lists}
 
 
 def _token_file(documents: Sequence[Mapping[str, Any]], folders: Sequence[str], context: str) -> str:
@@ -188,12 +196,10 @@ def _contexts(documents: Sequence[Mapping[str, Any]]) -> tuple[list[str], str | 
 def _document(path: str) -> Mapping[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
-            # As the library reads it: the reader in C takes more, and crashes over nesting.
-            document = yaml.safe_load(file)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConnectionOptionsError(
-            f"The kubeconfig {path} cannot be read", reason=str(error).splitlines()[0]
-        ) from error
+            document = yaml.load(file, Loader=limited_loader())  # safe, and in C
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TooDeep, RecursionError) as error:
+        reason = next(iter(str(error).splitlines()), "it is nested too deep")
+        raise ConnectionOptionsError(f"The kubeconfig {path} cannot be read", reason=reason) from error
     if not isinstance(document, dict):
         raise ConnectionOptionsError(f"The kubeconfig {path} is not a kubeconfig", reason="it holds no mapping")
     return document

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import Connection, connect
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import ConnectionOptionsError
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
+from unit.support.certificates import certificate
 
 SERVER = "https://127.0.0.1:{}"
 
@@ -120,6 +122,28 @@ def test_a_broken_kubeconfig_is_named(tmp_path: Path, content: str | None, messa
     with pytest.raises(ConnectionOptionsError) as refusal:
         connect(ConnectionOptions(kubeconfig=str(path)))
     assert f"The kubeconfig {path} {message}" in str(refusal.value)
+
+
+def test_a_kubeconfig_that_is_nested_too_deep_ends_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(f"contexts: {'[' * 100_000}")
+    with pytest.raises(ConnectionOptionsError, match=f"The kubeconfig {path} cannot be read"):
+        connect(ConnectionOptions(kubeconfig=str(path)))
+
+
+@pytest.mark.parametrize("persist", [False, True], ids=["read once", "by the library"])
+def test_a_file_says_the_same_whoever_reads_it(persist: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of two entries of one name counts, and what a file names is beside it, wherever Ansible was started."""
+    content = kubeconfig("east")
+    content["users"].append({"name": "east", "user": {"token": "another"}})
+    content["clusters"][0]["cluster"]["certificate-authority"] = "ca.pem"
+    path = written(tmp_path / "own" / "config", content)
+    (tmp_path / "own" / "ca.pem").write_text(certificate(datetime(2036, 1, 1, tzinfo=timezone.utc)))
+    monkeypatch.chdir(tmp_path)
+    for name in (path, "own/config"):
+        connection = connect(ConnectionOptions(kubeconfig=name, persist_config=persist))
+        assert token(connection) == "Bearer token-of-east"
+        assert Path(str(connection.configuration.ssl_ca_cert)) == tmp_path / "own" / "ca.pem"
 
 
 NOT_BASE64 = {"server": SERVER.format(1), "certificate-authority-data": "abc"}
