@@ -238,11 +238,31 @@ _DENIED = "denied the request"
 # Server-side apply says so, with status 500, of fields and types that the schema does not have.
 _NOT_IN_SCHEMA = ("failed to create typed patch object", "failed to convert new object")
 _WEBHOOK_DOWN = "failed calling webhook"
+# So a server answers who speaks HTTP without TLS with it (net/http of Go).
+_PLAIN = "Client sent an HTTP request to an HTTPS server"
 # The cause that the API server names with a 403.
 _TERMINATING = "NamespaceTerminating"
 # It does not name the verb that would allow it (Kubernetes: "RBAC Good Practices", escalate and bind).
 _RBAC = "rbac.authorization.k8s.io"
 _ESCALATION = re.compile(r'user "(?P<user>[^"]+)".* is attempting to grant RBAC permissions not currently held')
+
+# What to do next where the kind of an error alone does not tell: the first whose pattern is in the message.
+_HINTS: tuple[tuple[type[ApiError], re.Pattern[str], str], ...] = (
+    (
+        Forbidden,
+        re.compile('"system:anonymous"'),
+        "No credentials were sent: give some, or look at the user of the context in the kubeconfig",
+    ),
+    (
+        Forbidden,
+        re.compile("exceeded quota"),
+        "Raise the ResourceQuota of the namespace, or remove what counts against it",
+    ),
+    (Forbidden, re.compile("^(?!.* cannot )", re.DOTALL), "Nobody may do that, whatever their rights: do as it says"),
+    (NoTls, re.compile(_PLAIN), "Write https:// in the address of the cluster"),
+    # No path of a field is in the text.
+    (Invalid, re.compile(r"^(?!.*\w[\])]?\.[a-zA-Z])", re.DOTALL), "Correct the object as it says"),
+)
 
 
 def error_from_status(
@@ -261,12 +281,18 @@ def error_from_status(
         f"Could not {verb} {subject} on {cluster}",
         subject=subject,
         reason=missing or message,
+        hint="" if missing else _hint(kind, message),
         status=code,
         details=status.get("details") or {},
     )
     if isinstance(error, Gone):
         error.continuation = str((status.get("metadata") or {}).get("continue") or "")
     return error
+
+
+def _hint(kind: type[ApiError], message: str) -> str:
+    """What to do about this message; nothing where its kind says enough."""
+    return next((hint for of, said, hint in _HINTS if issubclass(kind, of) and said.search(message)), "")
 
 
 def may_pass(code: int, status: Mapping[str, Any]) -> bool:
@@ -310,6 +336,8 @@ def _cannot(who: str, verb: str, kind: str) -> str:
 def _error_type(code: int, message: str, status: Mapping[str, Any]) -> type[ApiError]:
     if _WEBHOOK_DOWN in message:
         return WebhookUnavailable
+    if _PLAIN in message:
+        return NoTls
     if message.startswith("admission webhook") and _DENIED in message:
         return DeniedByWebhook
     if message.startswith(_NOT_IN_SCHEMA):

@@ -10,12 +10,12 @@ A cluster is always named: nothing here ever takes whatever context is current.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from .credentials import fill
 from .errors import ConnectionOptionsError
 from .yaml_loader import TooDeep, limited_loader
 
@@ -24,7 +24,6 @@ try:
     from kubernetes import config as kube_config
     from kubernetes.client import Configuration
     from kubernetes.config.config_exception import ConfigException
-    from kubernetes.config.kube_config import KubeConfigLoader
 except ImportError:  # connect() says which library is missing
     pass
 
@@ -129,49 +128,8 @@ def _load_kubeconfig(source: str | Mapping[str, Any], options: ConnectionOptions
     contexts, current = _contexts(documents)
     context = _chosen_context(contexts, current, source, options)
     _refuse_unknown_user(documents, context, source)
-    folders = [""] if isinstance(source, Mapping) else [os.path.dirname(path) for path in source.split(os.pathsep)]
-    if isinstance(source, str) and (len(documents) > 1 or options.persist_config):
-        persist = bool(options.persist_config)
-        kube_config.load_kube_config(source, context, configuration, persist_config=persist)
-    else:  # what has been read already is not read again: a fleet's kubeconfig is long
-        folder = os.path.abspath(folders[0]) if isinstance(source, str) else ""
-        KubeConfigLoader(_distinct(documents[0]), context, config_base_path=folder).load_and_set(configuration)
-    token_file = _token_file(documents, folders, context)
-    if token_file:
-        untyped: Any = configuration  # the library's own types know no hook but None
-        untyped.refresh_api_key_hook = _rereading(token_file)
+    fill(configuration, documents, source, context, persist=bool(options.persist_config))
     return context
-
-
-def _distinct(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The same, with the first of entries of one name, as the library takes them where it reads a file itself."""
-    lists = {
-        item: list({entry["name"]: entry for entry in reversed(document.get(item) or [])}.values())
-        for item in ("clusters", "contexts", "users")
-    }
-    return {**document, **lists}
-
-
-def _token_file(documents: Sequence[Mapping[str, Any]], folders: Sequence[str], context: str) -> str:
-    """The file that holds the token of a context's user; relative to the kubeconfig that names it."""
-    entries = {entry["name"]: entry["context"] for document in documents for entry in document.get("contexts") or []}
-    for document, folder in zip(documents, folders, strict=True):
-        for entry in document.get("users") or []:
-            user = entry.get("user") or {}
-            if entry["name"] == entries[context].get("user") and user.get("tokenFile") and not user.get("token"):
-                return os.path.join(folder, user["tokenFile"])
-    return ""
-
-
-def _rereading(path: str) -> Callable[[Configuration], None]:
-    """The library reads a token file once; what is rotated while a task waits would be refused."""
-
-    def refresh(configuration: Configuration) -> None:
-        with suppress(OSError):  # in the middle of a rotation the token that we have is as good as any
-            token = Path(path).read_text(encoding="utf-8").strip()
-            configuration.api_key = {"authorization": f"Bearer {token}"}
-
-    return refresh
 
 
 def _refuse_unknown_user(documents: Sequence[Mapping[str, Any]], context: str, source: str | Mapping[str, Any]) -> None:
@@ -232,6 +190,7 @@ def _kubeconfig_source(options: ConnectionOptions) -> str | Mapping[str, Any]:
     source = options.kubeconfig or os.environ.get("KUBECONFIG") or os.path.join("~", ".kube", "config")
     if isinstance(source, Mapping):
         return source
+    _refuse_text(source)
     paths = [os.path.expanduser(path) for path in str(source).split(os.pathsep) if path]
     missing = [path for path in paths if not os.path.exists(path)]
     if len(missing) == len(paths):
@@ -240,6 +199,19 @@ def _kubeconfig_source(options: ConnectionOptions) -> str | Mapping[str, Any]:
             hint="Check 'kubeconfig' (or K8S_AUTH_KUBECONFIG, KUBECONFIG)",
         )
     return os.pathsep.join(path for path in paths if path not in missing)
+
+
+def _refuse_text(source: object) -> None:
+    """What is no path is never shown: the text of a kubeconfig holds keys."""
+    is_text = isinstance(source, str)
+    if is_text and not re.search(r"[\n{]", str(source)):
+        return
+    what = "the text of a kubeconfig" if is_text else f"a value of the type {type(source).__name__}"
+    raise ConnectionOptionsError(
+        f"'kubeconfig' is {what}",
+        reason="it takes the path of one, or what is in it as a mapping",
+        hint="Give the path, or turn the text into a mapping by '| from_yaml'",
+    )
 
 
 def _runs_in_cluster() -> bool:

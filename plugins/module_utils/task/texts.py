@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Numbers and booleans where only text can stand, found before Ansible makes text of them.
+"""Numbers, booleans and nulls where only text can stand, found before Ansible makes text of them.
 
-Of an unquoted 0.10 Ansible's `type: str` makes '0.1', and of `no` 'False': nobody has meant that.
+Of an unquoted 0.10 Ansible's `type: str` makes '0.1', of `no` 'False', of a null in a list '': nobody has meant that.
 """
 
 from __future__ import annotations
@@ -29,5 +29,5 @@ def _of_option(option: Mapping[str, Any], value: Any, place: str) -> Iterator[st
     for where, item in items or [(place, value)]:
         if inner and isinstance(item, Mapping):
             yield from no_texts(inner, item, f"{where}.")
-        elif takes_text and isinstance(item, (bool, int, float)):
+        elif takes_text and (isinstance(item, (bool, int, float)) or (items and item is None)):
             yield f"'{where}' must be text, but YAML reads it as {shown(item)}"

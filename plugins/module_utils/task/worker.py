@@ -19,6 +19,7 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
+from ..istio.yaml_text import shown
 from ..kube.errors import Failure
 from ..kube.text import did_you_mean
 from .operation import Operation, Surroundings, perform
@@ -92,7 +93,7 @@ def plain(value: Any) -> Any:
     if type(value) in _PLAIN:  # most are, and to ask this first takes half the time
         return value
     if isinstance(value, Mapping):
-        return {_text(key): plain(item) for key, item in value.items()}
+        return {_key(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [plain(item) for item in value]
     if isinstance(value, int):
@@ -100,6 +101,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(value)
     return _text(value)
+
+
+def _key(key: object) -> str:
+    """A key as JSON has it. Of an unquoted `on` YAML makes True, and nobody has meant 'True'."""
+    if key is None or isinstance(key, (bool, float)):
+        raise InvalidArguments(
+            "The task's options are not right",
+            reason=f"a key must be text, but YAML reads it as {shown(key)}",
+            hint=HINT,
+        )
+    return _text(key)
 
 
 def _text(value: object) -> str:

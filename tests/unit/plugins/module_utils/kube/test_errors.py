@@ -153,3 +153,35 @@ def test_a_message_ends_with_one_full_stop(what: str, reason: str, hint: str) ->
     assert message.endswith(".")
     assert not message.endswith("..")
     assert all(part.rstrip(".") in message for part in (what, reason, hint))
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "hint"),
+    [
+        (403, 'pods is forbidden: User "ann" cannot list resource "pods" in API group ""', "Grant the verb"),
+        (403, 'pods is forbidden: User "system:anonymous" cannot list resource "pods"', "No credentials were sent"),
+        (
+            403,
+            'configmaps "a" is forbidden: exceeded quota: q, requested: count/configmaps=1',
+            "Raise the ResourceQuota",
+        ),
+        (403, 'namespaces "kube-system" is forbidden: this namespace may not be deleted', "Nobody may do that"),
+        (422, "spec.hosts: Required value", "Correct the named field"),
+        (422, ".data.a: expected string, got &value.valueUnstructured{Value:5}", "Correct the named field"),
+        (400, "illegal base64 data at input byte 7", "Correct the object as it says"),
+        (
+            400,
+            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+            "Correct the object",
+        ),
+    ],
+)
+def test_what_to_do_next_is_said_by_the_message(code: int, message: str, hint: str) -> None:
+    error = error_from_status("apply", "ConfigMap a", "east", code, {"kind": "Status", "message": message})
+    assert error.hint.startswith(hint)
+
+
+def test_who_speaks_http_with_tls_is_told_so() -> None:
+    said = {"message": "Client sent an HTTP request to an HTTPS server."}
+    error = error_from_status("get", "ConfigMap a", "east", 400, said)
+    assert (error.code, error.hint) == ("no_tls", "Write https:// in the address of the cluster")

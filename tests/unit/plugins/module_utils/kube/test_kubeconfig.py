@@ -146,6 +146,35 @@ def test_a_file_says_the_same_whoever_reads_it(persist: bool, tmp_path: Path, mo
         assert Path(str(connection.configuration.ssl_ca_cert)) == tmp_path / "own" / "ca.pem"
 
 
+@pytest.mark.parametrize(
+    ("kubeconfig", "what"),
+    [
+        ("apiVersion: v1\nusers:\n- name: a\n  user: {token: very-secret}\n", "the text of a kubeconfig"),
+        ('{"users": [{"name": "a", "user": {"token": "very-secret"}}]}', "the text of a kubeconfig"),
+        (["very-secret"], "a value of the type list"),
+    ],
+)
+def test_what_is_no_path_is_refused_and_never_shown(kubeconfig: Any, what: str) -> None:
+    with pytest.raises(ConnectionOptionsError, match=f"'kubeconfig' is {what}") as refusal:
+        connect(ConnectionOptions(kubeconfig=kubeconfig))
+    assert "secret" not in str(refusal.value)
+    assert "from_yaml" in str(refusal.value)
+
+
+def test_a_plugin_that_fails_is_told_and_nobody_asks_without_credentials(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    login = tmp_path / "login"
+    login.write_text("#!/bin/sh\necho login please >&2\nexit 3\n")
+    login.chmod(0o755)
+    for command, said in ((str(login), "exec: process returned 3. login please"), ("nowhere-to-be-found", "No such")):
+        plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": command, "interactiveMode": "Never"}
+        content = {**kubeconfig("east"), "users": [{"name": "east", "user": {"exec": plugin}}]}
+        with pytest.raises(ConnectionOptionsError, match=f"The plugin '{command}'.* gives no credentials: .*{said}"):
+            connect(ConnectionOptions(kubeconfig=content))
+    assert capfd.readouterr().err == ""
+
+
 NOT_BASE64 = {"server": SERVER.format(1), "certificate-authority-data": "abc"}
 BROKEN: list[dict[str, Any]] = [
     {"contexts": ["east"]},

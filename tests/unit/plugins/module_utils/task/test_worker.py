@@ -45,6 +45,7 @@ PLUGIN = kind_operation(WASM_PLUGIN)
     ("operation", "arguments", "reason"),
     [
         (ROUTE, {**ENTRY, "hosts": ["a", 0.10]}, "'hosts[1]' must be text, but YAML reads it as the number 0.1"),
+        (ROUTE, {**ENTRY, "hosts": ["a", None]}, "'hosts[1]' must be text, but YAML reads it as null"),
         (ROUTE, {**ENTRY, "hosts": 8080}, "'hosts' must be text, but YAML reads it as the number 8080"),
         (
             ROUTE,

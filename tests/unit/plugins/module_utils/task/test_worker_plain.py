@@ -12,7 +12,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.utils.unsafe_proxy import wrap_var
-from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import Arguments, plain
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import Arguments, InvalidArguments, plain
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +50,13 @@ TREE = st.recursive(
     ),
     max_leaves=8,
 )
+
+
+@pytest.mark.parametrize(("key", "what"), [(True, "the boolean true"), (None, "null"), (0.1, "the number 0.1")])
+def test_a_key_that_yaml_has_made_of_a_text_is_refused(key: Any, what: str) -> None:
+    with pytest.raises(InvalidArguments, match=f"a key must be text, but YAML reads it as {what}. Put it in quotes"):
+        plain({"objects": [{"data": {key: "x"}}]})
+    assert plain({"labels": {1: "a"}}) == {"labels": {"1": "a"}}
 
 
 @given(TREE)
