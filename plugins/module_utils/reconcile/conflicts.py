@@ -12,7 +12,7 @@ from typing import Any
 
 from ..kube.client import Object
 from ..kube.errors import Conflict
-from .objects import shown
+from .objects import PART_OF, shown
 from .ownership import belongs, conflicting
 
 _OBJECTS = 20
@@ -28,6 +28,7 @@ class OwnedByOthers(Conflict):
     owners: frozenset[str] = frozenset()
     family = ""
     place = ""
+    is_of_set = False  # whether the object is in another set
 
     def stands_in(self, place: str) -> None:
         super().stands_in(place)
@@ -36,7 +37,7 @@ class OwnedByOthers(Conflict):
     def owned_by(self, owners: Iterable[str], family: str) -> OwnedByOthers:
         """The same with its managers named, and with what can be done about them."""
         self.owners, self.family = frozenset(owners), family
-        self.hint = _way_out(sorted(self.owners), family)
+        self.hint = _way_out(sorted(self.owners), family, is_of_set=self.is_of_set)
         return self
 
     @property
@@ -51,9 +52,13 @@ def explained(error: Conflict, subject: str, desired: Object, live: Object | Non
     if not pairs:
         return error
     contents = shown(live), shown(desired)
-    fields = [f"{field} is owned by '{manager}'{_values(field, *contents)}" for manager, field in pairs]
+    keepers = [manager for manager, field in pairs if field.endswith(PART_OF)]
+    others = [(manager, field) for manager, field in pairs if not field.endswith(PART_OF)]
+    fields = [f"it is in another set, which '{manager}' keeps" for manager in keepers]
+    fields += [f"{field} is owned by '{manager}'{_values(field, *contents)}" for manager, field in others]
     what, reason = f"{subject} has fields that somebody else manages", _listed(fields, _FIELDS)
     told = OwnedByOthers(what, subject=subject, reason=reason, status=error.status, details=error.details)
+    told.is_of_set = bool(keepers)
     return told.owned_by((manager for manager, _field in pairs), family)
 
 
@@ -68,6 +73,7 @@ def together(conflicts: Sequence[OwnedByOthers]) -> OwnedByOthers:
         reason=_listed([conflict.line for conflict in conflicts], _OBJECTS),
         status=first.status,
     )
+    told.is_of_set = any(conflict.is_of_set for conflict in conflicts)
     return told.owned_by(frozenset().union(*(conflict.owners for conflict in conflicts)), first.family)
 
 
@@ -76,7 +82,11 @@ def _listed(parts: Sequence[str], most: int, between: str = "; ") -> str:
     return between.join([*parts[:most], *([f"and {more} more"] if more > 0 else [])])
 
 
-def _way_out(owners: Sequence[str], family: str) -> str:
+def _way_out(owners: Sequence[str], family: str, *, is_of_set: bool) -> str:
+    if is_of_set and not all(belongs(manager, family) for manager in owners):
+        return "Leave what is in another set out, or have it taken out of that set first, by the tool that keeps it"
+    if is_of_set:
+        return "Leave what is in another set out, or say 'adopt: true' to move it into this one"
     if family and all(belongs(manager, family) for manager in owners):
         return (
             "Another task of the collection applies these fields: leave them out here, or move the object to this task "

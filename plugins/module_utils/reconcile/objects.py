@@ -18,6 +18,8 @@ from ..kube.client import Object
 # What the API server keeps for itself; a change in it is no change that anybody asked for.
 _SERVER_FIELDS = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink")
 _SECRET_PARTS = ("data", "stringData")
+# By which an object is in a set (the ApplySet specification).
+PART_OF = "applyset.kubernetes.io/part-of"
 Path = tuple[str, ...]
 
 

@@ -24,12 +24,11 @@ from typing import Any
 from ..kube.client import Client, Object
 from ..kube.errors import Failure, Forbidden, UnknownKind
 from ..kube.resources import CONFIG_MAP, NAMESPACE, Resource
-from .objects import Desired, Key, label_paths, version_of
+from .objects import PART_OF, Desired, Key, label_paths, version_of
 from .ownership import has_applied
 from .plan import Plan
 from .planned import Planned
 
-PART_OF = "applyset.kubernetes.io/part-of"
 (_LABEL,) = label_paths(PART_OF)
 _ID = "applyset.kubernetes.io/id"
 _TOOLING = "applyset.kubernetes.io/tooling"

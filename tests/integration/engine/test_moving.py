@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict, Failure
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objectset import PART_OF, ObjectSet
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import PART_OF
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objectset import ObjectSet
 from faults import FAULTS, Proxy, Rule
 from faults.catalogue import WRITES, Answer, Fault
 from integration.engine.driver import essence

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objectset import PART_OF, ObjectSet, open_set
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import PART_OF, Desired
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objectset import ObjectSet, open_set
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from integration.engine.driver import MANAGER, Engine, Object, config_map, named, virtual_service

@@ -16,9 +16,8 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict, Failure
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import Resource
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired, Key
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import PART_OF, Desired, Key
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objectset import (
-    PART_OF,
     ForeignSet,
     NotInSet,
     ObjectSet,

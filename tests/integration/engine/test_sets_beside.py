@@ -8,11 +8,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure, Interrupted
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objectset import (
-    PART_OF,
-    ObjectSet,
-    SetNamespace,
-)
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import PART_OF
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objectset import ObjectSet, SetNamespace
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.outcome import Outcome
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.plan import Plan
 from faults import Proxy, Rule

@@ -45,6 +45,27 @@ def test_a_conflict_names_managers_fields_values_and_the_option() -> None:
     assert (error.status, error.code, error.subject) == (409, "conflict", "VirtualService web/shop on east")
 
 
+@pytest.mark.parametrize(
+    ("manager", "way"),
+    [
+        (f"{FAMILY}/other", "Leave what is in another set out, or say 'adopt: true' to move it into this one."),
+        (
+            "kubectl",
+            "Leave what is in another set out, or have it taken out of that set first, by the tool that keeps it.",
+        ),
+    ],
+)
+def test_of_another_set_nobody_is_told_to_take_its_label(manager: str, way: str) -> None:
+    label = (f'conflict with "{manager}"', ".metadata.labels.applyset.kubernetes.io/part-of")
+    error = explained(conflict(label), "ConfigMap shop/s0 on east", content(), None, FAMILY)
+    assert isinstance(error, OwnedByOthers)
+    assert str(error) == (
+        "ConfigMap shop/s0 on east has fields that somebody else manages: "
+        f"it is in another set, which '{manager}' keeps. {way}"
+    )
+    assert together([error, told("x", "helm")]).hint.startswith("Leave what is in another set out")
+
+
 def test_a_conflict_of_another_kind_stays_as_it_is() -> None:
     """The object was changed in between: no cause, nothing to take over."""
     error = conflict()
