@@ -21,6 +21,7 @@ from typing import Any
 
 from ..kube.errors import Failure
 from .kinds import KINDS
+from .stored import STAMP, as_stored, is_secret
 from .yaml_text import FieldPath, shown
 
 LARGEST_OBJECT = 1_048_576
@@ -29,7 +30,7 @@ _LONGEST_NAMESPACE = 63
 _SHOWN = 10
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _CRD = "CustomResourceDefinition"
-_STAMP = "creationTimestamp"
+_PARTS_OF_SECRETS = ("data", "stringData")
 # What a user may fill as it pleases: there null is a value like any other.
 _FREE = frozenset({("spec", "pluginConfig"), ("patch", "value")})
 # Whose fields of these names hold text in every place; of other APIs only metadata is known.
@@ -81,12 +82,12 @@ class Problem:
 
 
 def judged(manifests: Iterable[Manifest]) -> list[Manifest]:
-    """The objects, those of a `List` one by one. Raises InvalidManifest with everything that is wrong."""
+    """The objects as they are stored, those of a `List` one by one. Raises InvalidManifest with all that is wrong."""
     found = [item for manifest in manifests for item in _items(manifest)]
     wrong = [(manifest, problem) for manifest in found for problem in problems(manifest.content)]
     if wrong:
         raise _refused(wrong)
-    return [_without_stamps(manifest) for manifest in found]
+    return [replace(manifest, content=as_stored(manifest.content)) for manifest in found]
 
 
 def problems(content: Any) -> list[Problem]:
@@ -94,7 +95,7 @@ def problems(content: Any) -> list[Problem]:
     if not isinstance(content, Mapping):
         hint = "; a list of objects is written as documents, or as the items of a List"
         return [Problem((), f"is {_type(content)}, not an object{hint if isinstance(content, list) else ''}")]
-    found = [*_identity(content), *_shape(content)]
+    found = [*_identity(content), *_shape(content), *_of_secret(content)]
     try:
         _walk(_typed_part(content), (), found, _knows(content))
         size = len(json.dumps(content))
@@ -171,6 +172,35 @@ def _shape(content: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(path, f"is {_type(value)}, and a mapping belongs here")
 
 
+def _of_secret(content: Mapping[str, Any]) -> Iterator[Problem]:
+    """Texts where a Secret holds texts, told without a word of what is there."""
+    for part in _PARTS_OF_SECRETS if is_secret(content) else ():
+        values = content.get(part, {})
+        if isinstance(values, Mapping):
+            yield from _secret_values(part, values)
+        elif values is not None:
+            yield Problem((part,), "must be a mapping of keys to texts")
+
+
+def _secret_values(part: str, values: Mapping[str, Any]) -> Iterator[Problem]:
+    for key, value in values.items():
+        if isinstance(value, (list, Mapping)):
+            yield Problem((part, key), f"is {_type(value)}, and text belongs here")
+        elif not isinstance(value, str) and value is not None:
+            yield Problem((part, key), "must be text, and is a number or a boolean to YAML: put it in quotes")
+        elif isinstance(value, str) and not _is_unicode(value):
+            yield Problem((part, key), "holds bytes that are no text: give it under data, encoded with base64")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written; bytes that Ansible has read from a file become halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _typed_part(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """A CRD's schema names fields as others do, and holds something else in them: of a CRD only metadata is judged."""
     return {"metadata": content.get("metadata", {})} if content.get("kind") == _CRD else content
@@ -196,7 +226,7 @@ def _walk(value: Any, path: FieldPath, found: list[Problem], known: bool) -> Non
 
 
 def _is_stamp(path: FieldPath) -> bool:
-    return path[-2:] == ("metadata", _STAMP)
+    return path[-2:] == ("metadata", STAMP)
 
 
 def _is_text(path: FieldPath, known: bool) -> bool:
@@ -232,23 +262,3 @@ def _sentence(manifest: Manifest, problem: Problem) -> str:
     where = f"{manifest.place}, line {line}" if line else manifest.place
     text = problem.text.replace("{it}", written or "it")
     return f"{where}: {field_name(problem.path)} {text}" if problem.path else f"{where} {text}"
-
-
-def _without_stamps(manifest: Manifest) -> Manifest:
-    """The manifest without `creationTimestamp: null`; hardly any has it."""
-    return replace(manifest, content=_unstamped(manifest.content)) if _has_stamp(manifest.content) else manifest
-
-
-def _has_stamp(content: Any) -> bool:
-    if isinstance(content, dict) and content.get(_STAMP, "") is None:
-        return True
-    inner = content.values() if isinstance(content, dict) else content
-    return any(_has_stamp(item) for item in inner if isinstance(item, (dict, list)))
-
-
-def _unstamped(content: Any) -> Any:
-    if isinstance(content, list):
-        return [_unstamped(item) for item in content]
-    if not isinstance(content, dict):
-        return content
-    return {key: _unstamped(value) for key, value in content.items() if not (key == _STAMP and value is None)}

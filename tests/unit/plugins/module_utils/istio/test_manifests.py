@@ -157,6 +157,36 @@ def test_null_never_passes(value: Any, part: str) -> None:
     assert f"{part}.deep[1] {NULL}" in wrong(content)
 
 
-def test_no_value_of_a_secret_is_quoted() -> None:
-    secret = manifest(apiVersion="v1", kind="Secret", stringData={"pin": 918273, "key": None}, spec={})
-    assert wrong(secret) == [f"stringData.key {NULL}"]
+@pytest.mark.parametrize("part", ["data", "stringData"])
+def test_no_value_of_a_secret_is_quoted(part: str) -> None:
+    values = {
+        "pin": 918273,
+        "key": None,
+        "deep": {"a": "geheim"},
+        "bytes": "geheim\udcff",
+        "yes": True,
+        "good": "geheim",
+    }
+    assert sorted(wrong(manifest(apiVersion="v1", kind="Secret", spec={}, **{part: values}))) == [
+        f"{part}.bytes holds bytes that are no text: give it under data, encoded with base64",
+        f"{part}.deep is a mapping, and text belongs here",
+        f"{part}.key {NULL}",
+        f"{part}.pin must be text, and is a number or a boolean to YAML: put it in quotes",
+        f"{part}.yes must be text, and is a number or a boolean to YAML: put it in quotes",
+    ]
+    whole = wrong(manifest(apiVersion="v1", kind="Secret", **{part: ["geheim"]}))
+    assert whole == [f"{part} must be a mapping of keys to texts"]
+
+
+def test_the_texts_of_a_secret_are_stored_in_its_data() -> None:
+    secret = {**named(), "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": {"a": "b2xk", "b": "Yg=="}}
+    given = copy.deepcopy({**secret, "stringData": {"a": "new", "c": "ü"}})
+    (found,) = judged([Manifest(given, "objects[0]")])
+    assert found.content == {**secret, "data": {"a": "bmV3", "b": "Yg==", "c": "w7w="}}
+    assert given["stringData"] == {"a": "new", "c": "ü"}, "the caller's own is left alone"
+
+
+def test_other_kinds_may_call_a_field_as_they_like() -> None:
+    other = {**named(), "apiVersion": "example.com/v1", "kind": "Secret", "stringData": {"a": 1}}
+    (found,) = judged([Manifest(copy.deepcopy(other), "objects[0]")])
+    assert found.content == other

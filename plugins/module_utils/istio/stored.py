@@ -1,0 +1,57 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Manifests in the form in which the API server stores them, so that what is wanted and what is there can be compared.
+
+Of `stringData` the server keeps nothing but what it writes into `data`. To
+server-side apply they are two fields all the same: whoever applies `stringData`
+overwrites the values of others without a conflict, and leaves behind the keys
+that it gives no more (tried on Kubernetes 1.34). So it is merged here, as the
+server does.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from ..kube.client import Object
+
+STAMP = "creationTimestamp"
+_PLAIN = "stringData"
+
+
+def is_secret(content: Mapping[str, Any]) -> bool:
+    """Whether an object is a Secret of Kubernetes."""
+    return content.get("apiVersion") == "v1" and content.get("kind") == "Secret"
+
+
+def as_stored(content: Object) -> Object:
+    """An object without `creationTimestamp: null`, and a Secret's `stringData` in its `data`."""
+    if _has_stamp(content):  # hardly any has it
+        content = _unstamped(content)
+    return _encoded(content) if is_secret(content) and _PLAIN in content else content
+
+
+def _encoded(secret: Object) -> Object:
+    """Source: https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/secret-v1/"""
+    plain = {key: base64.b64encode(value.encode()).decode() for key, value in secret[_PLAIN].items()}
+    kept = {key: value for key, value in secret.items() if key != _PLAIN}
+    return {**kept, "data": {**secret.get("data", {}), **plain}}
+
+
+def _has_stamp(content: Any) -> bool:
+    if isinstance(content, dict) and content.get(STAMP, "") is None:
+        return True
+    inner = content.values() if isinstance(content, dict) else content
+    return any(_has_stamp(item) for item in inner if isinstance(item, (dict, list)))
+
+
+def _unstamped(content: Any) -> Any:
+    if isinstance(content, list):
+        return [_unstamped(item) for item in content]
+    if not isinstance(content, dict):
+        return content
+    return {key: _unstamped(value) for key, value in content.items() if not (key == STAMP and value is None)}
