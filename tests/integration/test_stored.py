@@ -81,3 +81,28 @@ def test_a_secret_that_was_applied_with_texts_converges(
     assert changes() == []
     operations.run("config", {"objects": [secret(namespace, stringData={"b": "two"})]})
     assert live(cluster, namespace) == {"b": "two"}
+
+
+@pytest.mark.usefixtures("crds")
+def test_what_kubectl_has_saved_is_applied_as_it_is(
+    cluster: Cluster, namespace: str, operations: Operations, changes: Changes
+) -> None:
+    metadata = {"name": "saved", "namespace": namespace}
+    route = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "spec": {"hosts": ["reviews"]}}
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "1"}}
+    cluster.apply({**route, "metadata": metadata}, {**settings, "metadata": metadata})
+    everything = ("configmap/saved", "virtualservice/saved", "-n", namespace)
+    saved = {"objects": [json.loads(cluster.kubectl("get", *everything, "-o", "json", "--show-managed-fields"))]}
+    cluster.kubectl("label", *everything, "since=then")
+    _applied_twice(operations, changes, saved)
+    cluster.kubectl("delete", *everything)
+    _applied_twice(operations, changes, saved)
+    empty = {**settings, "metadata": {**metadata, "name": "empty", "resourceVersion": ""}}
+    _applied_twice(operations, changes, {"objects": [empty]})
+
+
+def _applied_twice(operations: Operations, changes: Changes, options: dict[str, Any]) -> None:
+    assert operations.run("config", options)["changed"] is True
+    changes()
+    assert operations.run("config", options)["changed"] is False
+    assert changes() == []

@@ -8,7 +8,7 @@ Everything that is wrong in the whole input is told at once. A `null` is
 refused: to server-side apply it is no absent field. It takes the field into our
 ownership, writes an empty text into a Kubernetes object, and is no valid value
 in a custom resource (tried on Kubernetes 1.34). Only `creationTimestamp: null`
-is dropped, because tools that generate manifests leave it behind.
+is no fault, because tools that generate manifests leave it behind.
 """
 
 from __future__ import annotations

@@ -9,6 +9,10 @@ server-side apply they are two fields all the same: whoever applies `stringData`
 overwrites the values of others without a conflict, and leaves behind the keys
 that it gives no more (tried on Kubernetes 1.34). So it is merged here, as the
 server does.
+
+What only the server sets stands in what people save with `kubectl get -o yaml`.
+It says which object was saved, and nothing of what is wanted: sent back, it is
+refused as soon as the object has changed or been made anew.
 """
 
 from __future__ import annotations
@@ -18,9 +22,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..kube.client import Object
+from ..reconcile.objects import SERVER_FIELDS
 
 STAMP = "creationTimestamp"
 _PLAIN = "stringData"
+_SET_BY_SERVER = frozenset((*SERVER_FIELDS, "deletionTimestamp", "deletionGracePeriodSeconds"))
 
 
 def is_secret(content: Mapping[str, Any]) -> bool:
@@ -29,9 +35,11 @@ def is_secret(content: Mapping[str, Any]) -> bool:
 
 
 def as_stored(content: Object) -> Object:
-    """An object without `creationTimestamp: null`, and a Secret's `stringData` in its `data`."""
+    """An object without what only the server sets, and a Secret's `stringData` in its `data`."""
     if _has_stamp(content):  # hardly any has it
         content = _unstamped(content)
+    metadata = {key: value for key, value in content["metadata"].items() if key not in _SET_BY_SERVER}
+    content = {**content, "metadata": metadata}
     return _encoded(content) if is_secret(content) and _PLAIN in content else content
 
 

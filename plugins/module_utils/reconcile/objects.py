@@ -16,7 +16,7 @@ from typing import Any
 from ..kube.client import Object
 
 # What the API server keeps for itself; a change in it is no change that anybody asked for.
-_SERVER_FIELDS = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink")
+SERVER_FIELDS = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink")
 _SECRET_PARTS = ("data", "stringData")
 # By which an object is in a set (the ApplySet specification).
 PART_OF = "applyset.kubernetes.io/part-of"
@@ -130,7 +130,7 @@ def comparable(found: Object | None) -> Object:
     if found is None:
         return {}
     content = {key: value for key, value in found.items() if key != "status"}
-    content["metadata"] = {key: value for key, value in content["metadata"].items() if key not in _SERVER_FIELDS}
+    content["metadata"] = {key: value for key, value in content["metadata"].items() if key not in SERVER_FIELDS}
     return content
 
 

@@ -110,6 +110,22 @@ def test_stamps_that_tools_leave_behind_are_dropped() -> None:
     assert found.content["spec"] == {"template": {"metadata": {"labels": {"a": "b"}}}}
 
 
+def test_what_only_the_server_sets_is_left_out() -> None:
+    theirs = {
+        "resourceVersion": "7",
+        "uid": "b7",
+        "generation": 2,
+        "selfLink": "/a",
+        "managedFields": [{"manager": "m"}],
+    }
+    times = {"creationTimestamp": "2026-01-01T00:00:00Z", "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    mine = {"labels": {"uid": "a"}, "annotations": {"generation": "2"}, "finalizers": ["a/b"]}
+    inner = {"metadata": {"uid": "kept"}}
+    (found,) = judged([Manifest({**named(**theirs, **times, **mine), "spec": inner}, "objects[0]")])
+    assert found.content["metadata"] == {"name": "a", "namespace": "web", **mine}
+    assert found.content["spec"] == inner
+
+
 def test_every_problem_has_its_file_document_line_and_field() -> None:
     error = refused(
         "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\n"
