@@ -60,7 +60,7 @@ class Planned:
             if content["kind"] == "Namespace":
                 world.namespaces.add(content["metadata"]["name"])
             elif content["kind"] == "CustomResourceDefinition":
-                world.crds[f"{content['spec']['names']['kind']}.{content['spec']['group']}"] = _essence(content)
+                world.crds.update(_by_group_kind(content))
         return world
 
     def resource(self, api_version: str, kind: str) -> Resource | None:
@@ -80,18 +80,28 @@ class Planned:
         return None
 
 
+def _by_group_kind(crd: Object) -> dict[str, Object]:
+    """A CRD by its kind and group; nothing where it cannot be right, because the server says best what is wrong."""
+    try:
+        essence = _essence(crd)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+    return {f"{essence['spec']['names']['kind']}.{essence['spec']['group']}": essence}
+
+
 def _essence(crd: Object) -> Object:
-    """A CRD without its prose, which is nine tenths of it."""
+    """What is asked of a planned CRD: without its prose, which is nine tenths of it."""
     spec = crd["spec"]
+    names = {key: spec["names"][key] for key in ("kind", "plural")}
     versions = [
         {
             "name": version["name"],
-            "served": version["served"],
-            "schema": {"openAPIV3Schema": _without_descriptions(version["schema"]["openAPIV3Schema"])},
+            "served": version.get("served", False),
+            "schema": {"openAPIV3Schema": dict(_without_descriptions(version["schema"]["openAPIV3Schema"]))},
         }
         for version in spec["versions"]
     ]
-    return {"spec": {"group": spec["group"], "names": spec["names"], "scope": spec["scope"], "versions": versions}}
+    return {"spec": {"group": spec["group"], "names": names, "scope": spec["scope"], "versions": versions}}
 
 
 def _without_descriptions(schema: Any) -> Any:

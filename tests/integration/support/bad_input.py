@@ -21,6 +21,11 @@ def _file(world: World, name: str, *documents: dict[str, Any]) -> Options:
     return {"src": f"{name}.yaml"}
 
 
+def _crd(**parts: Any) -> dict[str, Any]:
+    crd = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
+    return {**crd, "metadata": {"name": "widgets.example.com"}, **parts}
+
+
 def _row(world: World, id: str, options: Options, code: str, *told: str) -> Row:
     return Row(id, "config", {**world.kubeconfig, **options}, code, told)
 
@@ -79,6 +84,8 @@ def type_rows(world: World) -> list[Row]:
     exact = [{"match": [{"uri": {"exact": 8080}}], "route": [_ROUTE]}]
     metadata = {**world.manifest()["metadata"], "labels": {"version": 0.10}}
     return [
+        row("crd_without_spec", _crd(), "invalid", "spec.group: Required value"),
+        row("crd_without_versions", _crd(spec={"versions": "y"}), "invalid", ".spec.versions", "expected list"),
         row("mapping_for_list", world.manifest(http={"route": []}), "invalid", ".spec.http", "expected list"),
         row("list_for_mapping", world.manifest(http=[{"retries": [1]}]), "invalid", ".spec.http[0].retries"),
         row(

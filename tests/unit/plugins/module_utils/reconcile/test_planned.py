@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import Resource
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.planned import RUN, Planned
@@ -111,6 +112,40 @@ def test_a_world_grows_without_changing_the_one_it_came_from() -> None:
     assert first.crds == {}
     assert second.namespaces == {"a", "b"}
     assert list(second.crds) == ["Widget.example.com"]
+
+
+def without(content: Any, path: tuple[Any, ...], put: Any = None) -> Any:
+    """A copy in which a field is absent, or another value."""
+    changed = copy.deepcopy(content)
+    inner = changed
+    for step in path[:-1]:
+        inner = inner[step]
+    del inner[path[-1]]
+    if put is not None:
+        inner[path[-1]] = put
+    return changed
+
+
+_VERSION = ("spec", "versions", 0)
+_SCHEMA = (*_VERSION, "schema", "openAPIV3Schema")
+_NEEDED = [("spec",), ("spec", "group"), ("spec", "names"), ("spec", "names", "kind"), ("spec", "names", "plural")]
+_ALSO_NEEDED = [("spec", "scope"), ("spec", "versions"), (*_VERSION, "name"), (*_VERSION, "schema"), _SCHEMA]
+
+
+@pytest.mark.parametrize("path", [*_NEEDED, *_ALSO_NEEDED])
+@pytest.mark.parametrize("put", [None, "y", 5, ["y"], [None]])
+def test_a_crd_that_cannot_be_right_is_left_to_the_server(path: tuple[Any, ...], put: Any) -> None:
+    """Whatever stands in it, nothing breaks: a text may well stand where the server wants another text."""
+    world = Planned().including([without(crd(), path, put)])
+    assert world.crds == {} or put is not None
+    assert world.resource("example.com/v1", "Gadget") is world.schema("example.com/v1", "Gadget") is None
+    assert Planned.from_fact(json.loads(json.dumps(world.as_fact()))) == world
+
+
+def test_a_version_is_served_only_where_the_crd_says_so() -> None:
+    world = Planned().including([without(crd(), (*_VERSION, "served"))])
+    assert world.resource("example.com/v1", "Widget") is not None
+    assert world.schema("example.com/v1", "Widget") is None
 
 
 def test_a_planned_kind_has_a_place() -> None:
