@@ -135,12 +135,15 @@ def canonical(host: str, namespace: str) -> str:
 
 
 def _weights(found: Object | None) -> Iterator[tuple[str, int]]:
-    """Field and sum of the weights of every route with several destinations; an only one gets everything."""
+    """Field and sum of the weights of every route with several destinations; an only one gets everything.
+
+    Weights that are no numbers (`"50"`, as templates give them) have no sum: the server names them.
+    """
     for protocol in _PROTOCOLS:
         for number, route in enumerate(mappings(spec_of(found).get(protocol))):
-            given = [target.get("weight") for target in mappings(route.get("route"))]
-            if len(given) > 1:
-                yield f"spec.{protocol}[{number}].route", sum(weight for weight in given if isinstance(weight, int))
+            given = [target.get("weight", 0) for target in mappings(route.get("route"))]
+            if len(given) > 1 and all(type(weight) is int for weight in given):  # to Python, True is one as well
+                yield f"spec.{protocol}[{number}].route", sum(given)
 
 
 def _targets(found: Object | None) -> Iterator[tuple[str, str, str]]:

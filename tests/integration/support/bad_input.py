@@ -82,6 +82,7 @@ def type_rows(world: World) -> list[Row]:
     """Values of a type that does not belong there, some of which only the server knows."""
     row = partial(_after_a_good_one, world)
     exact = [{"match": [{"uri": {"exact": 8080}}], "route": [_ROUTE]}]
+    weighed = [{"route": [{**_ROUTE, "weight": "50"}, {**_ROUTE, "weight": "50"}]}]
     metadata = {**world.manifest()["metadata"], "labels": {"version": 0.10}}
     return [
         row("crd_without_spec", _crd(), "invalid", "spec.group: Required value"),
@@ -91,6 +92,7 @@ def type_rows(world: World) -> list[Row]:
         row(
             "number_deep", world.manifest(http=exact), "invalid", ".spec.http[0].match[0].uri.exact", "expected string"
         ),
+        row("weights", world.manifest(http=weighed), "invalid", "spec.http[0].route[0].weight", "expected numeric"),
         row("number", world.manifest(hosts=[8080]), "invalid_manifest", "spec.hosts[0]", "put it in quotes"),
         row(
             "number_of_spec", world.manifest(exportTo=[0.10]), "invalid_manifest", "spec.exportTo[0]", "the number 0.1"

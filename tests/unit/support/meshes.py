@@ -27,7 +27,7 @@ def service(place: str, *hosts: str, **spec: Any) -> Made:
     return made("VirtualService", place, hosts=list(hosts), **spec)
 
 
-def routes(*weights: int | None) -> Made:
+def routes(*weights: int | str | None) -> Made:
     targets = [{"destination": {"host": "a"}, **({} if weight is None else {"weight": weight})} for weight in weights]
     return {"http": [{"route": targets}]}
 
