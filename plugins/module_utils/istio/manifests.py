@@ -95,6 +95,8 @@ def problems(content: Any) -> list[Problem]:
     if not isinstance(content, Mapping):
         hint = "; a list of objects is written as documents, or as the items of a List"
         return [Problem((), f"is {_type(content)}, not an object{hint if isinstance(content, list) else ''}")]
+    if _is_list(content):
+        return [_no_items(content)]
     found = [*_identity(content), *_shape(content), *_of_secret(content)]
     try:
         _walk(_typed_part(content), (), found, _knows(content))
@@ -123,6 +125,16 @@ def _items(manifest: Manifest) -> Iterator[Manifest]:
             yield from _items(manifest.item(number, item))
     else:
         yield manifest
+
+
+def _is_list(content: Mapping[str, Any]) -> bool:
+    """Whether this is a `List`; one that has items has been taken apart."""
+    return content.get("kind") == "List" and content.get("apiVersion", "v1") == "v1"
+
+
+def _no_items(content: Mapping[str, Any]) -> Problem:
+    is_what = f"is {_type(content['items'])}" if "items" in content else "is missing"
+    return Problem(("items",), f"{is_what}, and a list of objects belongs here")
 
 
 def _identity(content: Mapping[str, Any]) -> Iterator[Problem]:
