@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .connection import Connection
-from .errors import Gone, NotFound, UnknownKind, Unreachable, error_from_status
+from .errors import ApiError, Gone, NotFound, UnknownKind, Unreachable, error_from_status
 from .exec import run_in_container
 from .resources import KUBERNETES, Resource, ResourceTable, api_root, resources_of_group
 from .text import did_you_mean
@@ -66,6 +66,14 @@ class Client:
                 subject=f"{kind} ({api_version})",
             )
         return found
+
+    def serves(self, resource: Resource) -> bool:
+        """Whether the server serves a kind by now: it is asked anew, because a CRD may have come since."""
+        place = resource.api_version, resource.kind
+        with self._discovery:
+            if place not in self._known:
+                self._discover(resource.api_version)
+            return place in self._known
 
     def _near(self, api_version: str, kind: str) -> str:
         """What may have been meant: the kind in another version, or another kind of the version."""
@@ -119,7 +127,9 @@ class Client:
     def _schemas(self, api_version: str) -> Object:
         try:
             answer = self._send("get", f"/openapi/v3{api_root(api_version)}", f"the schemas of {api_version}")
-        except (NotFound, UnknownKind):
+        except ApiError as error:
+            if error.status != 404:  # of a version that it does not have, this path answers without a word
+                raise
             return {}
         return dict(answer["components"]["schemas"])
 

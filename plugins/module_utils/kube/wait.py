@@ -92,6 +92,20 @@ class Wait:
                 raise self._not_ready(subject, verdict)
             self._next_change(events or _own_events(resource, name, namespace, found))
 
+    def until_served(self, resource: Resource) -> None:
+        """Ask for a kind until it is served: a moment after its CRD is established, and no event tells when."""
+        subject = f"{resource.kind} ({resource.api_version})"
+        while not self.client.serves(resource):
+            self.guard()
+            if not remaining(self.deadline):
+                raise NotReady(
+                    f"{self.client.name} does not serve the kind {subject} after {self.seconds:g} s",
+                    subject=subject,
+                    reason="its CRD is established, but discovery does not name it yet",
+                    hint="Look at the CRD and the log of the API server, then run the task again: it goes on from here",
+                )
+            self._pause()
+
     def _look(
         self, resource: Resource, name: str, namespace: str | None, judge: Judge, insight: Insight | None
     ) -> tuple[Object | None, Verdict, Events | None]:

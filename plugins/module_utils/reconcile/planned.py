@@ -64,10 +64,10 @@ class Planned:
         return world
 
     def resource(self, api_version: str, kind: str) -> Resource | None:
-        """Where objects of a planned kind will live."""
-        crd = self.crds.get(f"{kind}.{api_version.rpartition('/')[0]}")
-        if crd is None:
+        """Where objects of a planned kind will live, or None when it is not planned, or not in this version."""
+        if self.schema(api_version, kind) is None:
             return None
+        crd = self.crds[f"{kind}.{api_version.rpartition('/')[0]}"]
         return Resource(api_version, kind, crd["spec"]["names"]["plural"], crd["spec"]["scope"] == "Namespaced")
 
     def schema(self, api_version: str, kind: str) -> Object | None:

@@ -173,9 +173,13 @@ class Writing:
 
     def _verify(self) -> None:
         """Ask the server what it could not be asked before namespaces and CRDs were there."""
-        questions = [action.desired for action in self.plan.actions if not action.verified and action.desired]
+        open_ones = [action for action in self.plan.actions if not action.verified]
+        questions = [action.desired for action in open_ones if action.desired]
         if not questions:
             return
+        wait = self.run.wait(_CRD_SECONDS)
+        for resource in dict.fromkeys(action.resource for action in open_ones):
+            wait.until_served(resource)
         owner, validate = self.plan.owner, self.plan.validate
         answered = make_plan(self.run.client, owner, questions, validate=validate).actions
         answers = {action.key: action for action in answered}

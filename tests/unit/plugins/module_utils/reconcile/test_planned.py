@@ -76,6 +76,12 @@ def crds_of_istio() -> list[dict[str, Any]]:
     return [document for document in yaml.load_all(files[-1].read_text(), Loader=loader) if document]
 
 
+def test_a_kind_is_planned_in_the_versions_that_its_crd_serves() -> None:
+    world = Planned().including([crd()])
+    assert world.resource("example.com/v1", "Widget")
+    assert [world.resource(f"example.com/{version}", "Widget") for version in ("v1old", "v9")] == [None, None]
+
+
 def test_an_empty_world_is_an_empty_fact_and_back() -> None:
     assert Planned().as_fact() == {"namespaces": [], "crds": "", "run": RUN}
     assert Planned.of_this_run(Planned().as_fact()) == Planned.of_this_run(None) == Planned()
