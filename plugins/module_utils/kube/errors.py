@@ -25,6 +25,7 @@ class Failure(Exception):
 
     code: ClassVar[str] = "failure"
     default_hint: ClassVar[str] = ""
+    place = ""  # of the input, where it is known
     changed = False  # whether something had been written when it happened
     extra: Mapping[str, Any] = {}  # what else the result of the failed task tells
 
@@ -42,9 +43,15 @@ class Failure(Exception):
         return ". ".join(parts) + "."
 
     def stands_in(self, place: str) -> None:
-        """Name the place of the input that it is about."""
-        if place and place not in str(self):
+        """Name the place of the input that it is about; once, whoever hands it on."""
+        if place and place != self.place:
+            self.place = place
             self.what = f"{self.what} ({place})"
+
+    @property
+    def line(self) -> str:
+        """It as one among several."""
+        return f"{self.subject}{f' ({self.place})' if self.place else ''}: {self.reason or self.what}"
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Take secrets out of every text: servers and libraries quote what they were given."""

@@ -27,23 +27,13 @@ class OwnedByOthers(Conflict):
 
     owners: frozenset[str] = frozenset()
     family = ""
-    place = ""
     is_of_set = False  # whether the object is in another set
-
-    def stands_in(self, place: str) -> None:
-        super().stands_in(place)
-        self.place = place
 
     def owned_by(self, owners: Iterable[str], family: str) -> OwnedByOthers:
         """The same with its managers named, and with what can be done about them."""
         self.owners, self.family = frozenset(owners), family
         self.hint = _way_out(sorted(self.owners), family, is_of_set=self.is_of_set)
         return self
-
-    @property
-    def line(self) -> str:
-        """It as one among several."""
-        return f"{self.subject}{f' ({self.place})' if self.place else ''}: {self.reason}"
 
 
 def explained(error: Conflict, subject: str, desired: Object, live: Object | None, family: str = "") -> Conflict:

@@ -144,6 +144,7 @@ class Writing:
         try:
             result = _write(self.run, self.plan.owner, action)
         except Failure as error:
+            error.stands_in(action.desired.source if action.desired else "")
             self._notice_effect(action, error, done)
             raise
         with self.lock:
@@ -195,9 +196,14 @@ class Writing:
         if self.on_error == "rollback" and not isinstance(error, (*_NO_MORE, NotReady)):
             return self._taken_back(error, touched)
         left = len(self.plan.writes) - len(self.done)
-        also = f" ({len(self.failures)} failed)" if self.failures else ""
-        account = f"Done: {_named(done.action.key for done in touched)}. Not done: {left}{also}"
+        account = f"Done: {_named(done.action.key for done in touched)}. Not done: {left}{self._failed_beside(error)}"
         return PartlyDone(error, account, changed=bool(touched))
+
+    def _failed_beside(self, error: Failure) -> str:
+        """Who goes on after a failure is told of every one, so that nobody has to run a task once for each."""
+        others = [failure.line for failure in self.failures if failure is not error]
+        count = f" ({len(self.failures)} failed)" if self.failures else ""
+        return f"{count}. Failed as well: {_bounded(others, '; ', _SHOWN - 1)}" if others else count
 
     def _taken_back(self, error: Failure, touched: Sequence[Done]) -> Failure:
         left = self._put_members_back()
@@ -268,6 +274,9 @@ def _with_reasons(left: Sequence[tuple[Key, str]]) -> str:
 
 
 def _named(keys: Iterable[Key]) -> str:
-    names = [str(key) for key in keys]
-    shown = ", ".join(names[:_SHOWN])
-    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown or "nothing"
+    return _bounded([str(key) for key in keys], ", ", _SHOWN) or "nothing"
+
+
+def _bounded(parts: Sequence[str], between: str, most: int) -> str:
+    shown, more = between.join(parts[:most]), len(parts) - most
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure, Interrupted
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure, Forbidden, Interrupted
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired, label_paths
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.writing import OnError, PartlyDone
 from faults import Proxy, Rule
 from faults.catalogue import WRITES, Answer, Fault
 from integration.engine.driver import (
@@ -240,6 +241,30 @@ def test_other_policies_keep_what_was_done(world: World, on_error: str) -> None:
     assert 1 <= len(left.plan()) < writes
     assert (len(left.plan()) == 1) == (on_error == "continue")
     world.engine.run(after(world.namespace), absent(world.namespace))
+
+
+@pytest.mark.parametrize("on_error", ["rollback", "stop", "continue"])
+def test_a_failed_write_is_told_with_its_place(cluster: Cluster, namespace: str, on_error: OnError) -> None:
+    wanted = [Desired(config_map("a", namespace, a="1"), "shop.yaml, document 3")]
+    with Proxy(cluster) as proxy:
+        proxy.play([Rule(REFUSED, path="configmaps/a", dry_run=False)])
+        with pytest.raises(Forbidden, match=r"\(shop\.yaml, document 3\): exceeded quota"):
+            Engine(proxy.kubeconfig).run(wanted, on_error=on_error)
+
+
+def test_who_goes_on_is_told_of_every_failure(cluster: Cluster, namespace: str) -> None:
+    names = ["good", *(f"bad{number:02}" for number in range(12))]
+    wanted = [Desired(config_map(name, namespace, a="1"), f"objects[{at}]") for at, name in enumerate(names)]
+    with Proxy(cluster) as proxy:
+        proxy.play([Rule(REFUSED, path="configmaps/bad", dry_run=False)])
+        with pytest.raises(PartlyDone) as raised:
+            Engine(proxy.kubeconfig).run(wanted, on_error="continue")
+    told = str(raised.value)
+    assert f"Done: ConfigMap {namespace}/good. Not done: 12 (12 failed). Failed as well: " in told
+    assert " and 2 more. " in told
+    seen = re.findall(rf"ConfigMap {namespace}/bad(\d\d)(?: on \w+)? \(objects\[(\d+)\]\): exceeded quota: tests", told)
+    assert len(dict(seen)) == 10
+    assert all(int(at) == int(number) + 1 for number, at in seen)
 
 
 def test_essence_sees_owners() -> None:

@@ -185,3 +185,15 @@ def test_who_speaks_http_with_tls_is_told_so() -> None:
     said = {"message": "Client sent an HTTP request to an HTTPS server."}
     error = error_from_status("get", "ConfigMap a", "east", 400, said)
     assert (error.code, error.hint) == ("no_tls", "Write https:// in the address of the cluster")
+
+
+def test_a_place_is_named_once_whatever_the_message_holds() -> None:
+    error = NotFound(
+        "Could not apply Telemetry web/te", subject="Telemetry web/te", reason="telemetry.istio.io says no"
+    )
+    for _twice in range(2):
+        error.stands_in("telemetry")
+    assert error.what == "Could not apply Telemetry web/te (telemetry)"
+    assert error.line == "Telemetry web/te (telemetry): telemetry.istio.io says no"
+    error.stands_in("")
+    assert error.place == "telemetry"
