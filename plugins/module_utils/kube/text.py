@@ -6,8 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+
+
+def listed(parts: Sequence[str], most: int, between: str = "; ") -> str:
+    """The first of many, and how many more there are."""
+    more = len(parts) - most
+    return between.join([*parts[:most], *([f"and {more} more"] if more > 0 else [])])
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..kube.client import Object
 from ..kube.errors import Conflict
+from ..kube.text import listed
 from .objects import PART_OF, shown
 from .ownership import belongs, conflicting
 
@@ -46,7 +47,7 @@ def explained(error: Conflict, subject: str, desired: Object, live: Object | Non
     others = [(manager, field) for manager, field in pairs if not field.endswith(PART_OF)]
     fields = [f"it is in another set, which '{manager}' keeps" for manager in keepers]
     fields += [f"{field} is owned by '{manager}'{_values(field, *contents)}" for manager, field in others]
-    what, reason = f"{subject} has fields that somebody else manages", _listed(fields, _FIELDS)
+    what, reason = f"{subject} has fields that somebody else manages", listed(fields, _FIELDS)
     told = OwnedByOthers(what, subject=subject, reason=reason, status=error.status, details=error.details)
     told.is_of_set = bool(keepers)
     return told.owned_by((manager for manager, _field in pairs), family)
@@ -59,17 +60,12 @@ def together(conflicts: Sequence[OwnedByOthers]) -> OwnedByOthers:
         return first
     told = OwnedByOthers(
         f"{len(conflicts)} objects have fields that somebody else manages",
-        subject=_listed([conflict.subject for conflict in conflicts], _OBJECTS, ", "),
-        reason=_listed([conflict.line for conflict in conflicts], _OBJECTS),
+        subject=listed([conflict.subject for conflict in conflicts], _OBJECTS, ", "),
+        reason=listed([conflict.line for conflict in conflicts], _OBJECTS),
         status=first.status,
     )
     told.is_of_set = any(conflict.is_of_set for conflict in conflicts)
     return told.owned_by(frozenset().union(*(conflict.owners for conflict in conflicts)), first.family)
-
-
-def _listed(parts: Sequence[str], most: int, between: str = "; ") -> str:
-    more = len(parts) - most
-    return between.join([*parts[:most], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _way_out(owners: Sequence[str], family: str, *, is_of_set: bool) -> str:

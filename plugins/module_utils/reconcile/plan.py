@@ -24,8 +24,9 @@ from functools import reduce
 from typing import Literal
 
 from ..kube.client import Client, Object
-from ..kube.errors import Conflict, Failure, Invalid, NotFound, UnknownKind
+from ..kube.errors import Conflict, DeniedByWebhook, Failure, Invalid, NotFound, UnknownKind
 from ..kube.resources import NAMESPACE, Resource
+from ..kube.text import listed
 from .conflicts import OwnedByOthers, explained, together
 from .coowned import CoOwned, Held, settled
 from .images import assignable, at_version, is_same
@@ -59,6 +60,11 @@ class InvalidObject(Failure):
     """The object cannot be right, found without asking the server."""
 
     code = "invalid"
+
+
+# What a person has to correct in the input, each object for itself.
+_WRONG = (DeniedByWebhook, Invalid, InvalidObject)
+_SHOWN = 20
 
 
 def _never(_before: Object, _after: Object) -> bool:
@@ -303,21 +309,36 @@ class _Cluster:
 def _all_present(cluster: _Cluster, ordered: Sequence[Desired]) -> list[Action]:
     """What each object needs, in order: the server is asked about those that are not proved, several at a time.
 
-    Who meets fields of somebody else has the others asked for nevertheless, to tell all.
+    Who meets an object that is wrong, or fields of somebody else, has the others asked for nevertheless, to tell all.
     """
 
-    def asked(desired: Desired) -> Action | OwnedByOthers:
+    def asked(desired: Desired) -> Action | Failure:
         try:
             return cluster.present(desired)
-        except OwnedByOthers as error:
+        except (*_WRONG, OwnedByOthers) as error:
             return error
 
     answers = list(each(asked, [desired for desired in ordered if desired.key not in cluster.proved]))
-    conflicts = [answer for answer in answers if isinstance(answer, OwnedByOthers)]
-    if conflicts:
-        raise together(conflicts)
+    _refuse_all([answer for answer in answers if isinstance(answer, Failure)])
     found = {answer.key: answer for answer in answers if isinstance(answer, Action)}
     return [cluster.unchanged(desired) if desired.key in cluster.proved else found[desired.key] for desired in ordered]
+
+
+def _refuse_all(refused: Sequence[Failure]) -> None:
+    """All objects that are wrong as one error; when none is, all of which others hold fields."""
+    wrong = [error for error in refused if isinstance(error, _WRONG)]
+    if len(wrong) == 1:
+        raise wrong[0]
+    if wrong:
+        raise type(wrong[0])(
+            f"{len(wrong)} objects are not valid",
+            subject=listed([error.subject for error in wrong], _SHOWN, ", "),
+            reason=listed([error.line for error in wrong], _SHOWN),
+            hint=". ".join(dict.fromkeys(error.hint for error in wrong)),
+        )
+    conflicts = [error for error in refused if isinstance(error, OwnedByOthers)]
+    if conflicts:
+        raise together(conflicts)
 
 
 @contextmanager

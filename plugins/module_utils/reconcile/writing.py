@@ -26,6 +26,7 @@ from typing import Literal
 from ..kube.client import Object
 from ..kube.errors import Failure, Interrupted, ServerError, TimedOut, Unreachable
 from ..kube.resources import CRD
+from ..kube.text import listed
 from ..kube.wait import NotReady, crd_established
 from .handover import claim, retire
 from .images import put_back
@@ -203,7 +204,7 @@ class Writing:
         """Who goes on after a failure is told of every one, so that nobody has to run a task once for each."""
         others = [failure.line for failure in self.failures if failure is not error]
         count = f" ({len(self.failures)} failed)" if self.failures else ""
-        return f"{count}. Failed as well: {_bounded(others, '; ', _SHOWN - 1)}" if others else count
+        return f"{count}. Failed as well: {listed(others, _SHOWN - 1)}" if others else count
 
     def _taken_back(self, error: Failure, touched: Sequence[Done]) -> Failure:
         left = self._put_members_back()
@@ -274,9 +275,4 @@ def _with_reasons(left: Sequence[tuple[Key, str]]) -> str:
 
 
 def _named(keys: Iterable[Key]) -> str:
-    return _bounded([str(key) for key in keys], ", ", _SHOWN) or "nothing"
-
-
-def _bounded(parts: Sequence[str], between: str, most: int) -> str:
-    shown, more = between.join(parts[:most]), len(parts) - most
-    return f"{shown} and {more} more" if more > 0 else shown
+    return listed([str(key) for key in keys], _SHOWN, ", ") or "nothing"

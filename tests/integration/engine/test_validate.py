@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Invalid, NotFound
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.plan import InvalidObject
 from integration.engine.driver import Engine, Object, named, state, verbs, virtual_service
 from integration.support.audit import Audit
@@ -71,6 +72,24 @@ def test_what_a_schema_says_is_found_before_the_first_write(
     with pytest.raises(InvalidObject) as refusal:
         engine.run(wanted, validate="schema")
     assert str(refusal.value).startswith(f"AuthorizationPolicy {namespace}/b is not valid: {sentence}")
+
+
+@pytest.mark.usefixtures("nothing_persisted")
+@pytest.mark.parametrize("validate", ["server", "schema"])
+def test_all_objects_that_are_not_valid_are_told_at_once(namespace: str, engine: Engine, validate: str) -> None:
+    wrong = [policy("a", namespace, action="REFUSE"), policy("b", namespace, **UNREASONABLE)]
+    wanted = [Desired(one, f"objects[{number}]") for number, one in enumerate([*wrong, *routes(namespace, 2)])]
+    wanted.append(Desired(policy("c", namespace, rules={}), "shop.yaml, document 2"))
+    with pytest.raises((Invalid, InvalidObject), match="objects are not valid") as refusal:
+        engine.run(wanted, validate=validate, check=True)
+    told = [
+        f"AuthorizationPolicy {namespace}/a (objects[0]): ",
+        f"AuthorizationPolicy {namespace}/c (shop.yaml, document 2): ",
+    ]
+    # What no schema says of the second object of its kind shows itself while writing.
+    told += [f"AuthorizationPolicy {namespace}/b (objects[1]): "] if validate == "server" else []
+    assert [words for words in told if words not in str(refusal.value)] == []
+    assert str(refusal.value).startswith(f"{len(told)} objects are not valid: ")
 
 
 @pytest.mark.usefixtures("nothing_persisted")
