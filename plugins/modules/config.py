@@ -26,7 +26,7 @@ options:
         (V(routes/*.yaml), V(teams/**/prod)) for all that it matches.
       - >-
         A relative path is looked for as Ansible looks for files, in C(files) of the role or the playbook and beside
-        them. Whole files may be encrypted by C(ansible-vault). They are no templates.
+        them. Whole files may be encrypted by C(ansible-vault). They are no templates. An empty path is refused.
       - >-
         Equal keys in one mapping, tabs, keys and texts that YAML reads as something else (V(on), V(0.10)), and
         V(null) are refused with file, document and line. To server-side apply V(null) is not an absent field.

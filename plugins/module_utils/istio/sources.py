@@ -31,7 +31,9 @@ _MARK = "file of src:"
 
 def packed_files(asked: Iterable[str], find: Find, decrypt: Decrypt) -> list[str]:
     """Every file that `src` names, as one text each. Raises InvalidSource."""
-    found = {path: place for entry in asked for path, place in _expanded(entry, find)}
+    entries = list(asked)
+    _refuse_blank(entries)
+    found = {path: place for entry in entries for path, place in _expanded(entry, find)}
     return [_packed(_read(path, place, decrypt)) for path, place in found.items()]
 
 
@@ -53,6 +55,19 @@ def not_found(path: str) -> InvalidSource:
 def not_opened(path: str) -> InvalidSource:
     """The error of a vaulted file."""
     return refused(path, 0, "it is vaulted, and no secret given opens it", "Give its vault password")
+
+
+def _refuse_blank(asked: Iterable[str]) -> None:
+    """Raise InvalidSource for an entry without text: it would be the folder of the playbook, with all below it."""
+    for number, entry in enumerate(asked):
+        if not entry.strip():
+            raise InvalidSource(
+                f"src[{number}] is empty",
+                subject=f"src[{number}]",
+                reason="an empty path would stand for every manifest beside the playbook or in the role",
+                hint="Name a file, a folder or a pattern there, or take the entry out; 'src: []' says that no file is "
+                "meant. Where a template gives the entry, look at its variable",
+            )
 
 
 def _packed(file: File) -> str:

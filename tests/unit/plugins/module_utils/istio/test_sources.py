@@ -68,6 +68,13 @@ def test_a_file_may_have_any_name_and_counts_once(folder: Path) -> None:
     assert places(folder, "routes/notes.txt", "routes/b.yaml", "routes/*.yaml") == ["routes/notes.txt", "routes/b.yaml"]
 
 
+@pytest.mark.parametrize("blank", ["", " "])
+def test_an_entry_without_text_is_not_the_folder_of_the_playbook(folder: Path, blank: str) -> None:
+    told = refused(folder, "routes", blank)
+    assert "src[1] is empty" in told
+    assert "'src: []' says that no file is meant" in told
+
+
 def test_an_absolute_path_stays_one(folder: Path) -> None:
     assert places(folder, f"{folder}/routes/*.yaml", f"{folder}/routes/a.yml") == [
         f"{folder}/routes/b.yaml",
