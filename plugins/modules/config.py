@@ -655,6 +655,9 @@ options:
       - Remove objects that were in the set before, are not in the input any more, and still carry the label of the set.
       - Namespaces, CRDs and the Secret C(cacerts) are never pruned. What would be pruned is a part of the plan.
       - Without it, what leaves the input stays in the set, and a later task that prunes finds it.
+      - >-
+        An entry of O(src) that holds no object is refused, and so is a task without any option that names objects. An
+        empty list (V(objects: [])) says on purpose that none shall be there.
     type: bool
     default: false
   prune_limit:

@@ -138,3 +138,27 @@ def test_an_empty_entry_is_not_what_lies_beside_the_playbook(found_everywhere: R
     result = found_everywhere.run(task("blank", src), arguments=["--check"]).last
     assert "src[0] is empty" in result.data["msg"]
     assert "'src: []' says that no file is meant" in result.data["msg"]
+
+
+def test_a_file_that_was_cut_short_prunes_nothing(runner: Runner, namespace: str, cluster: Cluster) -> None:
+    """The members of its set stay, whichever way the module runs; an empty list takes them out."""
+    of_set = {"set": "shop", "set_namespace": namespace, "prune": True}
+    write(runner.folder / "full.yaml", settings(namespace, "member"))
+    (runner.folder / "cut.yaml").write_text("---\n# routes\n", encoding="utf-8")
+    tasks = [
+        {"name": name, MODULE: {**of_set, **options}, "ignore_errors": True, **WAYS[way]}
+        for name, options, way in (
+            ("full", {"src": "full.yaml"}, "worker"),
+            ("cut worker", {"src": "cut.yaml"}, "worker"),
+            ("cut elsewhere", {"src": "cut.yaml"}, "elsewhere"),
+            ("silent", {}, "worker"),
+            ("on purpose, looked at", {"src": []}, "worker"),
+        )
+    ]
+    tasks[-1]["check_mode"] = True
+    results = by_task(runner, *tasks)
+    for way in WAYS:
+        assert "'cut.yaml' of 'src' holds no object" in results[f"cut {way}"].data["msg"]
+    assert "would delete every member of the set 'shop'" in results["silent"].data["msg"]
+    assert "member" in names(results["on purpose, looked at"])
+    assert cluster.get("configmap", "member", namespace)["metadata"]["name"] == "member"

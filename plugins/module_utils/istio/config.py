@@ -120,6 +120,7 @@ def config_of_kind(kind: Kind, params: Mapping[str, Any]) -> Config:
 
 def config_of_many(params: Mapping[str, Any]) -> Config:
     """The request of the config module: files, manifests, and a list of options for each kind."""
+    _refuse_pruning_by_silence(params)
     return _config([*_files(params), *_objects(params), *_lists(params)], params)
 
 
@@ -169,8 +170,20 @@ def _refuse_name(name: str) -> None:
     )
 
 
+def _refuse_pruning_by_silence(params: Mapping[str, Any]) -> None:
+    """Raise InvalidManifest for `prune` where no option says what stays: only an empty list says that nothing does."""
+    options = ("src", "objects", *(kind.plural_name for kind in KINDS))
+    if params.get("prune") and params.get("set") and all(params.get(option) is None for option in options):
+        raise InvalidManifest(
+            f"'prune' would delete every member of the set '{params['set']}'",
+            reason="no option says which objects shall be there",
+            hint="Give 'src', 'objects' or the list of a kind; 'objects: []' says on purpose that none shall",
+        )
+
+
 def _files(params: Mapping[str, Any]) -> Iterator[Manifest]:
-    for document in unpacked_documents(params.get("src") or []):
+    """What stands in files; a file that was cut short must not look like one whose objects shall go."""
+    for document in unpacked_documents(params.get("src") or [], each_holds_some=bool(params.get("prune"))):
         yield Manifest(document.content, document.place, params["state"], document.locate)
 
 

@@ -10,6 +10,7 @@ module on another host gets is the text, packed with the name that the user gave
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -33,17 +34,26 @@ def packed_files(asked: Iterable[str], find: Find, decrypt: Decrypt) -> list[str
     """Every file that `src` names, as one text each. Raises InvalidSource."""
     entries = list(asked)
     _refuse_blank(entries)
-    found = {path: place for entry in entries for path, place in _expanded(entry, find)}
-    return [_packed(_read(path, place, decrypt)) for path, place in found.items()]
+    found: dict[Path, list[str]] = {}  # the file's name, then every entry that means it
+    for entry in entries:
+        for path, place in _expanded(entry, find):
+            found.setdefault(path, [place]).append(entry)
+    return [_packed(_read(path, place, decrypt), asked) for path, (place, *asked) in found.items()]
 
 
-def unpacked_documents(packed: Iterable[str]) -> Iterator[Document]:
-    """The documents of packed files. Raises InvalidSource."""
-    for entry in packed:
-        head, _newline, text = entry.partition("\n")
-        if not head.startswith(_MARK):  # a path that nobody has read must never pass for an empty file
-            raise InvalidSource(f"{head} has not been read", subject=head, reason="the module runs without its action")
-        yield from documents(File(head.removeprefix(_MARK), text))
+def unpacked_documents(packed: Iterable[str], *, each_holds_some: bool = False) -> Iterator[Document]:
+    """The documents of packed files. Raises InvalidSource, with `each_holds_some` also for an entry without any."""
+    holds: dict[str, bool] = {}
+    for text in packed:
+        file, asked = _unpacked(text)
+        found = False
+        for document in documents(file):
+            found = True
+            yield document
+        holds |= {entry: found or holds.get(entry, False) for entry in asked}
+    empty = [entry for entry, found in holds.items() if not found]
+    if empty and each_holds_some:
+        raise _holds_nothing(empty)
 
 
 def not_found(path: str) -> InvalidSource:
@@ -70,8 +80,28 @@ def _refuse_blank(asked: Iterable[str]) -> None:
             )
 
 
-def _packed(file: File) -> str:
-    return f"{_MARK}{file.place}\n{file.text}"
+def _packed(file: File, asked: list[str]) -> str:
+    return f"{_MARK}{json.dumps([file.place, *asked])}\n{file.text}"
+
+
+def _unpacked(packed: str) -> tuple[File, list[str]]:
+    """A file, and the entries of `src` that mean it."""
+    head, _newline, text = packed.partition("\n")
+    if not head.startswith(_MARK):  # a path that nobody has read must never pass for an empty file
+        raise InvalidSource(f"{head} has not been read", subject=head, reason="the module runs without its action")
+    place, *asked = json.loads(head.removeprefix(_MARK))
+    return File(place, text), asked
+
+
+def _holds_nothing(entries: list[str]) -> InvalidSource:
+    told = ", ".join(f"'{entry}'" for entry in entries)
+    return InvalidSource(
+        f"{told} of 'src' holds no object",
+        subject=entries[0],
+        reason="there is nothing in it but comments and separators, and 'prune' deletes what has left the input",
+        hint="Look whether it was cut short, and restore it, or take it out of 'src'; 'src: []' says on purpose that "
+        "nothing is meant",
+    )
 
 
 def _expanded(asked: str, find: Find) -> list[tuple[Path, str]]:

@@ -12,6 +12,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.config im
 )
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import GATEWAY, KINDS
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.manifests import InvalidManifest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.yaml_text import InvalidSource
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Key
 
 
@@ -50,7 +51,8 @@ def test_what_is_no_object_is_refused_wherever_it_stands() -> None:
 
 
 def test_files_come_with_the_others() -> None:
-    text = "file of src:shop.yaml\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n"
+    text = 'file of src:["shop.yaml", "shop.yaml"]\n'
+    text += "---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n"
     assert sources(config(src=[text], objects=[service("b")])) == {"a": "shop.yaml, document 1", "b": "objects[0]"}
     assert [key.name for key in config("absent", src=[text]).absent] == ["a"]
 
@@ -58,6 +60,40 @@ def test_files_come_with_the_others() -> None:
 def test_nothing_asked_is_nothing_wanted() -> None:
     assert config() == config(objects=None, gateways=None) == Config()
     assert config(objects=[{"kind": "List", "items": []}]) == Config()
+
+
+PRUNING = {"set": "shop", "set_namespace": None, "prune": True, "prune_limit": 10, "adopt": False}
+
+
+@pytest.mark.parametrize("text", ["", "# routes\n", "---\n", "---\n# none\n---\nnull\n"])
+def test_a_file_without_objects_prunes_nothing(text: str) -> None:
+    file = 'file of src:["shop.yaml", "shop.yaml"]\n' + text
+    with pytest.raises(InvalidSource) as refusal:
+        config(src=[file], objects=[service("a")], **PRUNING)
+    assert "'shop.yaml' of 'src' holds no object: there is nothing in it but comments" in str(refusal.value)
+    assert "'src: []' says on purpose that nothing is meant" in str(refusal.value)
+    assert sources(config(src=[file], objects=[service("a")])) == {"a": "objects[0]"}
+
+
+def test_an_empty_file_among_others_of_a_folder_is_no_accident() -> None:
+    text = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n"
+    full = 'file of src:["routes/a.yaml", "routes"]\n' + text
+    empty = 'file of src:["routes/b.yaml", "routes"]\n'
+    for files in ([full, empty], [empty, full]):
+        assert sources(config(src=files, **PRUNING)) == {"a": "routes/a.yaml, document 1"}
+    named_itself = 'file of src:["routes/b.yaml", "routes", "routes/b.yaml"]\n'
+    for files, told in (([empty], "'routes' of 'src'"), ([full, named_itself], "'routes/b.yaml' of 'src'")):
+        with pytest.raises(InvalidSource, match=told):
+            config(src=files, **PRUNING)
+
+
+def test_saying_nothing_prunes_nothing_and_an_empty_list_says_it() -> None:
+    with pytest.raises(InvalidManifest) as refusal:
+        config(objects=None, **PRUNING)
+    assert "'prune' would delete every member of the set 'shop'" in str(refusal.value)
+    for option in ("src", "objects", "gateways"):
+        assert config(**{option: []}, **PRUNING).present == ()
+    assert config(**{**PRUNING, "prune": False}).present == ()
 
 
 def test_an_entrys_state_beats_the_tasks() -> None:

@@ -129,6 +129,21 @@ def test_a_file_that_is_gone_is_told(folder: Path) -> None:
     assert "gone.yaml cannot be read: No such file" in refused(folder, "gone.yaml")
 
 
+def test_a_file_is_judged_by_every_entry_that_means_it(folder: Path) -> None:
+    """Without objects it is an accident where it was named itself, and where nothing else of its folder holds some."""
+    (folder / "routes" / "b.yaml").write_text("# nothing")
+
+    def read(*asked: str) -> list[object]:
+        return list(unpacked_documents(packed(folder, *asked), each_holds_some=True))
+
+    assert len(read("routes")) == len(FOLDER) - 1
+    for asked in (["routes", "routes/b.yaml"], ["routes/b.yaml", "routes"]):
+        with pytest.raises(InvalidSource, match=r"^'routes/b.yaml' of 'src' holds no object"):
+            read(*asked)
+    with pytest.raises(InvalidSource, match=r"^'routes/b\*' of 'src' holds no object"):
+        read("routes/b*", "routes")
+
+
 def test_a_path_that_nobody_has_read_is_no_empty_file() -> None:
     with pytest.raises(InvalidSource, match="routes has not been read"):
         list(unpacked_documents(["routes"]))
