@@ -110,13 +110,37 @@ def _expanded(asked: str, find: Find) -> list[tuple[Path, str]]:
     base = Path(find(head or "."))
     if not pattern and not base.is_dir():
         return [(base, asked)]
-    roots = [base / name for name in sorted(glob(pattern, root_dir=base, recursive=True))] if pattern else [base]
-    found = [file for root in roots for file in _manifests(root)]
+    try:
+        found = [file for root in _roots(base, pattern) for file in _manifests(root)]
+    except OSError as error:
+        place = os.path.normpath(os.path.join(head, Path(error.filename).relative_to(base)))
+        raise _not_entered(place, error) from error
     if not found:
         wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
         hint = "Correct 'src'; an empty list says on purpose that nothing is meant"
         raise InvalidSource(f"'{asked}' holds no manifests", subject=asked, reason=f"no {wanted} below it", hint=hint)
     return [(file, os.path.join(head, file.relative_to(base))) for file in found]
+
+
+def _not_entered(place: str, error: OSError) -> InvalidSource:
+    """What is in a folder that is left out would look as if it had left the input."""
+    hint = "Give the user that runs Ansible the right to read it, or take it out of 'src'"
+    return refused(f"the folder '{place}'", 0, error.strerror or str(error), hint)
+
+
+def _roots(base: Path, pattern: str) -> list[Path]:
+    """What a pattern matches below a folder, sorted. Raises OSError for a folder that has to be looked into."""
+    if not pattern:
+        return [base]
+    parts = pattern.split("/")
+    for depth in range(len(parts)):  # glob itself says nothing of what it cannot read
+        for folder in _matches(base, "/".join([*parts[:depth], ""])) if depth else [base]:
+            os.listdir(folder)
+    return _matches(base, pattern)
+
+
+def _matches(base: Path, pattern: str) -> list[Path]:
+    return [base / name for name in sorted(glob(pattern, root_dir=base, recursive=True))]
 
 
 def _split(asked: str) -> tuple[str, str]:
@@ -133,11 +157,15 @@ def _manifests(root: Path) -> Iterator[Path]:
         if root.suffix in SUFFIXES:
             yield root
         return
-    for folder, folders, names in os.walk(root):
+    for folder, folders, names in os.walk(root, onerror=_raise):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if name.endswith(SUFFIXES) and not name.startswith("."):
                 yield Path(folder, name)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _read(path: Path, place: str, decrypt: Decrypt) -> File:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.sources i
 )
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.yaml_text import InvalidSource
 
+NOBODY = 65534
 NAMES = ("b.yaml", "a.yml", "c.json", "notes.txt", ".hidden.yaml", "team/x.yaml", "team/deep/y.yaml", ".git/z.yaml")
 
 
@@ -142,6 +145,46 @@ def test_a_file_is_judged_by_every_entry_that_means_it(folder: Path) -> None:
             read(*asked)
     with pytest.raises(InvalidSource, match=r"^'routes/b\*' of 'src' holds no object"):
         read("routes/b*", "routes")
+
+
+@contextmanager
+def without_roots_rights() -> Iterator[None]:
+    """To root no folder is closed."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+@pytest.mark.parametrize(
+    ("asked", "closed"),
+    [
+        ("routes", "routes"),
+        ("routes", "routes/team"),
+        ("routes", "routes/team/deep"),
+        ("routes/*.yaml", "routes"),
+        ("routes/*/x.yaml", "routes/team"),
+        ("routes/**/y.yaml", "routes/team/deep"),
+        ("routes/te*", "routes/team/deep"),
+    ],
+)
+def test_a_folder_that_cannot_be_read_is_not_left_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, asked: str, closed: str
+) -> None:
+    """Paths are relative here, because what lies above the test's folder is closed to others as well."""
+    folder.chmod(0o755)
+    monkeypatch.chdir(folder)
+    assert packed(Path(), asked)
+    Path(closed).chmod(0)
+    try:
+        with without_roots_rights():
+            told = refused(Path(), asked)
+    finally:
+        Path(closed).chmod(0o755)
+    assert told.startswith(f"the folder '{closed}' cannot be read: Permission denied. Give the user")
 
 
 def test_a_path_that_nobody_has_read_is_no_empty_file() -> None:
