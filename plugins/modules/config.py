@@ -24,7 +24,8 @@ options:
         Files of the controller with manifests, in YAML or JSON, of one or many documents. A folder stands for all
         V(*.yaml), V(*.yml) and V(*.json) below it in the order of their names, but for hidden ones; a pattern
         (V(routes/*.yaml), V(teams/**/prod)) for all that it matches.
-        A folder that cannot be read is refused.
+        Capitals (V(A.YAML)) make no difference to a folder. Links are followed, no folder is entered twice, and no
+        file counts twice. A folder that cannot be read and a link that leads nowhere are refused.
       - >-
         A relative path is looked for as Ansible looks for files, in C(files) of the role or the playbook and beside
         them. Whole files may be encrypted by C(ansible-vault). They are no templates. An empty path is refused.

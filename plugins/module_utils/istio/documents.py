@@ -30,7 +30,7 @@ class File:
 
     @property
     def is_json(self) -> bool:
-        return self.place.endswith(".json")
+        return self.place.lower().endswith(".json")
 
     @property
     def as_yaml(self) -> str:

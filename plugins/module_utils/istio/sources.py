@@ -10,11 +10,11 @@ module on another host gets is the text, packed with the name that the user gave
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
-from glob import glob
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from .documents import Document, File, documents
@@ -34,11 +34,14 @@ def packed_files(asked: Iterable[str], find: Find, decrypt: Decrypt) -> list[str
     """Every file that `src` names, as one text each. Raises InvalidSource."""
     entries = list(asked)
     _refuse_blank(entries)
-    found: dict[Path, list[str]] = {}  # the file's name, then every entry that means it
+    found: dict[str, tuple[Path, str]] = {}  # by their real paths: links do not make a file two
+    meant_by: dict[str, list[str]] = {}
     for entry in entries:
         for path, place in _expanded(entry, find):
-            found.setdefault(path, [place]).append(entry)
-    return [_packed(_read(path, place, decrypt), asked) for path, (place, *asked) in found.items()]
+            real = os.path.realpath(path)
+            found.setdefault(real, (path, place))
+            meant_by.setdefault(real, []).append(entry)
+    return [_packed(_read(path, place, decrypt), meant_by[real]) for real, (path, place) in found.items()]
 
 
 def unpacked_documents(packed: Iterable[str], *, each_holds_some: bool = False) -> Iterator[Document]:
@@ -111,7 +114,7 @@ def _expanded(asked: str, find: Find) -> list[tuple[Path, str]]:
     if not pattern and not base.is_dir():
         return [(base, asked)]
     try:
-        found = [file for root in _roots(base, pattern) for file in _manifests(root)]
+        found = [file for root in _matching(base, pattern.split("/") if pattern else []) for file in _manifests(root)]
     except OSError as error:
         place = os.path.normpath(os.path.join(head, Path(error.filename).relative_to(base)))
         raise _not_entered(place, error) from error
@@ -128,21 +131,6 @@ def _not_entered(place: str, error: OSError) -> InvalidSource:
     return refused(f"the folder '{place}'", 0, error.strerror or str(error), hint)
 
 
-def _roots(base: Path, pattern: str) -> list[Path]:
-    """What a pattern matches below a folder, sorted. Raises OSError for a folder that has to be looked into."""
-    if not pattern:
-        return [base]
-    parts = pattern.split("/")
-    for depth in range(len(parts)):  # glob itself says nothing of what it cannot read
-        for folder in _matches(base, "/".join([*parts[:depth], ""])) if depth else [base]:
-            os.listdir(folder)
-    return _matches(base, pattern)
-
-
-def _matches(base: Path, pattern: str) -> list[Path]:
-    return [base / name for name in sorted(glob(pattern, root_dir=base, recursive=True))]
-
-
 def _split(asked: str) -> tuple[str, str]:
     """The part of a path before its first wildcard, and the pattern below it."""
     parts = asked.split("/")
@@ -151,17 +139,69 @@ def _split(asked: str) -> tuple[str, str]:
     return (head or "/") if asked.startswith("/") else head, "/".join(parts[first:])
 
 
+def _matching(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
+    """What a pattern matches below a folder. Raises OSError for a folder that cannot be read: glob leaves it out."""
+    if not parts or list(parts) == ["**"]:
+        yield folder
+        return
+    part, rest = parts[0], parts[1:]
+    for path in _named(folder, part):
+        if path.is_dir() if rest else path.is_symlink() or path.exists():
+            yield from _matching(path, rest)
+
+
+def _named(folder: Path, part: str) -> list[Path]:
+    """What one part of a pattern stands for in a folder; no link back to the folder itself."""
+    names = sorted(os.listdir(folder))
+    if part == "**":
+        return [Path(below) for below, _names in _walked(folder)]
+    if not _WILDCARDS & set(part):
+        return [folder / part]
+    shown = [name for name in fnmatch.filter(names, part) if part.startswith(".") or not name.startswith(".")]
+    return [folder / name for name in shown if not _is_same(folder / name, folder)]
+
+
+def _is_same(path: Path, folder: Path) -> bool:
+    return path.is_symlink() and os.path.realpath(path) == os.path.realpath(folder)
+
+
 def _manifests(root: Path) -> Iterator[Path]:
     """Manifests at or below a path, sorted; hidden ones are somebody's tools, not objects."""
     if not root.is_dir():
-        if root.suffix in SUFFIXES:
+        _refuse_dead_links(str(root.parent), [root.name])
+        if _is_manifest(root.name):
             yield root
         return
-    for folder, folders, names in os.walk(root, onerror=_raise):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    for folder, names in _walked(root):
         for name in sorted(names):
-            if name.endswith(SUFFIXES) and not name.startswith("."):
+            if _is_manifest(name) and not name.startswith("."):
                 yield Path(folder, name)
+
+
+def _is_manifest(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES)
+
+
+def _walked(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """A folder and those below it, also behind links, with the names of their files; none twice, or links go round."""
+    seen = {os.path.realpath(root)}
+    for folder, folders, names in os.walk(root, onerror=_raise, followlinks=True):
+        entered = []
+        for name in sorted(name for name in folders if not name.startswith(".")):
+            real = os.path.realpath(os.path.join(folder, name))
+            if real not in seen:
+                seen.add(real)
+                entered.append(name)
+        folders[:] = entered
+        _refuse_dead_links(folder, names)
+        yield folder, names
+
+
+def _refuse_dead_links(folder: str, names: list[str]) -> None:
+    """Raise OSError for a link that may have led to a folder; reading tells of a file's."""
+    for path in (os.path.join(folder, name) for name in names if not name.startswith(".") and not _is_manifest(name)):
+        if os.path.islink(path):
+            os.stat(path)
 
 
 def _raise(error: OSError) -> None:

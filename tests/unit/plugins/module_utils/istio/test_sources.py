@@ -147,6 +147,41 @@ def test_a_file_is_judged_by_every_entry_that_means_it(folder: Path) -> None:
         read("routes/b*", "routes")
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("shop", ["shop/B.YAML", "shop/c.Json", "shop/linked/x.yaml", "shop/linked/deep/y.yaml"]),
+        ("shop/*", ["shop/B.YAML", "shop/c.Json", "shop/linked/x.yaml", "shop/linked/deep/y.yaml"]),
+        ("shop/**/*.yaml", ["shop/linked/x.yaml", "shop/linked/deep/y.yaml"]),
+        ("shop/**", ["shop/B.YAML", "shop/c.Json", "shop/linked/x.yaml", "shop/linked/deep/y.yaml"]),
+    ],
+)
+def test_links_are_followed_once_and_suffixes_may_be_capitals(folder: Path, asked: str, expected: list[str]) -> None:
+    """Two links go round: there are more ways through them than could be walked."""
+    shop = folder / "shop"
+    shop.mkdir()
+    for name in ("B.YAML", "c.Json"):
+        (shop / name).write_text('{"a":\t1}' if name == "c.Json" else "a: 1")
+    for name, target in {"linked": "../routes/team", "round": ".", "and-round": "../shop", ".git": "linked"}.items():
+        (shop / name).symlink_to(target)
+    assert places(folder, asked) == expected
+
+
+def test_a_file_counts_once_whatever_links_lead_to_it(folder: Path) -> None:
+    (folder / "routes" / "again.yaml").symlink_to("b.yaml")
+    (folder / "linked").symlink_to("routes/team")
+    assert places(folder, "routes/b.yaml", "routes/again.yaml") == ["routes/b.yaml"]
+    assert places(folder, "linked", "routes/team") == ["linked/x.yaml", "linked/deep/y.yaml"]
+
+
+@pytest.mark.parametrize("name", ["team/gone", "team/gone.yaml"])
+@pytest.mark.parametrize("asked", ["routes", "routes/*", "routes/*/*"])
+def test_a_link_that_leads_nowhere_is_not_left_out(folder: Path, name: str, asked: str) -> None:
+    (folder / "routes" / name).symlink_to("/nowhere/at/all")
+    assert f"routes/{name}" in refused(folder, asked)
+    assert "cannot be read: No such file" in refused(folder, asked)
+
+
 @contextmanager
 def without_roots_rights() -> Iterator[None]:
     """To root no folder is closed."""
