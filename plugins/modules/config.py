@@ -644,7 +644,7 @@ options:
       - Name of the object set that this task owns. Its objects then belong together, and what leaves the input can be
         removed by O(prune).
       - The set is kept by a ConfigMap of this name in O(set_namespace), as the ApplySet specification of Kubernetes
-        describes it. A set of another tool is refused.
+        describes it. A set of another tool is refused, and so is an empty name; a task without a set leaves this out.
     type: str
   set_namespace:
     description:

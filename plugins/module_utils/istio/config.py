@@ -147,7 +147,7 @@ def _config(entries: Iterable[Manifest], params: Mapping[str, Any]) -> Config:
 
 def _object_set(params: Mapping[str, Any]) -> ObjectSet | None:
     """The set that a task's options name. Raises InvalidManifest for `prune` without one."""
-    if params.get("set"):
+    if params.get("set") is not None:
         _refuse_name(params["set"])
         options = ("set_namespace", "prune", "prune_limit", "adopt")
         return ObjectSet(params["set"], *(params[name] for name in options))
@@ -166,7 +166,10 @@ def _refuse_name(name: str) -> None:
     raise InvalidManifest(
         f"'set' is '{name[:_LONGEST_SET_NAME]}', which cannot be the name of a set",
         reason=f"it is kept as a ConfigMap of that name: {allowed}",
-        hint="Give the set another name",
+        hint="Give the set another name"
+        if name
+        else "Name the set. A task without one leaves 'set' out (a template "
+        "gives 'omit'); with 'adopt: true' that takes its objects out of the sets that they are in",
     )
 
 

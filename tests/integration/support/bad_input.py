@@ -147,6 +147,7 @@ def set_rows(world: World) -> list[Row]:
         row("foreign_set", "foreign_set", "'kubectls'", "it belongs to 'kubectl'", "another name", set="kubectls"),
         row("no_set", "foreign_set", "'settings'", "it is no parent of a set", set="settings"),
         row("set_name", "invalid_manifest", "'set' is 'My Shop'", "lower-case", set="My Shop"),
+        row("empty_set_name", "invalid_manifest", "'set' is ''", "leaves 'set' out", set=""),
         row("long_set_name", "invalid_manifest", "at most 90", set="a" * 91),
         row("prune_without_set", "invalid_manifest", "'prune' needs 'set'", prune=True),
         row("no_home", "not_found", "no-such-place", set="shop", set_namespace="no-such-place"),

@@ -96,6 +96,15 @@ def test_saying_nothing_prunes_nothing_and_an_empty_list_says_it() -> None:
     assert config(**{**PRUNING, "prune": False}).present == ()
 
 
+@pytest.mark.parametrize(("name", "hint"), [("", "A task without one leaves 'set' out"), ("A", "Give the set another")])
+@pytest.mark.parametrize("more", [{"adopt": True}, {"prune": True}])
+def test_a_set_without_a_name_is_not_no_set(name: str, hint: str, more: dict[str, bool]) -> None:
+    with pytest.raises(InvalidManifest) as refusal:
+        config(objects=[service("a")], **{**PRUNING, "prune": False, **more, "set": name})
+    assert f"'set' is '{name}', which cannot be the name of a set" in str(refusal.value)
+    assert hint in str(refusal.value)
+
+
 def test_an_entrys_state_beats_the_tasks() -> None:
     entries = [
         {"name": "gone", "namespace": "web", "state": "absent"},
