@@ -62,7 +62,7 @@ def test_nothing_asked_is_nothing_wanted() -> None:
     assert config(objects=[{"kind": "List", "items": []}]) == Config()
 
 
-PRUNING = {"set": "shop", "set_namespace": None, "prune": True, "prune_limit": 10, "adopt": False}
+PRUNING: dict[str, Any] = {"set": "shop", "set_namespace": None, "prune": True, "prune_limit": 10, "adopt": False}
 
 
 @pytest.mark.parametrize("text", ["", "# routes\n", "---\n", "---\n# none\n---\nnull\n"])
@@ -92,13 +92,13 @@ def test_saying_nothing_prunes_nothing_and_an_empty_list_says_it() -> None:
         config(objects=None, **PRUNING)
     assert "'prune' would delete every member of the set 'shop'" in str(refusal.value)
     for option in ("src", "objects", "gateways"):
-        assert config(**{option: []}, **PRUNING).present == ()
+        assert config(**{**PRUNING, option: []}).present == ()
     assert config(**{**PRUNING, "prune": False}).present == ()
 
 
 @pytest.mark.parametrize(("name", "hint"), [("", "A task without one leaves 'set' out"), ("A", "Give the set another")])
 @pytest.mark.parametrize("more", [{"adopt": True}, {"prune": True}])
-def test_a_set_without_a_name_is_not_no_set(name: str, hint: str, more: dict[str, bool]) -> None:
+def test_a_set_without_a_name_is_not_no_set(name: str, hint: str, more: dict[str, Any]) -> None:
     with pytest.raises(InvalidManifest) as refusal:
         config(objects=[service("a")], **{**PRUNING, "prune": False, **more, "set": name})
     assert f"'set' is '{name}', which cannot be the name of a set" in str(refusal.value)
