@@ -151,7 +151,7 @@ def test_a_crd_that_cannot_be_right_is_left_to_the_server(path: tuple[Any, ...],
 
 def test_a_version_is_served_only_where_the_crd_says_so() -> None:
     world = Planned().including([without(crd(), (*_VERSION, "served"))])
-    assert world.resource("example.com/v1", "Widget") is not None
+    assert world.resource("example.com/v1", "Widget") is None
     assert world.schema("example.com/v1", "Widget") is None
 
 
