@@ -24,7 +24,7 @@ from cryptography.exceptions import InvalidSignature
 from integration.support import bed
 from integration.support.bed import ROOT, Cluster
 from integration.support.meshes import Changes, Meshes, cloud, east_west, shared
-from integration.support.playbook import Runner
+from integration.support.playbook import Played, Runner
 from unit.support.certificates import root
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -226,7 +226,7 @@ def test_a_root_that_has_ended_is_replaced(tmp_path_factory: pytest.TempPathFact
         for cluster in meshes.clusters.values():
             cluster.kubectl("rollout", "restart", "deployment", "-l", "app=istiod", "-n", "istio-system")
             cluster.kubectl("rollout", "status", "deployment", "-l", "app=istiod", "-n", "istio-system")
-        done = meshes.play("rotate_ca", "-e", json.dumps({"mesh_clusters_rotate_restart": True}))
+        done = rotated_once_heard(meshes)
         assert done.rc == 0, done.output
         new = serial_of(folder / "root-next.pem")
         for cluster in meshes.clusters.values():
@@ -236,6 +236,17 @@ def test_a_root_that_has_ended_is_replaced(tmp_path_factory: pytest.TempPathFact
         changes = Changes(meshes.clusters)
         again = meshes.play("mesh")
         assert (again.rc, changes.since()) == (0, []), again.output
+
+
+def rotated_once_heard(meshes: Meshes) -> Played:
+    """An istiod hands out its root when it leads, which is some seconds after it is ready."""
+    told = json.dumps({"mesh_clusters_rotate_restart": True, "mesh_clusters_rotate_timeout": 150})
+    until = time.monotonic() + 90
+    while True:
+        done = meshes.play("rotate_ca", "-e", told)
+        if "has not taken up the Secret" not in " ".join(done.output.split()) or time.monotonic() > until:
+            return done
+        time.sleep(5)
 
 
 def gets_no_certificate(cluster: Cluster) -> bool:
