@@ -142,8 +142,12 @@ def _weights(found: Object | None) -> Iterator[tuple[str, int]]:
     for protocol in _PROTOCOLS:
         for number, route in enumerate(mappings(spec_of(found).get(protocol))):
             given = [target.get("weight", 0) for target in mappings(route.get("route"))]
-            if len(given) > 1 and all(type(weight) is int for weight in given):  # to Python, True is one as well
+            if len(given) > 1 and all(map(_is_number, given)):
                 yield f"spec.{protocol}[{number}].route", sum(given)
+
+
+def _is_number(weight: object) -> bool:
+    return isinstance(weight, int) and not isinstance(weight, bool)  # to Python, True is one as well
 
 
 def _targets(found: Object | None) -> Iterator[tuple[str, str, str]]:
