@@ -86,6 +86,7 @@ class Arguments(dict[str, Any]):
 
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
+_PLAIN_KEYS = frozenset({str})
 
 
 def plain(value: Any) -> Any:
@@ -93,7 +94,7 @@ def plain(value: Any) -> Any:
     if type(value) in _PLAIN:  # most are, and to ask this first takes half the time
         return value
     if isinstance(value, Mapping):
-        return {_key(key): plain(item) for key, item in value.items()}
+        return {key if type(key) in _PLAIN_KEYS else _key(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [plain(item) for item in value]
     if isinstance(value, int):
