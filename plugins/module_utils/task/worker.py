@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.errors import UnsupportedError
 
 from ..istio.yaml_text import shown
 from ..kube.errors import Failure
-from ..kube.text import did_you_mean
+from .arguments import ArgumentSpec
+from .mistakes import mistakes
 from .operation import Operation, Surroundings, perform
 from .texts import HINT, no_texts
 
@@ -50,28 +50,25 @@ def validated(operation: Operation[Any], arguments: dict[str, Any]) -> dict[str,
     """The parameters, checked by the same code as a module's. Raises InvalidArguments."""
     spec = operation.spec
     changed = sorted(no_texts(operation.texts, arguments))  # the validator would make texts of them
-    result = ArgumentSpecValidator(dict(spec.options), **spec.rules).validate(arguments)
-    if result.error_messages or changed:
-        unknown = [_unknown(spec.options, name) for name in sorted(map(_path, result.unsupported_parameters))]
-        others = [error.msg for error in result.errors if not isinstance(error, UnsupportedError)]
+    params, complaints = _judged(spec, arguments)
+    if complaints or changed:
+        wrong = [*mistakes(spec.options, spec.rules, arguments), *changed]
         raise InvalidArguments(
             f"The options of {operation.name} are not right",
             subject=operation.name,
-            reason="; ".join([*unknown, *others, *changed]),
+            reason="; ".join(wrong or complaints),
             hint=HINT if changed else f"'ansible-doc service_mesh.istio.{operation.name}' lists the options",
         )
-    return dict(result.validated_parameters)
+    return params
 
 
-def _path(name: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Ansible names an unknown option by its path, as a tuple or with dots."""
-    return tuple(name.split(".")) if isinstance(name, str) else name
-
-
-def _unknown(options: Mapping[str, Any], path: tuple[str, ...]) -> str:
-    for step in path[:-1]:
-        options = options.get(step, {}).get("options") or {}
-    return f"unknown option '{'.'.join(path)}'{did_you_mean(path[-1], options)}"
+def _judged(spec: ArgumentSpec, arguments: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Ansible's own judgement: the parameters, and what it has against them."""
+    try:
+        result = ArgumentSpecValidator(dict(spec.options), **spec.rules).validate(arguments)
+    except TypeError as error:  # it stumbles over a number in place of a mapping
+        return {}, [str(error)]
+    return dict(result.validated_parameters), result.error_messages
 
 
 class Arguments(dict[str, Any]):

@@ -33,10 +33,12 @@ class Audit:
 
     def requests(self, since: int, agent: str = AGENT) -> Iterator[dict[str, Any]]:
         """What a user agent has asked since a mark."""
-        with self.path.open(encoding="utf-8") as log:
-            log.seek(since)
+        with self.path.open("rb") as log:
+            log.seek(max(since - 1, 0))
+            if since and not log.readline().endswith(b"\n"):
+                return  # somebody's line, of which a part was there at the mark
             for line in log:
-                if not line.endswith("\n"):
+                if not line.endswith(b"\n"):
                     return  # it is being written just now
                 event = json.loads(line)
                 if event.get("userAgent", "").startswith(agent) and event["stage"] == "ResponseComplete":

@@ -85,7 +85,7 @@ def test_what_is_no_field_of_an_object_may_be_written_as_one_likes() -> None:
         (
             CONFIG,
             {"virtual_services": [{**ENTRY, "hostz": ["x"]}]},
-            "unknown option 'virtual_services.hostz' (did you mean 'hosts'?)",
+            "unknown option 'virtual_services[0].hostz' (did you mean 'hosts'?)",
         ),
         (
             CONTROL_PLANE,
@@ -94,16 +94,24 @@ def test_what_is_no_field_of_an_object_may_be_written_as_one_likes() -> None:
         ),
         (
             CONFIG,
-            {"virtual_services": [{"name": "a"}]},
-            "missing required arguments: namespace found in virtual_services",
+            {"virtual_services": [ENTRY, {"name": "a"}, {**ENTRY, "http": [1]}, None]},
+            "missing required arguments: namespace in 'virtual_services[1]'; "
+            "'virtual_services[2].http[0]' must be a mapping and is the number 1; "
+            "'virtual_services[3]' must be a mapping and is null",
         ),
-        (CONTROL_PLANE, {}, "state is present but all of the following are missing: version"),
+        (
+            CONTROL_PLANE,
+            {"charts": None, "values": 1},
+            "state is present but all of the following are missing: version; "
+            "'values' must be a mapping and is the number 1",
+        ),
         (CONFIG, {"state": "gone"}, "value of state must be one of: present, absent, got: gone"),
         (
             CONTROL_PLANE,
             {"version": "1.29.1", "charts": {"directory": "/a", "repository": "b"}},
-            "parameters are mutually exclusive: repository|directory|archives found in charts",
+            "parameters are mutually exclusive: repository|directory|archives in 'charts'",
         ),
+        (CONFIG, {"objects": [{}, None]}, "'objects[1]' must be a mapping and is null"),
     ],
 )
 def test_a_mistake_is_said(operation: Operation[Any], arguments: dict[str, Any], reason: str) -> None:
