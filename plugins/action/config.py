@@ -20,6 +20,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ansible import errors
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -32,7 +33,7 @@ from ..module_utils.kube import connection as _connection  # noqa: F401
 from ..module_utils.kube.errors import Failure
 from ..module_utils.reconcile.planned import FACT, Planned
 from ..module_utils.task.operation import PLANNED_VARIABLE, Operation, Surroundings
-from ..module_utils.task.untemplated import NeedsTemplating, untemplated
+from ..module_utils.task.untemplated import LeftOut, NeedsTemplating, untemplated
 from ..module_utils.task.worker import Arguments, failed, plain, run_in_worker, validated
 
 _MODULES = "ansible_collections.service_mesh.istio.plugins.modules"
@@ -54,6 +55,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         """
         try:
             return untemplated(arguments[1], arguments[2].available_variables)
+        except LeftOut:
+            raise errors.AnsibleValueOmittedError from None
         except (NeedsTemplating, IndexError, AttributeError):
             return super().finalize_task_arg(*arguments, **more)
 

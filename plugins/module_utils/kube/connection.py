@@ -28,6 +28,9 @@ try:
 except ImportError as error:  # said when a task runs, not when the plugin is only looked at
     MISSING_LIBRARY = error.name or str(error)
 
+# OpenSSL starts with its first context. The controller loads this file before it forks: so not every worker has to.
+ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
 
 @dataclass
 class Connection:

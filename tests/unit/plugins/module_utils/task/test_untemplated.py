@@ -9,12 +9,18 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
-from ansible_collections.service_mesh.istio.plugins.module_utils.task.untemplated import NeedsTemplating, untemplated
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.untemplated import (
+    LeftOut,
+    NeedsTemplating,
+    untemplated,
+)
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import plain
 from hypothesis import given
 from hypothesis import strategies as st
 
 OPTION = "{{ routes }}"
+OR_EMPTY = "{{ routes | default(omit, true) }}"
+OPTIONAL = ("{{ routes | default(omit) }}", "{{routes|default(omit)}}", OR_EMPTY)
 TEXTS = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=8),
     st.sampled_from(
@@ -43,9 +49,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("inventory")
 
 
-@given(routes=st.lists(VALUES) | st.dictionaries(TEXTS, VALUES))
-def test_it_is_what_templating_makes_of_it_or_left_to_that(folder: Path, routes: Any) -> None:
-    variables = inventory(folder, yaml.safe_dump({"routes": routes, "other": "{{ 1 + 1 }}", "option": OPTION}))
+@given(routes=VALUES, option=st.sampled_from([OPTION, *OPTIONAL]))
+def test_it_is_what_templating_makes_of_it_or_left_to_that(folder: Path, routes: Any, option: str) -> None:
+    variables = inventory(folder, yaml.safe_dump({"routes": routes, "other": "{{ 1 + 1 }}", "option": option}))
     holds_a_template = any(
         start in yaml.safe_dump(routes, allow_unicode=True) for start in ("{{", "{%", "{#", "#jinja2:")
     )
@@ -53,6 +59,9 @@ def test_it_is_what_templating_makes_of_it_or_left_to_that(folder: Path, routes:
         made = untemplated(variables["option"], variables)
     except NeedsTemplating:
         assert holds_a_template
+    except LeftOut:
+        assert option == OR_EMPTY
+        assert not routes
     else:
         assert made == plain(Templar(loader=DataLoader(), variables=variables).template(variables["option"])) == routes
 
@@ -73,7 +82,8 @@ def test_values_are_without_what_ansible_core_adds(folder: Path) -> None:
         "a {{ routes }}",
         "routes",
         "{{ nowhere }}",
-        "{{ text }}",
+        "{{ routes | default(other) }}",
+        "{{ routes or omit }}",
         5,
         ["{{ routes }}"],
     ],
@@ -82,6 +92,12 @@ def test_other_options_are_left_to_templating(folder: Path, option: Any) -> None
     variables = inventory(folder, "{routes: [1], text: a}")
     with pytest.raises(NeedsTemplating):
         untemplated(option, variables)
+
+
+@pytest.mark.parametrize("option", OPTIONAL)
+def test_what_nobody_gives_is_left_out(option: str) -> None:
+    with pytest.raises(LeftOut):
+        untemplated(option, {"route": [1]})
 
 
 def test_what_has_a_type_of_its_own_is_left_to_templating(folder: Path) -> None:
