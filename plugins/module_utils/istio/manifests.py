@@ -21,7 +21,7 @@ from typing import Any
 
 from ..kube.errors import Failure
 from .kinds import KINDS
-from .stored import STAMP, as_stored, is_secret
+from .stored import STAMP, as_stored
 from .yaml_text import FieldPath, shown
 
 LARGEST_OBJECT = 1_048_576
@@ -30,7 +30,8 @@ _LONGEST_NAMESPACE = 63
 _SHOWN = 10
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _CRD = "CustomResourceDefinition"
-_PARTS_OF_SECRETS = ("data", "stringData")
+# Where keys lead to texts of any content: by kind, first the part that takes bytes, encoded.
+_KEYED_TEXTS: Mapping[str, tuple[str, ...]] = {"Secret": ("data", "stringData"), "ConfigMap": ("binaryData", "data")}
 # What a user may fill as it pleases: there null is a value like any other.
 _FREE = frozenset({("spec", "pluginConfig"), ("patch", "value")})
 # Whose fields of these names hold text in every place; of other APIs only metadata is known.
@@ -97,7 +98,7 @@ def problems(content: Any) -> list[Problem]:
         return [Problem((), f"is {_type(content)}, not an object{hint if isinstance(content, list) else ''}")]
     if _is_list(content):
         return [_no_items(content)]
-    found = [*_identity(content), *_shape(content), *_of_secret(content)]
+    found = [*_identity(content), *_shape(content), *_keyed(content)]
     try:
         _walk(_typed_part(content), (), found, _knows(content))
         size = len(json.dumps(content))
@@ -184,24 +185,25 @@ def _shape(content: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(path, f"is {_type(value)}, and a mapping belongs here")
 
 
-def _of_secret(content: Mapping[str, Any]) -> Iterator[Problem]:
-    """Texts where a Secret holds texts, told without a word of what is there."""
-    for part in _PARTS_OF_SECRETS if is_secret(content) else ():
+def _keyed(content: Mapping[str, Any]) -> Iterator[Problem]:
+    """Texts where a Secret or a ConfigMap holds texts, told without a word of what is there."""
+    parts = _KEYED_TEXTS.get(str(content.get("kind")), ()) if content.get("apiVersion") == "v1" else ()
+    for part in parts:
         values = content.get(part, {})
         if isinstance(values, Mapping):
-            yield from _secret_values(part, values)
+            yield from _keyed_values(part, values, parts[0])
         elif values is not None:
             yield Problem((part,), "must be a mapping of keys to texts")
 
 
-def _secret_values(part: str, values: Mapping[str, Any]) -> Iterator[Problem]:
+def _keyed_values(part: str, values: Mapping[str, Any], of_bytes: str) -> Iterator[Problem]:
     for key, value in values.items():
         if isinstance(value, (list, Mapping)):
             yield Problem((part, key), f"is {_type(value)}, and text belongs here")
         elif not isinstance(value, str) and value is not None:
             yield Problem((part, key), "must be text, and is a number or a boolean to YAML: put it in quotes")
         elif isinstance(value, str) and not _is_unicode(value):
-            yield Problem((part, key), "holds bytes that are no text: give it under data, encoded with base64")
+            yield Problem((part, key), f"holds bytes that are no text: give it under {of_bytes}, encoded with base64")
 
 
 def _is_unicode(text: str) -> bool:

@@ -177,8 +177,16 @@ def test_null_never_passes(value: Any, part: str) -> None:
     assert f"{part}.deep[1] {NULL}" in wrong(content)
 
 
-@pytest.mark.parametrize("part", ["data", "stringData"])
-def test_no_value_of_a_secret_is_quoted(part: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "part", "of_bytes"),
+    [
+        ("Secret", "data", "data"),
+        ("Secret", "stringData", "data"),
+        ("ConfigMap", "data", "binaryData"),
+        ("ConfigMap", "binaryData", "binaryData"),
+    ],
+)
+def test_what_keys_lead_to_is_text_and_never_quoted(kind: str, part: str, of_bytes: str) -> None:
     values = {
         "pin": 918273,
         "key": None,
@@ -187,14 +195,14 @@ def test_no_value_of_a_secret_is_quoted(part: str) -> None:
         "yes": True,
         "good": "geheim",
     }
-    assert sorted(wrong(manifest(apiVersion="v1", kind="Secret", spec={}, **{part: values}))) == [
-        f"{part}.bytes holds bytes that are no text: give it under data, encoded with base64",
+    assert sorted(wrong(manifest(apiVersion="v1", kind=kind, spec={}, **{part: values}))) == [
+        f"{part}.bytes holds bytes that are no text: give it under {of_bytes}, encoded with base64",
         f"{part}.deep is a mapping, and text belongs here",
         f"{part}.key {NULL}",
         f"{part}.pin must be text, and is a number or a boolean to YAML: put it in quotes",
         f"{part}.yes must be text, and is a number or a boolean to YAML: put it in quotes",
     ]
-    whole = wrong(manifest(apiVersion="v1", kind="Secret", **{part: ["geheim"]}))
+    whole = wrong(manifest(apiVersion="v1", kind=kind, **{part: ["geheim"]}))
     assert whole == [f"{part} must be a mapping of keys to texts"]
 
 
