@@ -149,6 +149,7 @@ def _object_set(params: Mapping[str, Any]) -> ObjectSet | None:
     """The set that a task's options name. Raises InvalidManifest for `prune` without one."""
     if params.get("set") is not None:
         _refuse_name(params["set"])
+        _refuse_limit(params["prune_limit"])
         options = ("set_namespace", "prune", "prune_limit", "adopt")
         return ObjectSet(params["set"], *(params[name] for name in options))
     if params.get("prune"):
@@ -156,6 +157,15 @@ def _object_set(params: Mapping[str, Any]) -> ObjectSet | None:
             "'prune' needs 'set'", reason="only a set knows what was in it before", hint="Give the set a name by 'set'"
         )
     return None
+
+
+def _refuse_limit(limit: int) -> None:
+    if limit < 0:
+        raise InvalidManifest(
+            f"'prune_limit' cannot be {limit}",
+            reason="it is the number of objects that may be pruned",
+            hint="Give 0 for none of them",
+        )
 
 
 def _refuse_name(name: str) -> None:

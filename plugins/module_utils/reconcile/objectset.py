@@ -24,6 +24,7 @@ from typing import Any
 from ..kube.client import Client, Object
 from ..kube.errors import Failure, Forbidden, UnknownKind
 from ..kube.resources import CONFIG_MAP, NAMESPACE, Resource
+from ..kube.text import listed
 from .objects import PART_OF, Desired, Key, label_paths, version_of
 from .ownership import has_applied
 from .plan import Plan
@@ -185,7 +186,7 @@ def open_set(client: Client, of: ObjectSet, manager: str, desired: Sequence[Desi
         raise PruneLimit(
             f"{len(pruned)} objects of the set '{of.name}' would be pruned, and 'prune_limit' is {of.prune_limit}",
             subject=f"set {of.name}",
-            reason=", ".join(map(str, pruned[:10])),
+            reason=listed([str(key) for key in pruned], 10, ", "),
             hint="Look at the list; raise 'prune_limit' if all of them shall go",
         )
     return OpenSet(of, live, members, pruned)

@@ -105,6 +105,12 @@ def test_a_set_without_a_name_is_not_no_set(name: str, hint: str, more: dict[str
     assert hint in str(refusal.value)
 
 
+def test_a_limit_below_nothing_limits_nothing() -> None:
+    with pytest.raises(InvalidManifest, match="'prune_limit' cannot be -1"):
+        config(objects=[service("a")], **{**PRUNING, "prune_limit": -1})
+    assert config(objects=[service("a")], **{**PRUNING, "prune_limit": 0}).present
+
+
 def test_an_entrys_state_beats_the_tasks() -> None:
     entries = [
         {"name": "gone", "namespace": "web", "state": "absent"},
