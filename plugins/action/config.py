@@ -20,7 +20,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ansible import errors
+from ansible import errors, template
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -54,11 +54,19 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         Then the quick way is no longer taken, and nothing else is different.
         """
         try:
-            return untemplated(arguments[1], arguments[2].available_variables)
+            return cls._of_one_variable(arguments[1], arguments[2].available_variables)
+        except (NeedsTemplating, IndexError, AttributeError, TypeError):
+            return super().finalize_task_arg(*arguments, **more)
+
+    @staticmethod
+    def _of_one_variable(option: object, variables: Mapping[str, Any]) -> Any:
+        """What is not trusted as a template is none, whatever it looks like."""
+        if not template.is_trusted_as_template(option):
+            raise NeedsTemplating
+        try:
+            return untemplated(option, variables)
         except LeftOut:
             raise errors.AnsibleValueOmittedError from None
-        except (NeedsTemplating, IndexError, AttributeError):
-            return super().finalize_task_arg(*arguments, **more)
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Run the task's module and return its result."""

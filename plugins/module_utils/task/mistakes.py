@@ -14,26 +14,28 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.validation import check_type_dict
 from ansible.module_utils.errors import UnsupportedError
 
-from ..istio.yaml_text import shown
 from ..kube.text import did_you_mean
 
 _Options = Mapping[str, Any]
 _RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
+# By name, because a value may be secret.
+_NAMES: Mapping[type, str] = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list"}
 
 
 def mistakes(options: _Options, rules: _Options, given: Mapping[str, Any], place: str = "") -> Iterator[str]:
     """In words; nothing when there are none."""
-    nested = {name: option for name, option in options.items() if given.get(name) is not None and _has_entries(option)}
-    emptied = {name: _emptied(option, given[name]) for name, option in nested.items()}
+    nested = {name: option for name, option in options.items() if _entries(option, given.get(name), name)}
+    emptied: dict[str, Any] = {name: [] if option["type"] == "list" else {} for name, option in nested.items()}
     yield from _of_level(options, rules, {**given, **emptied}, place)
     for name, option in nested.items():
         for where, entry in _entries(option, given[name], f"{place}.{name}" if place else name):
-            if not isinstance(entry, Mapping):
-                yield f"'{where}' must be a mapping and is {shown(entry)}"
+            if (content := _mapping(entry)) is None:
+                yield f"'{where}' must be a mapping and is {_NAMES.get(type(entry), 'null')}"
             elif "options" in option:
-                yield from mistakes(option["options"], {rule: option.get(rule) for rule in _RULES}, entry, where)
+                yield from mistakes(option["options"], {rule: option.get(rule) for rule in _RULES}, content, where)
 
 
 def _of_level(options: _Options, rules: _Options, given: Mapping[str, Any], place: str) -> Iterator[str]:
@@ -48,24 +50,21 @@ def _of_level(options: _Options, rules: _Options, given: Mapping[str, Any], plac
             yield f"{error.msg}{suffix}"
 
 
-def _has_entries(option: _Options) -> bool:
-    return "options" in option or option.get("elements") == "dict"
-
-
 def _entries(option: _Options, value: Any, place: str) -> list[tuple[str, Any]]:
-    """Text is the validator's, which takes JSON for a mapping, and so is what should be a list and is none."""
-    if option["type"] == "list":
-        found = [(f"{place}[{number}]", item) for number, item in enumerate(value)] if isinstance(value, list) else []
-    else:
-        found = [(place, value)]
-    return [(where, item) for where, item in found if not isinstance(item, str)]
+    """The mappings that an option takes, each with its place. What should be a list and is none is the validator's."""
+    if value is None or ("options" not in option and option.get("elements") != "dict"):
+        return []
+    if option["type"] != "list":
+        return [(place, value)]
+    return [(f"{place}[{number}]", item) for number, item in enumerate(value)] if isinstance(value, list) else []
 
 
-def _emptied(option: _Options, value: Any) -> Any:
-    """What is left for the validator."""
-    if option["type"] == "list":
-        return [item for item in value if isinstance(item, str)] if isinstance(value, list) else value
-    return value if isinstance(value, str) else {}
+def _mapping(entry: Any) -> Mapping[str, Any] | None:
+    """An entry as the validator takes it, for which JSON is a mapping, too."""
+    try:
+        return dict(check_type_dict(entry))
+    except TypeError:
+        return None
 
 
 def _without_nulls(value: Any) -> Any:

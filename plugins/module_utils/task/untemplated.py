@@ -17,7 +17,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_ONE_VARIABLE = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*(\|\s*default\(omit(,\s*true)?\)\s*)?\}\}")
+_ONE_VARIABLE = re.compile(
+    r"\{\{\s*(?!(?i:true|false|none)\b)([A-Za-z_]\w*)(\s*\|\s*default\(omit\))?(\s+or\s+omit)?\s*\}\}"
+)
 _TEMPLATE = re.compile(r"\{[{%#]|#jinja2:")
 # By name, because the tagged ones are ansible-core's own. All others (vaulted, undefined, lazy) are left to it.
 _TEXTS = frozenset({"str", "_AnsibleTaggedStr"})
@@ -40,14 +42,13 @@ def untemplated(option: object, variables: Mapping[str, Any]) -> Any:
     found = _ONE_VARIABLE.fullmatch(option) if isinstance(option, str) else None
     if not found:
         raise NeedsTemplating
-    name, may_be_left_out, or_empty = found.groups()
-    if name in variables:
-        value = _plain(variables[name])
-        if value or not or_empty:
-            return value
-    elif not may_be_left_out:
-        raise NeedsTemplating
-    raise LeftOut
+    name, may_be_missing, may_be_empty = found.groups()
+    if name not in variables:
+        raise LeftOut if may_be_missing else NeedsTemplating
+    value = _plain(variables[name])
+    if may_be_empty and not value:
+        raise LeftOut
+    return value
 
 
 def _plain(value: Any) -> Any:

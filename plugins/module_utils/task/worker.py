@@ -50,9 +50,12 @@ def validated(operation: Operation[Any], arguments: dict[str, Any]) -> dict[str,
     """The parameters, checked by the same code as a module's. Raises InvalidArguments."""
     spec = operation.spec
     changed = sorted(no_texts(operation.texts, arguments))  # the validator would make texts of them
+    empty = [
+        f"'{name}' is null: [] says that there is none" for name in operation.contents if _is_null(name, arguments)
+    ]
     params, complaints = _judged(spec, arguments)
-    if complaints or changed:
-        wrong = [*mistakes(spec.options, spec.rules, arguments), *changed]
+    if complaints or changed or empty:
+        wrong = [*mistakes(spec.options, spec.rules, arguments), *changed, *empty]
         raise InvalidArguments(
             f"The options of {operation.name} are not right",
             subject=operation.name,
@@ -60,6 +63,11 @@ def validated(operation: Operation[Any], arguments: dict[str, Any]) -> dict[str,
             hint=HINT if changed else f"'ansible-doc service_mesh.istio.{operation.name}' lists the options",
         )
     return params
+
+
+def _is_null(name: str, arguments: Mapping[str, Any]) -> bool:
+    """An inventory whose entries are all commented out says null, and with `prune` all of them would go."""
+    return name in arguments and arguments[name] is None
 
 
 def _judged(spec: ArgumentSpec, arguments: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

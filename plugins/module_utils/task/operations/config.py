@@ -60,6 +60,7 @@ CONFIG: Operation[Config] = Operation(
     config_of_many,
     run_config,
     texts=spec_of_lists().options,
+    contents=(_MANIFESTS + spec_of_lists()).options,
 )
 
 CONFIG_INFO: Operation[Query] = Operation(

@@ -41,10 +41,16 @@ NEEDED: dict[str, dict[str, Any]] = {
 }
 KUBECONFIG = {"contexts": [{"name": "east", "context": {}}, {"name": "west", "context": {}}]}
 TEMPLATED = {"contexts": [{"name": "{{ 'ea' ~ 'st' }}", "context": {}}]}
+OPTIONAL = {
+    "host": "{{ address | default(omit) }}",
+    "api_key": "{{ nowhere | default(omit) }}",
+    "context": "{{ empty or omit }}",
+}
+UNTRUSTED = "{{ lookup('ansible.builtin.env', 'ASKED') | from_json }}"
 UNNAMED = "No cluster is named: none of 'host', 'kubeconfig' and 'context' is given"
 
 
-def task(result: str, module: str, arguments: dict[str, Any], **more: Any) -> dict[str, Any]:
+def task(result: str, module: str, arguments: dict[str, Any] | str, **more: Any) -> dict[str, Any]:
     return {f"{COLLECTION}.{module}": arguments, "register": result, "ignore_errors": True, **more}
 
 
@@ -58,6 +64,9 @@ def playbook(answers: Path) -> list[dict[str, Any]]:
         task("known", "mesh_info", {"kubeconfig": "{{ clusters }}", "context": "north"}, vars={"clusters": KUBECONFIG}),
         task("within", "mesh_info", {"kubeconfig": "{{ clusters }}", "context": "north"}, vars={"clusters": TEMPLATED}),
         task("again", "gateway", {"name": "a", "serverz": []}, retries=1, delay=0, until="again.failed is undefined"),
+        task("optional", "mesh_info", OPTIONAL, vars={"address": "plain-address", "empty": ""}),
+        task("undefined", "mesh_info", {"host": "{{ nowhere or omit }}"}),
+        task("untrusted", "mesh_info", "{{ asked }}", vars={"asked": UNTRUSTED, "word": "geheim"}),
         task("as_module", "mesh_info", {}, vars={PYTHON: sys.executable}, **{"async": 60, "poll": 1}),
     ]
     names = [*(entry["register"] for entry in [*unnamed, *single, *grouped])]
@@ -83,6 +92,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "LC_ALL": "C.UTF-8",
+        "ASKED": '{"host": "{{ word }}"}',
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
         "ANSIBLE_HOME": str(folder / "ansible"),
         "ANSIBLE_ASYNC_DIR": str(folder / "async"),
@@ -122,6 +132,16 @@ def test_a_misspelt_option_is_answered_with_the_right_one(answers: dict[str, Any
 def test_a_task_that_is_tried_again_has_its_arguments_still(answers: dict[str, Any]) -> None:
     assert answers["again"]["attempts"] == 1
     assert "unknown option 'serverz'" in answers["again"]["msg"]
+
+
+def test_options_may_be_left_out_by_templates(answers: dict[str, Any]) -> None:
+    assert "'plain-address' is not the URL of an API server" in answers["optional"]["msg"]
+    assert "nowhere" in answers["undefined"]["msg"]
+
+
+def test_what_looks_like_a_template_in_an_answer_is_none(answers: dict[str, Any]) -> None:
+    assert "'{{ word }}' is not the URL of an API server" in answers["untrusted"]["msg"]
+    assert "geheim" not in json.dumps(answers["untrusted"])
 
 
 def test_arguments_are_templated(answers: dict[str, Any]) -> None:

@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 OPTION = "{{ routes }}"
-OR_EMPTY = "{{ routes | default(omit, true) }}"
-OPTIONAL = ("{{ routes | default(omit) }}", "{{routes|default(omit)}}", OR_EMPTY)
+OR_EMPTY = "{{ routes or omit }}"
+OPTIONAL = ("{{ routes | default(omit) }}", "{{routes|default(omit)}}")
 TEXTS = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=8),
     st.sampled_from(
@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("inventory")
 
 
-@given(routes=VALUES, option=st.sampled_from([OPTION, *OPTIONAL]))
+@given(routes=VALUES, option=st.sampled_from([OPTION, OR_EMPTY, *OPTIONAL]))
 def test_it_is_what_templating_makes_of_it_or_left_to_that(folder: Path, routes: Any, option: str) -> None:
     variables = inventory(folder, yaml.safe_dump({"routes": routes, "other": "{{ 1 + 1 }}", "option": option}))
     holds_a_template = any(
@@ -83,7 +83,10 @@ def test_values_are_without_what_ansible_core_adds(folder: Path) -> None:
         "routes",
         "{{ nowhere }}",
         "{{ routes | default(other) }}",
-        "{{ routes or omit }}",
+        "{{ routes | default(omit, true) }}",
+        "{{ nowhere or omit }}",
+        "{{ true | default(omit) }}",
+        "{{ None | default(omit) }}",
         5,
         ["{{ routes }}"],
     ],

@@ -18,6 +18,8 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.task.operation 
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.config import CONFIG, kind_operation
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.control_plane import CONTROL_PLANE
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.injection import INJECTION
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.remote_cluster import REMOTE_CLUSTER
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.sidecar_rollout import SIDECAR_ROLLOUT
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import (
     InvalidArguments,
     failed,
@@ -96,14 +98,14 @@ def test_what_is_no_field_of_an_object_may_be_written_as_one_likes() -> None:
             CONFIG,
             {"virtual_services": [ENTRY, {"name": "a"}, {**ENTRY, "http": [1]}, None]},
             "missing required arguments: namespace in 'virtual_services[1]'; "
-            "'virtual_services[2].http[0]' must be a mapping and is the number 1; "
+            "'virtual_services[2].http[0]' must be a mapping and is a number; "
             "'virtual_services[3]' must be a mapping and is null",
         ),
         (
             CONTROL_PLANE,
             {"charts": None, "values": 1},
             "state is present but all of the following are missing: version; "
-            "'values' must be a mapping and is the number 1",
+            "'values' must be a mapping and is a number",
         ),
         (CONFIG, {"state": "gone"}, "value of state must be one of: present, absent, got: gone"),
         (
@@ -112,6 +114,13 @@ def test_what_is_no_field_of_an_object_may_be_written_as_one_likes() -> None:
             "parameters are mutually exclusive: repository|directory|archives in 'charts'",
         ),
         (CONFIG, {"objects": [{}, None]}, "'objects[1]' must be a mapping and is null"),
+        (CONFIG, {"objects": None, "src": []}, "'objects' is null: [] says that there is none"),
+        (CONFIG, {"gateways": None, "prune": True, "set": "a"}, "'gateways' is null: [] says that there is none"),
+        (
+            INJECTION,
+            {"namespaces": ["web", '{"mode": "enabled"}', "name=a", {"name": "b"}]},
+            "'namespaces[0]' must be a mapping and is text; missing required arguments: name in 'namespaces[1]'",
+        ),
     ],
 )
 def test_a_mistake_is_said(operation: Operation[Any], arguments: dict[str, Any], reason: str) -> None:
@@ -123,6 +132,25 @@ def test_all_mistakes_are_said_at_once() -> None:
     assert reason == (
         "unknown option 'objectz' (did you mean 'objects'?); value of state must be one of: present, absent, got: gone"
     )
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "place"),
+    [
+        (CONFIG, {"objects": [[{"kind": "Secret", "stringData": {"key": "geheim"}}]]}, "objects[0]"),
+        (CONFIG, {"objects": ["geheim", 4711]}, "objects[1]"),
+        (SIDECAR_ROLLOUT, {"prometheus": [{"url": "x", "password": "geheim"}]}, "prometheus"),
+        (SIDECAR_ROLLOUT, {"prometheus": {"password": ["geheim"]}}, "prometheus"),
+        (REMOTE_CLUSTER, {"cluster_name": "a", "primary": "b", "remote": [{"api_key": "geheim"}]}, "remote"),
+        (REMOTE_CLUSTER, {"cluster_name": "a", "primary": "b", "remote": "geheim"}, "remote"),
+        (REMOTE_CLUSTER, {"cluster_name": "a", "primary": "b", "remote": 4711}, "remote"),
+    ],
+)
+def test_no_mistake_quotes_what_may_be_secret(operation: Operation[Any], arguments: dict[str, Any], place: str) -> None:
+    reason = refused(operation, arguments)
+    assert f"'{place}'" in reason
+    assert "geheim" not in reason
+    assert "4711" not in reason
 
 
 def test_parameters_have_defaults_and_aliases_in_them() -> None:
