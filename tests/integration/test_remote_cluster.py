@@ -289,6 +289,21 @@ def test_what_a_killed_renewal_has_left_goes_before_the_next_one(
     assert pair.east.names("secrets", pair.namespace) == set()
 
 
+def test_an_interim_secret_that_leads_elsewhere_is_not_changed_in_place(
+    pair: Pair, changes: Changes, istiod_in_east: Callable[[str], None]
+) -> None:
+    """A run with a wrong address has got as far as that; istiods that take up no change would not take up this one."""
+    pair.run()
+    istiod_in_east("1.29.1")
+    _leading_elsewhere(pair)
+    _interim(pair)
+    changes()
+    pair.run()
+    first, second = [f"patch {INTERIM}", f"delete {REMOTE}"], [f"patch {REMOTE}", f"delete {INTERIM}"]
+    assert _of_secrets(changes()) == [f"delete {INTERIM}", *first, *second]
+    assert (pair.run()["changed"], changes()) == (False, [])
+
+
 def _rolled_out(pair: Pair) -> None:
     """What a controller does to istiod's Deployment, and says of it."""
     pair.east.kubectl("delete", "pod", "istiod-old", "-n", pair.namespace, "--force", "--grace-period=0")
@@ -462,7 +477,12 @@ BAD: dict[str, tuple[dict[str, Any], type[Failure], str]] = {
         RemoteClusterError,
         "nothing to take out",
     ),
-    "not https": ({"server": "http://192.0.2.1"}, RemoteClusterError, "Nothing would verify"),
+    "not https": ({"server": "http://192.0.2.1"}, RemoteClusterError, "does not begin with https://"),
+    "no URL": (
+        {"server": "192.0.2.1:6443"},
+        RemoteClusterError,
+        "does not begin with https://.*https://203.0.113.7:6443",
+    ),
 }
 
 
@@ -475,6 +495,8 @@ def test_bad_input_is_refused(bad: str, pair: Pair, changes: Changes) -> None:
 def test_the_same_cluster_twice(pair: Pair, changes: Changes) -> None:
     again: dict[str, Any] = {"remote": {"kubeconfig": pair.east.kubeconfig}}
     _refused(pair, changes, RemoteClusterError, "east and west are the same cluster", **again)
+    pair.run()
+    _refused(pair, changes, RemoteClusterError, "east and west are the same cluster", **again, state="absent")
 
 
 def test_an_address_of_another_cluster(pair: Pair, changes: Changes) -> None:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -66,8 +66,14 @@ class Certificate:
     @property
     def is_authority(self) -> bool:
         """Whether it may sign other certificates."""
+        constraints, usage = _extension(self.parsed, x509.BasicConstraints), _extension(self.parsed, x509.KeyUsage)
+        return constraints is not None and bool(constraints.ca) and (usage is None or bool(usage.key_cert_sign))
+
+    @property
+    def path_length(self) -> int | None:
+        """How many authorities there may be below this one, before whoever is no authority; None for any number."""
         constraints = _extension(self.parsed, x509.BasicConstraints)
-        return constraints is not None and bool(constraints.ca)
+        return constraints.path_length if constraints else None
 
     @property
     def key_identifier(self) -> bytes:
@@ -139,15 +145,33 @@ def require_library() -> None:
         )
 
 
-def root_of(signer: Certificate, chain: Iterable[Certificate], roots: Sequence[Certificate]) -> Certificate | None:
-    """The root that a certificate leads to by a chain, if it does."""
-    between, current = list(chain), signer
+def path_of(signer: Certificate, chain: Iterable[Certificate], roots: Sequence[Certificate]) -> tuple[Certificate, ...]:
+    """From a certificate by a chain to the root that it leads to, with both of them; empty if it leads to none."""
+    between, path = list(chain), [signer]
     while True:
+        current = path[-1]
         found = next((root for root in roots if current == root or current.is_issued_by(root)), None)
         if found:
-            return found
+            return (*path, *([] if found == current else [found]))
         issuer = next((other for other in between if other != current and current.is_issued_by(other)), None)
         if issuer is None:
-            return None
+            return ()
         between.remove(issuer)  # a circle of certificates must end
-        current = issuer
+        path.append(issuer)
+
+
+def root_of(signer: Certificate, chain: Iterable[Certificate], roots: Sequence[Certificate]) -> Certificate | None:
+    """The root that a certificate leads to by a chain, if it does."""
+    return next(iter(path_of(signer, chain, roots)[-1:]), None)
+
+
+def too_short(path: Sequence[Certificate]) -> Iterator[Certificate]:
+    """Those of a path, from the signer up, that allow fewer authorities below them than there are.
+
+    Source: RFC 5280, 4.2.1.9; a certificate that is issued by its own name does not count.
+    """
+    below = 0
+    for one in path:
+        if one.path_length is not None and one.path_length < below:
+            yield one
+        below += one.parsed.subject != one.parsed.issuer

@@ -91,6 +91,15 @@ def read_key(pem: str, what: str) -> Key:
     return key
 
 
+def key_block(pem: str) -> str:
+    """The private key of a text alone: istiod reads the first block of a file, and some have others before the key.
+
+    Source: security/pkg/pki/util/crypto.go, ParsePemEncodedKey.
+    """
+    found = _PRIVATE.search(pem)
+    return f"{found.group()}\n" if found else pem
+
+
 def require_pair(key: Key, possible: Sequence[Certificate], what: str) -> None:
     """Raises BadAuthority when a key belongs to none of the certificates."""
     if not any(_belongs(key, one) for one in possible):

@@ -19,7 +19,7 @@ from ..kube.text import did_you_mean
 from .facts import NETWORK_LABEL, ROOT_NAMESPACE
 from .leaving_doors import doors_going, doors_unknown
 from .mesh_member import REMOTE, Member, configured, control_planes, inside, serving_of
-from .mesh_plan import mesh_plan, unfit_names
+from .mesh_plan import differing, mesh_plan, twice, unfit_names
 from .mesh_unseen import unread
 from .networks import EXTERNAL, doors_of, sees
 from .prechecks import PRECHECKS
@@ -31,6 +31,7 @@ _SENTENCES: Mapping[str, str] = {
     "not_in_mesh": "no cluster of the mesh has this name",
     "unknown_check": "mesh_clusters_ignore_checks names what is no check",
     "cluster_unseen": "a cluster could not be seen, so nothing is known of what is in it",
+    "not_one_mesh": "others would be forgotten: run it for one mesh alone (mesh_hosts), each cluster of it once",
     "unfit_name": "Istio cannot make labels of its names, and its control plane could not be told that somebody left",
     "has_control_plane": "the inventory says that it is a remote cluster, and it runs a control plane of its own",
     "foreign_secret": "somebody else has made a Secret by which a cluster would still be read: delete it",
@@ -148,6 +149,8 @@ def _refusals(leaving: Leaving) -> Iterator[dict[str, Any]]:
     for name in leaving.hosts:
         if name not in forgotten:
             yield _finding("not_in_mesh", name, f"'{name}'{did_you_mean(name, hosts)}")
+    if told := [*_not_one_mesh(leaving.members)]:
+        yield _finding("not_one_mesh", "", *told)
     yield from _unseen(leaving)
     for one in leaving.stay:
         if names := [*unfit_names(one)]:
@@ -159,6 +162,13 @@ def _refusals(leaving: Leaving) -> Iterator[dict[str, Any]]:
     yield from _carrying(leaving)
     yield from _serving(leaving)
     yield from _last_doors(leaving)
+
+
+def _not_one_mesh(members: Sequence[Member]) -> Iterator[str]:
+    """Who forgets whom goes by the names of clusters."""
+    yield from twice(members, "cluster_name", "the cluster name {value}")
+    yield from twice(members, "uid", "one cluster (its kube-system has the uid {value}): check the connections")
+    yield from differing(members, "mesh_id", "mesh_name")
 
 
 def _remote(one: Member) -> Iterator[dict[str, Any]]:
@@ -178,7 +188,7 @@ def _unseen(leaving: Leaving) -> Iterator[dict[str, Any]]:
     for one in leaving.leave:
         failure = one.failure or str(leaving.prechecks.get(one.host, {}).get("failure") or "")
         if failure and one.host not in leaving.gone:
-            yield _finding("cluster_unseen", one.host, failure, override=_GONE)
+            yield _finding("cluster_unseen", one.host, failure, override=_GONE if one.failure else "")
     for one in leaving.everybody:
         if one.host not in leaving.gone:
             yield from (_finding("cluster_unseen", one.host, line) for line in unread(one))

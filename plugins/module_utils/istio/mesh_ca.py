@@ -26,7 +26,7 @@ from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from .certificates import Certificate, certificates
 from .facts import ISTIOD_SELECTOR, KEYED_LISTS, MANAGER_PREFIX, ROOT_NAMESPACE
-from .issuing import BadAuthority, Root, made_root, made_signer
+from .issuing import BadAuthority, Root, key_block, made_root, made_signer
 from .root_file import keep, readable_by_others, stored_root
 from .trust import (
     AUTHORITIES,
@@ -212,7 +212,7 @@ def _texts(certificate: str, key: str, chain: str, root: Root) -> dict[str, str]
     between = dict.fromkeys(one for one in above if one not in root.certificates)
     return {
         ISTIO.signer: certificates(certificate)[0].pem,
-        ISTIO.key: key if key.endswith("\n") else f"{key}\n",
+        ISTIO.key: key_block(key),
         ISTIO.chain: "".join(one.pem for one in between),
         ISTIO.roots: root.pem,
     }

@@ -152,10 +152,10 @@ def _refusals(members: Sequence[Member]) -> Iterator[str]:
             yield f"{one.host} has mesh_mode '{one.mode}', and {why}: leave it out of this run, or correct mesh_mode"
     if not control_planes(members):
         yield "no cluster of the mesh is a primary, so no control plane would serve it: set mesh_cluster_role"
-    yield from _twice(members, "cluster_name", "the cluster name {value}: set mesh_cluster_name")
-    yield from _twice(members, "uid", "one cluster (its kube-system has the uid {value}): check the connections")
+    yield from twice(members, "cluster_name", "the cluster name {value}: set mesh_cluster_name")
+    yield from twice(members, "uid", "one cluster (its kube-system has the uid {value}): check the connections")
     for name, word in _SHARED:
-        yield from _differing(members, name, word)
+        yield from differing(members, name, word)
     for one in members:
         yield from unfit_names(one)
         yield from in_another_part(one)
@@ -231,7 +231,8 @@ def _beside_external(members: Sequence[Member]) -> Iterator[str]:
             )
 
 
-def _twice(members: Sequence[Member], name: str, what: str) -> Iterator[str]:
+def twice(members: Sequence[Member], name: str, what: str) -> Iterator[str]:
+    """Hosts that have the same, where each has to have its own."""
     hosts: dict[str, list[str]] = {}
     for one in members:
         hosts.setdefault(getattr(one, name), []).append(one.host)
@@ -240,7 +241,8 @@ def _twice(members: Sequence[Member], name: str, what: str) -> Iterator[str]:
             yield f"{' and '.join(several)} have {what.format(value=value)}"
 
 
-def _differing(members: Sequence[Member], name: str, word: str) -> Iterator[str]:
+def differing(members: Sequence[Member], name: str, word: str) -> Iterator[str]:
+    """Hosts that have something else than the first one, where all have to have the same."""
     first = members[0] if members else None
     for one in members[1:]:
         ours, theirs = getattr(first, name), getattr(one, name)

@@ -138,9 +138,11 @@ def sees(one: str, other: str, groups: Sequence[Sequence[str]]) -> bool:
     return not groups or one == other or any({one, other} <= {*group} for group in groups)
 
 
-def unknown_networks(networks: Sequence[str], groups: Sequence[Sequence[str]]) -> Iterator[str]:
+def unknown_networks(networks: Sequence[str], groups: Sequence[Sequence[object]]) -> Iterator[str]:
     for name in dict.fromkeys(name for group in groups for name in group):
-        if name not in networks:
+        if not isinstance(name, str):
+            yield f"mesh_clusters_groups names the network {name}, which is no text to YAML: put it in quotes"
+        elif name not in networks:
             near = did_you_mean(name, networks)
             yield f"mesh_clusters_groups names the network '{name}'{near}, in which no cluster is"
 
@@ -176,6 +178,8 @@ def mesh_networks(hosts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _registries(hosts: Iterable[Mapping[str, Any]], network: str) -> list[dict[str, str]]:
     names = (
-        one.get("mesh_cluster_name") or one["inventory_hostname"] for one in hosts if one.get("mesh_network") == network
+        one.get("mesh_cluster_name") or one["inventory_hostname"]
+        for one in hosts
+        if str(one.get("mesh_network") or "") == network
     )
     return [{"fromRegistry": str(name)} for name in names]

@@ -272,10 +272,11 @@ class _Registering:
     def _make_room(self, token: str) -> None:
         """The Secret goes, and no endpoint with it: istiod reads the cluster by another name until it is back."""
         wanted, name = self.wanted, interim_of(self.wanted.cluster)
-        if self.interim and not self.goes_on:  # it leads nowhere any more
+        content = interim_secret(wanted.cluster, wanted.namespace, self.address, token)
+        # One that leads nowhere any more, or elsewhere: it cannot be changed in place any better than the other.
+        if self.interim and (not self.goes_on or self.interim.get("data") != content["data"]):
             reconcile(self.primary, wanted.owner, [], [wanted.interim_key])
             self.registries.await_forgotten(name)
-        content = interim_secret(wanted.cluster, wanted.namespace, self.address, token)
         reconcile(self.primary, wanted.owner, [Desired(content, f"cluster {wanted.cluster}")])
         self.registries.await_read(name)
         reconcile(self.primary, wanted.owner, [], [wanted.key])
@@ -353,6 +354,8 @@ def run_unregister(primary: Run | None, remote: Run | None, wanted: Registration
     secrets = [wanted.key]
     if primary:
         _refuse_strangers(primary.client, wanted.key, wanted)
+        if remote:
+            _refuse_same(primary.client, remote.client, wanted)
         secrets += [wanted.interim_key]
     sides = ((primary, wanted.primary, secrets), (remote, wanted.cluster, wanted.reader.keys()))
     asked = [(run, keys) for run, _name, keys in sides if run]
@@ -450,7 +453,14 @@ def _address(remote: Client, wanted: Registration) -> Address:
             reason="that is this machine itself, and from the Pod of an istiod it is that Pod",
             hint="Give 'server', an address of the API server that the other clusters can reach",
         )
-    if not server.startswith("https://") or not authority:
+    if not server.startswith("https://"):
+        raise RemoteClusterError(
+            f"'{server}' is not the URL of an API server that {wanted.primary} could verify",
+            subject="server",
+            reason="it does not begin with https://",
+            hint="Write 'server' (mesh_clusters_server) like https://203.0.113.7:6443",
+        )
+    if not authority:
         raise RemoteClusterError(
             f"Nothing would verify that {server} is {wanted.cluster}",
             subject="server_ca",

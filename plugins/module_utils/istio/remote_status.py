@@ -63,13 +63,14 @@ def _gives_access(secret: Object) -> bool:
 def _gateway(service: Object) -> dict[str, Any]:
     """The door of a network; `by_nodes` when istiod takes the addresses of nodes."""
     labels = labels_of(service)
+    port = str(labels.get(_PORT_LABEL) or "")  # istiod ignores what is no number as well
     return {
         "network": labels[NETWORK_LABEL],
         "namespace": service["metadata"]["namespace"],
         "name": service["metadata"]["name"],
         "addresses": addresses_of(service),
         "by_nodes": _NODES_ANNOTATION in annotations_of(service),
-        "port": int(labels.get(_PORT_LABEL) or CROSS_NETWORK_PORT),
+        "port": int(port) if port.isdecimal() else CROSS_NETWORK_PORT,
     }
 
 

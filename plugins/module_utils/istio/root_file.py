@@ -78,6 +78,8 @@ def keep(root: Root, path: str) -> Root:
             os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):
             os.link(temporary, path)
+    except OSError as error:
+        raise _unusable(path, str(error), _NO_LINKS_HINT) from error
     finally:
         os.unlink(temporary)
     stored = stored_root(path)
@@ -86,6 +88,7 @@ def keep(root: Root, path: str) -> Root:
     return stored
 
 
+_NO_LINKS_HINT = "Name a file on a disk of this machine, where files can have a second name (hard links)"
 _GONE_HINT = "Look who takes it away, and run this again: nothing has been signed by that root"
 
 

@@ -84,7 +84,7 @@ def run_rotation(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None 
     outcome = written(run, wanted, [secret] if secret else [])
     if not run.check_mode:
         there = trust_of([*found, *([secret] if secret else [])])
-        cluster = replace(cluster, there=there, shown=_waited_for(run, cluster))
+        cluster = replace(cluster, there=there, shown=_waited_for(run, cluster, is_new=bool(secret)))
     outcome.extra = {"trust": cluster.there.told(now), "rotation": _told(cluster)}
     return outcome
 
@@ -141,10 +141,11 @@ def _desired(cluster: Rotating, root: Root) -> Object | None:
     return secret_of(wanted.namespace, texts[wanted.rotate]())
 
 
-def _waited_for(run: Run, cluster: Rotating) -> list[Shown]:
+def _waited_for(run: Run, cluster: Rotating, *, is_new: bool) -> list[Shown]:
     """What all show once they show the phase. Proxies cannot be watched, so they are asked again."""
     wanted, seen, said = cluster.wanted, _looks(run.client, cluster), ""
-    deadline, quiet = time.monotonic() + wanted.wait_timeout, time.monotonic() + _quiet_seconds(run.client, wanted)
+    began, quiet_for = time.monotonic(), _quiet_seconds(run.client, wanted, is_new=is_new)
+    deadline, quiet = began + wanted.wait_timeout, began + quiet_for
     while True:
         run.before_write()
         shown = seen.look()
@@ -157,15 +158,18 @@ def _waited_for(run: Run, cluster: Rotating) -> list[Shown]:
         seen.settle(shown, {lag.where for lag in lags})
 
 
-def _quiet_seconds(client: Client, wanted: MeshCa) -> float:
-    """How long one of several istiods may still have the Secret of before, which nobody sees while it serves nobody."""
+def _quiet_seconds(client: Client, wanted: MeshCa, *, is_new: bool) -> float:
+    """How long one of several istiods may still have the Secret of before, which nobody sees while it serves nobody.
+
+    One that has just been written is new, whatever the server's clock says of it.
+    """
     planes = client.list_objects(DEPLOYMENT, wanted.namespace, labels=ISTIOD_SELECTOR)
     secret = client.get(SECRET, PLUGGED_IN, wanted.namespace) or {"metadata": {}}
     written_at = [moment(str(one.get("time"))) for one in secret["metadata"].get("managedFields") or []]
     changed = max((one for one in written_at if one), default=None)
     if changed is None or sum(one["spec"].get("replicas", 1) for one in planes) < 2:
         return 0.0
-    return min(_MOST_QUIET, _MOST_QUIET - (right_now() - changed).total_seconds())
+    return _MOST_QUIET if is_new else min(_MOST_QUIET, _MOST_QUIET - (right_now() - changed).total_seconds())
 
 
 def _unheard(cluster: Rotating, quiet: float) -> Iterator[Lag]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..kube.client import Object
 from ..kube.resources import CONFIG_MAP, SECRET
-from .certificates import Certificate, NotACertificate, certificates, root_of, short
+from .certificates import Certificate, NotACertificate, certificates, path_of, root_of, short, too_short
 
 PLUGGED_IN, SELF_SIGNED, DISTRIBUTED = "cacerts", "istio-ca-secret", "istio-ca-root-cert"
 AUTHORITIES = (PLUGGED_IN, SELF_SIGNED)
@@ -161,6 +161,8 @@ def problems(trust: Trust, now: datetime, leaving: Collection[Certificate] = ())
         yield f"the certificate {trust.signer} does not lead to the root beside it, {roots}"
     if trust.signer and not trust.signer.is_authority:
         yield f"the certificate {trust.signer} may not sign others: it is not the certificate of an authority"
+    for one in too_short(path_of(trust.signer, trust.chain, trust.roots)) if trust.signer else ():
+        yield f"the certificate {one} allows fewer authorities below it (pathlen:{one.path_length}) than there are"
     yield from trust.outside(now, leaving)
 
 

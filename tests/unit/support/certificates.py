@@ -32,9 +32,15 @@ class Authority:
         return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
     def issues(
-        self, name: str, end: datetime, begin: datetime | None = None, ca: bool = True, more: Sequence[Extension] = ()
+        self,
+        name: str,
+        end: datetime,
+        begin: datetime | None = None,
+        ca: bool = True,
+        more: Sequence[Extension] = (),
+        path_length: int | None = None,
     ) -> Authority:
-        made = _builder(_name(name), self.certificate.subject, (begin, end), ca, more)
+        made = _builder(_name(name), self.certificate.subject, (begin, end), ca, more, path_length)
         return _signed(made, ec.generate_private_key(ec.SECP256R1()), self.private)
 
     def renewed(self, end: datetime, more: Sequence[Extension] = ()) -> Authority:
@@ -49,10 +55,10 @@ class Authority:
         return x509.AuthorityKeyIdentifier(None, issuer, self.certificate.serial_number)
 
 
-def root(name: str, end: datetime, begin: datetime | None = None) -> Authority:
+def root(name: str, end: datetime, begin: datetime | None = None, path_length: int | None = None) -> Authority:
     """One that has issued itself."""
     key = ec.generate_private_key(ec.SECP256R1())
-    return _signed(_builder(_name(name), _name(name), (begin, end), True, ()), key, key)
+    return _signed(_builder(_name(name), _name(name), (begin, end), True, (), path_length), key, key)
 
 
 def _builder(
@@ -61,6 +67,7 @@ def _builder(
     life: tuple[datetime | None, datetime],
     ca: bool,
     more: Sequence[Extension],
+    path_length: int | None = None,
 ) -> x509.CertificateBuilder:
     begin, end = life
     builder = (
@@ -70,7 +77,7 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin or end - timedelta(days=3650))
         .not_valid_after(end)
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=path_length), critical=True)
     )
     for extension in more:
         builder = builder.add_extension(extension, critical=False)
@@ -85,6 +92,13 @@ def _signed(
 
 def _name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+
+
+def usage(*, key_cert_sign: bool) -> Extension:
+    """What a key may be used for."""
+    others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign")
+    never = dict.fromkeys([*others, "encipher_only", "decipher_only"], False)
+    return x509.KeyUsage(digital_signature=True, key_cert_sign=key_cert_sign, **never)
 
 
 def certificate(end: datetime) -> str:

@@ -15,7 +15,8 @@ def member(host: str, network: str = "one", role: str = "primary", *reads: str, 
     secrets = [{"namespace": "istio-system", "name": f"s-{name}", "cluster": name, "ours": True} for name in reads]
     rows = [{**row, "token_ends": ""} for row in secrets]
     found = {"clusters": {"uid": host, "remote_secrets": rows, "gateways": []}, "control_planes": []}
-    return Member(host, host, network=network, role=role, **{"found": found, "gateways": [f"{host}-door"], **more})
+    rest = {"cluster_name": host, "found": found, "gateways": [f"{host}-door"], **more}
+    return Member(host, network=network, role=role, **rest)
 
 
 def remote(host: str, network: str = "one", **more: Any) -> Member:
@@ -131,6 +132,14 @@ REFUSED: dict[str, tuple[list[Member], tuple[str, ...], dict[str, Any], str]] = 
     "not_in_mesh": ([EAST, WEST], ("wets",), {}, "'wets' (did you mean 'west'?)"),
     "unknown_check": ([EAST, WEST], ("west",), {"ignored": ["last_dor"]}, "did you mean 'last_door'"),
     "cluster_unseen": ([EAST, member("west", failure="down")], ("west",), {}, "mesh_clusters_unreachable: true"),
+    "not_one_mesh": (
+        [EAST, WEST, member("test-west", cluster_name="west", mesh_id="test")],
+        ("west",),
+        {},
+        "others would be forgotten: run it for one mesh alone (mesh_hosts), each cluster of it once [not_one_mesh, 2]: "
+        "west and test-west have the cluster name west; "
+        "east has the mesh_name '' and test-west 'test': they have to be the same",
+    ),
     "has_control_plane": (
         [EAST, remote("west", found={"control_planes": [{"name": "istiod", "namespace": "istio-system"}]})],
         ("west",),
@@ -190,7 +199,18 @@ def test_what_the_prechecks_found_stands_beside_it_and_is_overridden_by_one_opti
     lenient = left(members, "west", prechecks={"west": found}, ignored=["sidecars_left", "last_door"])
     assert (codes(lenient), codes(lenient, "warnings")) == ([], ["sidecars_left"])
     assert lenient["ignored"] == ["sidecars_left"]
-    assert codes(left(members, "west", prechecks={"west": {"failure": "no rights"}})) == ["cluster_unseen"]
+    for unreachable in (False, True):
+        blocked = left(members, "west", prechecks={"west": {"failure": "no rights"}}, unreachable=unreachable)
+        assert codes(blocked) == ["cluster_unseen"]
+        assert "mesh_clusters_unreachable" not in blocked["blockers"][0]["text"], "it would change nothing"
+
+
+def test_one_cluster_by_two_names_forgets_nobody() -> None:
+    south, west = member("south"), member("west")
+    west.clusters["uid"] = "south"  # type: ignore[index]
+    (row,) = left([EAST, west, south], "west")["blockers"]
+    assert (row["code"], row["override"]) == ("not_one_mesh", "")
+    assert "west and south have one cluster" in row["text"]
 
 
 def test_remotes_leave_together_with_their_primary() -> None:

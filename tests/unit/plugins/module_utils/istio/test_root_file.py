@@ -28,6 +28,16 @@ def test_a_link_to_a_root_is_as_good_as_the_root(tmp_path: Path) -> None:
     assert found.certificates == ROOT.certificates
 
 
+def test_a_disk_without_hard_links_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(_source: str, _name: str) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", link)
+    with pytest.raises(BadAuthority, match=r"Operation not permitted.*hard links"):
+        keep(ROOT, str(tmp_path / "root.pem"))
+    assert [*tmp_path.iterdir()] == []
+
+
 @pytest.mark.parametrize("link", ["root.pem", "roots"], ids=["file", "folder"])
 def test_a_link_that_leads_nowhere_is_refused(link: str, tmp_path: Path) -> None:
     (tmp_path / link).symlink_to(tmp_path / "vault")

@@ -13,7 +13,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.trust imp
     problems,
     trust_of,
 )
-from unit.support.certificates import Authority, cacerts, root, secret
+from unit.support.certificates import Authority, cacerts, root, secret, usage
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=timezone.utc)
 YEAR = timedelta(days=365)
@@ -21,6 +21,16 @@ ROOT = root("mesh root", NOW + 10 * YEAR)
 EAST = ROOT.issues("east", NOW + YEAR)
 OTHER = root("other root", NOW + 10 * YEAR)
 FOREIGN = OTHER.issues("west", NOW + YEAR)
+
+
+def narrowed(name: str, above: Authority | None = None) -> Authority:
+    """One that may sign servers, and no other authority."""
+    life = NOW + YEAR
+    return above.issues(name, life, path_length=0) if above else root(name, life, path_length=0)
+
+
+NARROW, BELOW = narrowed("narrow"), narrowed("below", ROOT)
+NO_SIGNER = ROOT.issues("tls", NOW + YEAR, more=[usage(key_cert_sign=False)])
 
 
 def told(*objects: dict[str, Any]) -> dict[str, Any]:
@@ -77,6 +87,13 @@ def test_a_chain_in_between_leads_to_the_root() -> None:
     assert "does not lead to the root" in wrong(cacerts(signer, ROOT))
 
 
+def test_an_authority_that_may_have_none_below_it_may_sign_itself_and_for_proxies() -> None:
+    assert wrong(cacerts(BELOW, ROOT)) == ""
+    assert wrong(cacerts(NARROW, NARROW)) == ""
+    wide = root("wide", NOW + YEAR, path_length=1)
+    assert wrong(cacerts(wide.issues("east", NOW + YEAR, more=[usage(key_cert_sign=True)]), wide)) == ""
+
+
 @pytest.mark.parametrize(
     ("found", "message"),
     [
@@ -87,6 +104,12 @@ def test_a_chain_in_between_leads_to_the_root() -> None:
             "not valid before 2027-11-25.*compare the clocks",
         ),
         (cacerts(ROOT.issues("leaf", NOW + YEAR, ca=False), ROOT), "'CN=leaf'.*may not sign others"),
+        (cacerts(NO_SIGNER, ROOT), "'CN=tls'.*may not sign others"),
+        (cacerts(NARROW.issues("east", NOW + YEAR), NARROW), "'CN=narrow'.*allows fewer .*below it .pathlen:0. than"),
+        (
+            cacerts(BELOW.issues("east", NOW + YEAR), ROOT, BELOW),
+            "'CN=below'.*allows fewer .*below it .pathlen:0. than",
+        ),
         (secret("cacerts", {"ca-cert.pem": EAST.pem}), "root-cert.pem of Secret istio-system/cacerts is missing"),
         (secret("cacerts", {"ca-cert.pem": "x", "root-cert.pem": ROOT.pem}), "ca-cert.pem.*holds no certificate"),
     ],

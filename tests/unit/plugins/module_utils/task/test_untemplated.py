@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.untemplated import (
     LeftOut,
@@ -51,6 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @given(routes=VALUES, option=st.sampled_from([OPTION, OR_EMPTY, *OPTIONAL]))
 def test_it_is_what_templating_makes_of_it_or_left_to_that(folder: Path, routes: Any, option: str) -> None:
+    """Before 2.19, whose controllers never ask, it makes text of what is no list and no mapping."""
     variables = inventory(folder, yaml.safe_dump({"routes": routes, "other": "{{ 1 + 1 }}", "option": option}))
     holds_a_template = any(
         start in yaml.safe_dump(routes, allow_unicode=True) for start in ("{{", "{%", "{#", "#jinja2:")
@@ -63,7 +65,9 @@ def test_it_is_what_templating_makes_of_it_or_left_to_that(folder: Path, routes:
         assert option == OR_EMPTY
         assert not routes
     else:
-        assert made == plain(Templar(loader=DataLoader(), variables=variables).template(variables["option"])) == routes
+        assert made == routes
+        if isinstance(routes, (list, dict)) or hasattr(ActionBase, "finalize_task_arg"):
+            assert plain(Templar(loader=DataLoader(), variables=variables).template(variables["option"])) == routes
 
 
 def test_values_are_without_what_ansible_core_adds(folder: Path) -> None:
