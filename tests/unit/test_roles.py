@@ -1,0 +1,76 @@
+"""Variables of roles, as Ansible itself works them out for an inventory: no cluster is needed to see that."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+ADDRESSES = [{"address": "203.0.113.1"}, {"address": "203.0.113.2"}, {"address": "203.0.113.3"}]
+HOSTS: dict[str, dict[str, Any]] = {
+    "east": {"mesh_name": "shop", "mesh_network": 1, "mesh_clusters_gateway_addresses": ADDRESSES[:1]},
+    "west": {"mesh_name": "shop", "mesh_network": 2, "mesh_clusters_gateway_addresses": ADDRESSES[1:2]},
+    "test-east": {"mesh_name": "test", "mesh_network": 1, "mesh_cluster_name": "east"},
+    "test-west": {"mesh_name": "test", "mesh_network": 2, "mesh_clusters_gateway_addresses": ADDRESSES[2:]},
+    "unnamed": {"mesh_cluster_name": "", "mesh_name": None},
+}
+ASKED = ("mesh_control_plane_hosts", "mesh_control_plane_networks", "mesh_clusters_name")
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What each host has in each variable."""
+    folder = tmp_path_factory.mktemp("roles")
+    common = {"ansible_connection": "local", "mesh_clusters_join": True}
+    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": HOSTS, "vars": common}}))
+    files = [f"{ROOT}/roles/{role}/vars/main.yml" for role in ("mesh_common", "mesh_control_plane", "mesh_clusters")]
+    answer = "{{ {" + ", ".join(f"'{name}': {name}" for name in ASKED) + "} | to_json }}"
+    task = {
+        "ansible.builtin.copy": {
+            "content": answer,
+            "dest": f"{folder}/{{{{ inventory_hostname }}}}.json",
+            "mode": "0600",
+        }
+    }
+    python = {"ansible_python_interpreter": sys.executable}
+    play = {"hosts": "all", "gather_facts": False, "vars_files": files, "vars": python, "tasks": [task]}
+    (folder / "play.yml").write_text(yaml.safe_dump([play]))
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv" / "collections"),
+        "ANSIBLE_HOME": str(folder / "ansible"),
+    }
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.yml", "play.yml"]
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return {host: json.loads((folder / f"{host}.json").read_text()) for host in HOSTS}
+
+
+def test_a_control_plane_is_told_of_its_own_mesh_alone(told: dict[str, dict[str, Any]]) -> None:
+    hosts = {host: its["mesh_control_plane_hosts"] for host, its in told.items()}
+    shop, test = ["east", "west"], ["test-east", "test-west"]
+    assert hosts == {"east": shop, "west": shop, "test-east": test, "test-west": test, "unnamed": ["unnamed"]}
+    networks = told["east"]["mesh_control_plane_networks"]["istiod"]["global"]["meshNetworks"]
+    assert networks == {
+        str(number): {
+            "endpoints": [{"fromRegistry": host}],
+            "gateways": [{"address": f"203.0.113.{number}", "port": 15443}],
+        }
+        for number, host in enumerate(shop, 1)
+    }
+    theirs = told["test-east"]["mesh_control_plane_networks"]["istiod"]["global"]["meshNetworks"]
+    assert [row["address"] for row in theirs["2"]["gateways"]] == ["203.0.113.3"]
+
+
+def test_an_empty_name_of_a_cluster_is_that_of_its_host(told: dict[str, dict[str, Any]]) -> None:
+    names = {host: its["mesh_clusters_name"] for host, its in told.items()}
+    assert names == {**{host: host for host in HOSTS}, "test-east": "east"}
