@@ -272,6 +272,11 @@ _HINTS: tuple[tuple[type[ApiError], re.Pattern[str], str], ...] = (
 )
 
 
+def lacks_schema(error: Failure) -> bool:
+    """Whether the server knows no such field, or another type of it."""
+    return any(text in error.reason for text in _NOT_IN_SCHEMA)
+
+
 def error_from_status(
     verb: str,
     subject: str,

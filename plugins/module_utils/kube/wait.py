@@ -15,10 +15,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from .client import Client, Object, described, remaining
-from .errors import ApiError, Failure, Forbidden, Unauthorized, UnknownKind
+from .errors import ApiError, Failure, Forbidden, Invalid, Unauthorized, UnknownKind, lacks_schema
 from .resources import Resource
 
 # Nobody waits longer than this without asking whether anybody still wants to know.
@@ -53,6 +53,7 @@ Insight = Callable[["Object | None", Verdict], "tuple[Verdict, Events | None]"]
 Progress = Callable[[str], None]
 # Raises when nobody wants what is waited for any more.
 Guard = Callable[[], None]
+Answer = TypeVar("Answer")
 
 
 class NotReady(Failure):
@@ -104,6 +105,17 @@ class Wait:
                     reason="its CRD is established, but discovery does not name it yet",
                     hint="Look at the CRD and the log of the API server, then run the task again: it goes on from here",
                 )
+            self._pause()
+
+    def until_taken_up(self, ask: Callable[[], Answer]) -> Answer:
+        """Ask for what a CRD has just brought: for a moment the server judges by the schema of before."""
+        while True:
+            try:
+                return ask()
+            except Invalid as error:
+                if not (lacks_schema(error) and remaining(self.deadline)):
+                    raise
+            self.guard()
             self._pause()
 
     def _look(

@@ -20,6 +20,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from typing import Literal
 
@@ -183,7 +184,7 @@ class Writing:
         for resource in dict.fromkeys(action.resource for action in open_ones):
             wait.until_served(resource)
         owner, validate = self.plan.owner, self.plan.validate
-        answered = make_plan(self.run.client, owner, questions, validate=validate).actions
+        answered = wait.until_taken_up(partial(make_plan, self.run.client, owner, questions, validate=validate)).actions
         answers = {action.key: action for action in answered}
         self.plan = Plan(owner, [answers.get(action.key, action) for action in self.plan.actions], validate)
 
