@@ -21,15 +21,16 @@ HOSTS: dict[str, dict[str, Any]] = {
     "test-west": {"mesh_name": "test", "mesh_network": 2, "mesh_clusters_gateway_addresses": ADDRESSES[2:]},
     "unnamed": {"mesh_cluster_name": "", "mesh_name": None},
 }
-ASKED = ("mesh_control_plane_hosts", "mesh_control_plane_networks", "mesh_clusters_name")
+ASKED = ("mesh_control_plane_hosts", "mesh_control_plane_networks", "mesh_clusters_name", "mesh_clusters_asked")
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What each host has in each variable."""
     folder = tmp_path_factory.mktemp("roles")
-    common = {"ansible_connection": "local", "mesh_clusters_join": True}
+    common = {"ansible_connection": "local", "mesh_clusters_join": True, "mesh_clusters_groups": [["1", "2"]]}
     (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": HOSTS, "vars": common}}))
+    defaults = {"mesh_clusters_hosts": "{{ ansible_play_hosts_all }}"}
     files = [f"{ROOT}/roles/{role}/vars/main.yml" for role in ("mesh_common", "mesh_control_plane", "mesh_clusters")]
     answer = "{{ {" + ", ".join(f"'{name}': {name}" for name in ASKED) + "} | to_json }}"
     task = {
@@ -40,7 +41,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
         }
     }
     python = {"ansible_python_interpreter": sys.executable}
-    play = {"hosts": "all", "gather_facts": False, "vars_files": files, "vars": python, "tasks": [task]}
+    play = {"hosts": "all", "gather_facts": False, "vars_files": files, "vars": {**python, **defaults}, "tasks": [task]}
     (folder / "play.yml").write_text(yaml.safe_dump([play]))
     environment = {
         "PATH": os.environ["PATH"],
@@ -69,6 +70,18 @@ def test_a_control_plane_is_told_of_its_own_mesh_alone(told: dict[str, dict[str,
     }
     theirs = told["test-east"]["mesh_control_plane_networks"]["istiod"]["global"]["meshNetworks"]
     assert [row["address"] for row in theirs["2"]["gateways"]] == ["203.0.113.3"]
+
+
+def test_a_cluster_asks_those_of_its_own_mesh_and_group(told: dict[str, dict[str, Any]]) -> None:
+    asked = {host: [other["name"] for other in its["mesh_clusters_asked"]] for host, its in told.items()}
+    theirs = ["east", "test-west"]
+    assert asked == {
+        "east": ["east", "west"],
+        "west": ["east", "west"],
+        "test-east": theirs,
+        "test-west": theirs,
+        "unnamed": ["unnamed"],
+    }
 
 
 def test_an_empty_name_of_a_cluster_is_that_of_its_host(told: dict[str, dict[str, Any]]) -> None:

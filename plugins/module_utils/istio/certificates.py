@@ -70,6 +70,11 @@ class Certificate:
         return constraints is not None and bool(constraints.ca) and (usage is None or bool(usage.key_cert_sign))
 
     @property
+    def is_of_old(self) -> bool:
+        """Whether it is of the first version of X.509, which has no extensions; such roots are taken as they are."""
+        return self.parsed.version is x509.Version.v1
+
+    @property
     def path_length(self) -> int | None:
         """How many authorities there may be below this one, before whoever is no authority; None for any number."""
         constraints = _extension(self.parsed, x509.BasicConstraints)

@@ -239,7 +239,7 @@ def require_right(wanted: MeshCa, secret: Object, now: datetime, leaving: Collec
             f"The certificates for {wanted.cluster_name} cannot be used",
             subject=f"Secret {wanted.namespace}/{PLUGGED_IN}",
             reason="; ".join(wrong),
-            hint="Have them issued anew by the root of the mesh",
+            hint="Have them issued anew by the root of the mesh; where it is the root itself, name another one",
         )
 
 

@@ -10,7 +10,6 @@ time, and whoever comes first makes it for all.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import tempfile
@@ -76,10 +75,9 @@ def keep(root: Root, path: str) -> Root:
             file.write(root.pem + (private_pem(root.key) if root.key else ""))
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
+        _link(temporary, path)
     except OSError as error:
-        raise _unusable(path, str(error), _NO_LINKS_HINT) from error
+        raise _unusable(path, str(error)) from error
     finally:
         os.unlink(temporary)
     stored = stored_root(path)
@@ -90,6 +88,16 @@ def keep(root: Root, path: str) -> Root:
 
 _NO_LINKS_HINT = "Name a file on a disk of this machine, where files can have a second name (hard links)"
 _GONE_HINT = "Look who takes it away, and run this again: nothing has been signed by that root"
+
+
+def _link(temporary: str, path: str) -> None:
+    """Give the file its name, unless another one has it already."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise _unusable(path, str(error), _NO_LINKS_HINT) from error
 
 
 def readable_by_others(path: str) -> bool:

@@ -75,6 +75,7 @@ def run_rotation(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None 
     cluster = Rotating(wanted, trust_of(found), live, _aim(wanted, root, now), can_sign, outside, is_new)
     cluster = replace(cluster, shown=_shown(run.client, cluster))
     refuse(run.client, cluster)
+    _refuse_unusable(cluster, root)
     if is_new and not run.check_mode:
         root = keep(root, wanted.root_file)
         cluster = replace(cluster, aim=_aim(wanted, root, now), is_new=False)
@@ -87,6 +88,13 @@ def run_rotation(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None 
         cluster = replace(cluster, there=there, shown=_waited_for(run, cluster, is_new=bool(secret)))
     outcome.extra = {"trust": cluster.there.told(now), "rotation": _told(cluster)}
     return outcome
+
+
+def _refuse_unusable(cluster: Rotating, root: Root) -> None:
+    """Nobody shall trust a root first by which nothing can be signed afterwards."""
+    wanted, now = cluster.wanted, cluster.aim.now
+    if wanted.rotate == TRUST and cluster.can_sign and not secret_is_there(SIGN, cluster.there, cluster.aim):
+        require_right(wanted, secret_of(wanted.namespace, signed_texts(wanted, root, now)), now, cluster.leaving)
 
 
 def _found(client: Client, wanted: MeshCa, *, outside: bool) -> list[Object]:

@@ -159,9 +159,11 @@ def problems(trust: Trust, now: datetime, leaving: Collection[Certificate] = ())
     if trust.signer and trust.roots and not trust.anchor:
         roots = " and ".join(map(str, trust.roots))
         yield f"the certificate {trust.signer} does not lead to the root beside it, {roots}"
-    if trust.signer and not trust.signer.is_authority:
-        yield f"the certificate {trust.signer} may not sign others: it is not the certificate of an authority"
-    for one in too_short(path_of(trust.signer, trust.chain, trust.roots)) if trust.signer else ():
+    path = (path_of(trust.signer, trust.chain, trust.roots) or (trust.signer,)) if trust.signer else ()
+    for one in path:
+        if not one.is_authority and not (one == path[-1] and one.is_of_old):
+            yield f"the certificate {one} may not sign others: it is not the certificate of an authority"
+    for one in too_short(path):
         yield f"the certificate {one} allows fewer authorities below it (pathlen:{one.path_length}) than there are"
     yield from trust.outside(now, leaving)
 

@@ -55,10 +55,16 @@ class Authority:
         return x509.AuthorityKeyIdentifier(None, issuer, self.certificate.serial_number)
 
 
-def root(name: str, end: datetime, begin: datetime | None = None, path_length: int | None = None) -> Authority:
+def root(
+    name: str,
+    end: datetime,
+    begin: datetime | None = None,
+    path_length: int | None = None,
+    more: Sequence[Extension] = (),
+) -> Authority:
     """One that has issued itself."""
     key = ec.generate_private_key(ec.SECP256R1())
-    return _signed(_builder(_name(name), _name(name), (begin, end), True, (), path_length), key, key)
+    return _signed(_builder(_name(name), _name(name), (begin, end), True, more, path_length), key, key)
 
 
 def _builder(

@@ -30,6 +30,7 @@ def narrowed(name: str, above: Authority | None = None) -> Authority:
 
 
 NARROW, BELOW = narrowed("narrow"), narrowed("below", ROOT)
+LEAF = root("leaf", NOW + YEAR, more=[usage(key_cert_sign=False)])
 NO_SIGNER = ROOT.issues("tls", NOW + YEAR, more=[usage(key_cert_sign=False)])
 
 
@@ -105,6 +106,8 @@ def test_an_authority_that_may_have_none_below_it_may_sign_itself_and_for_proxie
         ),
         (cacerts(ROOT.issues("leaf", NOW + YEAR, ca=False), ROOT), "'CN=leaf'.*may not sign others"),
         (cacerts(NO_SIGNER, ROOT), "'CN=tls'.*may not sign others"),
+        (cacerts(NO_SIGNER.issues("east", NOW + YEAR), ROOT, NO_SIGNER), "'CN=tls'.*may not sign others"),
+        (cacerts(LEAF.issues("east", NOW + YEAR), LEAF), "'CN=leaf'.*may not sign others"),
         (cacerts(NARROW.issues("east", NOW + YEAR), NARROW), "'CN=narrow'.*allows fewer .*below it .pathlen:0. than"),
         (
             cacerts(BELOW.issues("east", NOW + YEAR), ROOT, BELOW),
