@@ -298,7 +298,7 @@ def test_an_interim_secret_that_leads_elsewhere_is_not_changed_in_place(
     _leading_elsewhere(pair)
     _interim(pair)
     changes()
-    pair.run()
+    pair.run(take_ownership_from=["kubectl", "kubectl-patch"])
     first, second = [f"patch {INTERIM}", f"delete {REMOTE}"], [f"patch {REMOTE}", f"delete {INTERIM}"]
     assert _of_secrets(changes()) == [f"delete {INTERIM}", *first, *second]
     assert (pair.run()["changed"], changes()) == (False, [])
