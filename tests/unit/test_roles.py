@@ -6,11 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.operation import Operation
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.config import CONFIG
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations.injection import INJECTION
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESSES = [{"address": "203.0.113.1"}, {"address": "203.0.113.2"}, {"address": "203.0.113.3"}]
@@ -54,6 +58,25 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return {host: json.loads((folder / f"{host}.json").read_text()) for host in HOSTS}
+
+
+@pytest.mark.parametrize(("role", "operation"), [("mesh_config", CONFIG), ("mesh_injection", INJECTION)])
+def test_the_module_judges_every_variable_of_its_role(role: str, operation: Operation[Any]) -> None:
+    """The playbook mesh leaves the role's own judgement out."""
+    variables = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text())
+    (task,) = yaml.safe_load((ROOT / "roles" / role / "tasks" / "main.yml").read_text())
+    given = task[f"service_mesh.istio.{operation.name}"]
+    for name, variable in variables["argument_specs"]["main"]["options"].items():
+        option = name.removeprefix(f"{role}_")
+        assert f"{{{{ {name} " in given[option]
+        _is_contained(variable, operation.spec.options[option])
+
+
+def _is_contained(variable: dict[str, Any], option: Mapping[str, Any]) -> None:
+    for rule in ("type", "elements", "choices", "required"):
+        assert variable.get(rule, option.get(rule)) == option.get(rule), rule
+    for name, inner in (variable.get("options") or {}).items():
+        _is_contained(inner, option["options"][name])
 
 
 def test_a_control_plane_is_told_of_its_own_mesh_alone(told: dict[str, dict[str, Any]]) -> None:
