@@ -170,10 +170,10 @@ mesh:
       description: >-
         C(uid); C(server), the address of the API server by which it was asked; C(pod_ranges), which Kubernetes has
         given to nodes; C(gateways), the Services that lead to a network, each with C(network), C(namespace), C(name),
-        C(addresses), C(port) and C(by_nodes); C(remote_secrets), each with C(namespace), C(name), C(cluster),
-        C(server), C(token_ends) (empty for a token that never ends), C(token_state) (V(valid), V(due), V(expired),
-        V(endless) or V(unreadable)), C(account) (whose token it is) and C(ours); and C(unread), what of all this the
-        user may not read, each with C(verb), C(resource) and C(namespace).
+        C(addresses), C(port), C(by_nodes) and C(istio_label), the label C(istio) of its Pods; C(remote_secrets), each
+        with C(namespace), C(name), C(cluster), C(server), C(token_ends) (empty for a token that never ends),
+        C(token_state) (V(valid), V(due), V(expired), V(endless) or V(unreadable)), C(account) (whose token it is) and
+        C(ours); and C(unread), what of all this the user may not read, each with C(verb), C(resource) and C(namespace).
       returned: when gathered
       type: dict
     webhooks:

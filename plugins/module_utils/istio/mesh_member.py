@@ -27,6 +27,7 @@ class Member:
     whether a remote one has the configuration of an external control plane.
     `gateways` are the names of its east-west gateways in the inventory, `addresses` those that lead to its network as
     the inventory says, each with `address` and `port`.
+    `closing` are gateways that the inventory takes away, each with `namespace` and `name`.
     `server` is where others reach its API server as the inventory says.
     Before certificates are written, `signing` is what they will be by the root of the inventory, which may be made in
     `root_file`, and `refused` why they cannot be.
@@ -46,6 +47,7 @@ class Member:
     addresses: Sequence[Mapping[str, Any]] = ()
     found: Mapping[str, Any] = field(default_factory=dict)
     failure: str = ""
+    closing: Sequence[Mapping[str, Any]] = ()
     server: str = ""
     root_file: str = ""
     signing: Mapping[str, Any] = field(default_factory=dict)
@@ -74,7 +76,19 @@ class Member:
 
     @property
     def clusters(self) -> Mapping[str, Any]:
-        return mapping(self.found.get("clusters"))
+        """What it says of itself, without gateways that are about to go."""
+        found = mapping(self.found.get("clusters"))
+        if not self.closing:
+            return found
+        going = {(row["namespace"], row["name"]) for row in self.closing}
+        stay = [row for row in found.get("gateways") or () if (row["namespace"], row["name"]) not in going]
+        return {**found, "gateways": stay}
+
+    @property
+    def has_door(self) -> bool:
+        """Whether something leads from outside to this very cluster, or will."""
+        found = any(row["network"] == self.network for row in self.clusters.get("gateways") or ())
+        return bool(self.gateways or self.addresses or found)
 
     @property
     def secrets(self) -> Sequence[Mapping[str, Any]]:

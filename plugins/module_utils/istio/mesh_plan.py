@@ -67,7 +67,7 @@ def mesh_plan(
             *_beside_external(members),
             *closed(doors, groups),
             *(not_open_yet(members, doors, groups) if step == JOIN else ()),
-            *unserved(members, doors, groups),
+            *unserved(members, groups, cut_off or {}),
             *at_home(members, groups),
             *(same_addresses(inside(members)) if pod_ranges else ()),
             *(unrenewed(members, cut_off or {}) if renew else ()),

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 from .mesh_member import REMOTE, Member, control_planes, inside, named, reading, serving_of
@@ -54,12 +54,14 @@ def _tells_others(reader: Member, one: Member, members: Sequence[Member], groups
     return any(network != one.network and sees(network, one.network, groups) for network in told)
 
 
-def unserved(members: Sequence[Member], doors: Sequence[Door], groups: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Remote clusters that could not reach the control plane which is to serve them."""
-    opened = {door.network for door in doors if door.opens}
+def unserved(members: Sequence[Member], groups: Sequence[Sequence[str]], cut_off: Mapping[str, str]) -> Iterator[str]:
+    """Remote clusters that could not reach the control plane which is to serve them, or would get another one."""
     for one in (one for one in members if one.role == REMOTE and control_planes(members)):
         serving = serving_of(members, one)
-        if serving is None:
+        former = _former(one)
+        if serving is None and one.primary in cut_off:
+            yield f"{one.host} is served by {one.primary}, which is not in this run (--limit): run it for both"
+        elif serving is None:
             yield f"{one.host} is to be served by {one.primary}, which is no primary: correct mesh_clusters_primary"
         elif not sees(serving.network, one.network, groups):
             yield (
@@ -67,12 +69,24 @@ def unserved(members: Sequence[Member], doors: Sequence[Door], groups: Sequence[
                 f"'{serving.network}' is in no group with it, so its control plane would not read it: put both into "
                 "one of mesh_clusters_groups, or name another primary by mesh_clusters_primary"
             )
-        elif serving.role != EXTERNAL and serving.network not in opened:
+        elif serving.role != EXTERNAL and not one.primary and former and serving.cluster_name not in former:
+            yield (
+                f"{one.host} is served by the control plane of {former[0]}, whose place that of {serving.host} would "
+                f"take, the first primary of this run: run it for the whole mesh, or set mesh_clusters_primary of "
+                f"{one.host}"
+            )
+        elif serving.role != EXTERNAL and not serving.has_door:
             yield (
                 f"{one.host} is served by {serving.host}, which has no east-west gateway by which its control plane "
                 f"could be reached: describe it in mesh_gateways_instances of {serving.host} (type: eastwest), or give "
                 "mesh_clusters_gateway_addresses"
             )
+
+
+def _former(one: Member) -> list[str]:
+    """The clusters whose control planes serve a remote one now."""
+    rows = one.found.get("served_by") or ()
+    return [str(row["primary"]) for row in rows if row["namespace"] == one.namespace and row["primary"]]
 
 
 def at_home(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -68,6 +68,7 @@ def _gateway(service: Object) -> dict[str, Any]:
         "network": labels[NETWORK_LABEL],
         "namespace": service["metadata"]["namespace"],
         "name": service["metadata"]["name"],
+        "istio_label": str((service["spec"].get("selector") or {}).get("istio") or ""),
         "addresses": addresses_of(service),
         "by_nodes": _NODES_ANNOTATION in annotations_of(service),
         "port": int(port) if port.isdecimal() else CROSS_NETWORK_PORT,

@@ -432,6 +432,43 @@ def test_a_remote_cluster_has_to_reach_its_control_plane() -> None:
     assert said.startswith("west is served by east, which has no east-west gateway")
     (said,) = refusals(member("east", gateways=["eastwest"]), member("west", role="remote", primary="north"))
     assert said.startswith("west is to be served by north, which is no primary")
+    cut = [member("east", gateways=["eastwest"]), member("west", role="remote", primary="north")]
+    (said,) = mesh_plan(cut, cut_off={"north": "north"})["refusals"]
+    assert said == "west is served by north, which is not in this run (--limit): run it for both"
+
+
+def test_the_door_of_another_cluster_leads_to_another_control_plane() -> None:
+    there = {"uid": "west", "gateways": [door("one", "203.0.113.8")], "remote_secrets": []}
+    members = [member("east"), member("west", found={"trust": trust(ROOT), "clusters": there})]
+    (said,) = refusals(*members, member("far", role="remote", primary="east"))
+    assert said.startswith("far is served by east, which has no east-west gateway")
+    assert refusals(*members, member("far", role="remote", primary="west")) == []
+
+
+def served_far(by: str, **more: Any) -> Member:
+    row = {"primary": by, "namespace": "istio-system", "version": "", "revision": ""}
+    return member("far", role="remote", found={"trust": trust(ROOT), "served_by": [row]}, **more)
+
+
+def test_a_remote_cluster_keeps_its_control_plane_until_another_one_is_named() -> None:
+    """A run for some, or another order of the inventory, moves nobody."""
+    east, west = (member(name, gateways=["eastwest"]) for name in ("east", "west"))
+    assert refusals(east, west, served_far("east")) == []
+    for members in ([west, served_far("east")], [west, east, served_far("east")]):
+        (said,) = refusals(*members)
+        assert said.startswith("far is served by the control plane of east, whose place that of west would take")
+    assert refusals(west, east, served_far("east", primary="west")) == []
+
+
+def test_a_door_that_is_about_to_go_opens_nothing() -> None:
+    going = [{"namespace": "istio-eastwest", "name": "eastwest"}]
+    east, west = (inside(name, name, door(name, "203.0.113.8")) for name in ("east", "west"))
+    assert refusals(east, west) == []
+    (said,) = refusals(east, replace(west, closing=going))
+    assert said.startswith("west: the network 'west' has no east-west gateway")
+    assert refusals(east, replace(west, closing=going, gateways=["new"])) == []
+    (said,) = refusals(replace(east, closing=going), member("far", role="remote", network="east"))
+    assert "which has no east-west gateway" in said
 
 
 def external(**more: Any) -> Member:
