@@ -18,14 +18,39 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.task.operations
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESSES = [{"address": "203.0.113.1"}, {"address": "203.0.113.2"}, {"address": "203.0.113.3"}]
+DOOR = {"name": "door", "namespace": "doors", "type": "eastwest"}
+INGRESS = {"name": "door", "namespace": "web", "labels": {"istio": "ingress"}}
+GONE = {**DOOR, "name": "istio-old", "state": "absent", "labels": {"istio": "old"}}
+FOUND = {
+    "mesh": {
+        "clusters": {"gateways": [{"name": "by-hand", "istio_label": "hand"}, {"name": "door", "istio_label": "x"}]}
+    }
+}
 HOSTS: dict[str, dict[str, Any]] = {
-    "east": {"mesh_name": "shop", "mesh_network": 1, "mesh_clusters_gateway_addresses": ADDRESSES[:1]},
-    "west": {"mesh_name": "shop", "mesh_network": 2, "mesh_clusters_gateway_addresses": ADDRESSES[1:2]},
+    "east": {
+        "mesh_name": "shop",
+        "mesh_network": 1,
+        "mesh_clusters_gateway_addresses": ADDRESSES[:1],
+        "mesh_gateways_instances": [DOOR, INGRESS, GONE],
+    },
+    "west": {
+        "mesh_name": "shop",
+        "mesh_network": 2,
+        "mesh_clusters_gateway_addresses": ADDRESSES[1:2],
+        "mesh_gateways_instances": [{**DOOR, "labels": {"istio": "west-door"}}],
+        "mesh_clusters_found": FOUND,
+    },
     "test-east": {"mesh_name": "test", "mesh_network": 1, "mesh_cluster_name": "east"},
     "test-west": {"mesh_name": "test", "mesh_network": 2, "mesh_clusters_gateway_addresses": ADDRESSES[2:]},
     "unnamed": {"mesh_cluster_name": "", "mesh_name": None},
 }
-ASKED = ("mesh_control_plane_hosts", "mesh_control_plane_networks", "mesh_clusters_name", "mesh_clusters_asked")
+ASKED = (
+    "mesh_control_plane_hosts",
+    "mesh_control_plane_networks",
+    "mesh_clusters_name",
+    "mesh_clusters_asked",
+    "mesh_clusters_istio_labels",
+)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +130,12 @@ def test_a_cluster_asks_those_of_its_own_mesh_and_group(told: dict[str, dict[str
         "test-west": theirs,
         "unnamed": ["unnamed"],
     }
+
+
+def test_a_gateway_is_chosen_by_the_label_of_its_pods(told: dict[str, dict[str, Any]]) -> None:
+    """Of several clusters whose gateways have one name, each takes its own label."""
+    assert told["east"]["mesh_clusters_istio_labels"] == {"by-hand": "hand", "door": "door"}
+    assert told["west"]["mesh_clusters_istio_labels"] == {"by-hand": "hand", "door": "west-door"}
 
 
 def test_an_empty_name_of_a_cluster_is_that_of_its_host(told: dict[str, dict[str, Any]]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from . import modes
 from .certificates import short
 from .mesh_installed import in_another_part, installed_otherwise
-from .mesh_member import JOIN, OPEN, REMOTE, Member, control_planes, inside, named, reading, serving_of
+from .mesh_member import INSTALL, JOIN, OPEN, REMOTE, Member, control_planes, inside, named, reading, serving_of
 from .mesh_outside import left_over, unrenewed
 from .mesh_trust import distrust
 from .mesh_unseen import hides_whom_it_reads, unseen
@@ -50,7 +50,8 @@ def mesh_plan(
     repeats, networks are opened (`open`), clusters read each other at once (`join`), or their root is replaced
     (`rotate`).
     """
-    members = [_settled(one, members) for one in members]
+    writes = step in (INSTALL, OPEN)  # to clusters and their gateways; other steps leave both as they are
+    members = [_settled(one if writes else replace(one, closing=()), members) for one in members]
     doors = doors_of(inside(members))
     otherwise = {one.host: list(installed_otherwise(one, members)) for one in members}
     return {
@@ -67,7 +68,7 @@ def mesh_plan(
             *_beside_external(members),
             *closed(doors, groups),
             *(not_open_yet(members, doors, groups) if step == JOIN else ()),
-            *unserved(members, groups, cut_off or {}),
+            *unserved(members, groups, cut_off or {}, moves=writes),
             *at_home(members, groups),
             *(same_addresses(inside(members)) if pod_ranges else ()),
             *(unrenewed(members, cut_off or {}) if renew else ()),

@@ -54,11 +54,13 @@ def _tells_others(reader: Member, one: Member, members: Sequence[Member], groups
     return any(network != one.network and sees(network, one.network, groups) for network in told)
 
 
-def unserved(members: Sequence[Member], groups: Sequence[Sequence[str]], cut_off: Mapping[str, str]) -> Iterator[str]:
-    """Remote clusters that could not reach the control plane which is to serve them, or would get another one."""
+def unserved(
+    members: Sequence[Member], groups: Sequence[Sequence[str]], cut_off: Mapping[str, str], *, moves: bool
+) -> Iterator[str]:
+    """Remote clusters that could not reach the control plane which is to serve them, or would be moved to another."""
     for one in (one for one in members if one.role == REMOTE and control_planes(members)):
         serving = serving_of(members, one)
-        former = _former(one)
+        former = _former(one) if moves else []
         if serving is None and one.primary in cut_off:
             yield f"{one.host} is served by {one.primary}, which is not in this run (--limit): run it for both"
         elif serving is None:
@@ -69,7 +71,7 @@ def unserved(members: Sequence[Member], groups: Sequence[Sequence[str]], cut_off
                 f"'{serving.network}' is in no group with it, so its control plane would not read it: put both into "
                 "one of mesh_clusters_groups, or name another primary by mesh_clusters_primary"
             )
-        elif serving.role != EXTERNAL and not one.primary and former and serving.cluster_name not in former:
+        elif serving.role != EXTERNAL and not one.primary and former and not _names(serving) & {*former}:
             yield (
                 f"{one.host} is served by the control plane of {former[0]}, whose place that of {serving.host} would "
                 f"take, the first primary of this run: run it for the whole mesh, or set mesh_clusters_primary of "
@@ -84,9 +86,18 @@ def unserved(members: Sequence[Member], groups: Sequence[Sequence[str]], cut_off
 
 
 def _former(one: Member) -> list[str]:
-    """The clusters whose control planes serve a remote one now."""
-    rows = one.found.get("served_by") or ()
-    return [str(row["primary"]) for row in rows if row["namespace"] == one.namespace and row["primary"]]
+    """The clusters whose control planes serve a remote one now; nobody in particular where all may.
+
+    Source: the annotation topology.istio.io/controlPlaneClusters, which takes several names, and `*`.
+    """
+    rows = [row for row in one.found.get("served_by") or () if row["namespace"] == one.namespace]
+    names = [name.strip() for row in rows for name in str(row["primary"] or "").split(",") if name.strip()]
+    return [] if "*" in names else names
+
+
+def _names(serving: Member) -> set[str]:
+    """Its name, and the one that it is installed with where the inventory has given it another."""
+    return {serving.cluster_name, str(serving.found.get("cluster_name") or "")}
 
 
 def at_home(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -458,6 +458,10 @@ def test_a_remote_cluster_keeps_its_control_plane_until_another_one_is_named() -
         (said,) = refusals(*members)
         assert said.startswith("far is served by the control plane of east, whose place that of west would take")
     assert refusals(west, east, served_far("east", primary="west")) == []
+    assert mesh_plan([west, east, served_far("east")], step="join")["refusals"] == []
+    renamed = replace(west, found={**west.found, "cluster_name": "former"})
+    for several in ("east,west", "*", "former"):
+        assert [row for row in refusals(renamed, east, served_far(several)) if row.startswith("far")] == []
 
 
 def test_a_door_that_is_about_to_go_opens_nothing() -> None:
@@ -467,6 +471,7 @@ def test_a_door_that_is_about_to_go_opens_nothing() -> None:
     (said,) = refusals(east, replace(west, closing=going))
     assert said.startswith("west: the network 'west' has no east-west gateway")
     assert refusals(east, replace(west, closing=going, gateways=["new"])) == []
+    assert mesh_plan([east, replace(west, closing=going)], step="rotate")["refusals"] == []
     (said,) = refusals(replace(east, closing=going), member("far", role="remote", network="east"))
     assert "which has no east-west gateway" in said
 
