@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ..module_utils.istio.leaving import Leaving, mesh_leaving
@@ -87,8 +86,7 @@ def _leaving(
     ignored: Sequence[str] = (),
     unreachable: bool = False,
 ) -> dict[str, Any]:
-    # A gateway that the inventory takes away as well counts as long as it is there: it may be the last one.
-    every = [replace(one, closing=()) for one in members_of(members)]
+    every = members_of(members)
     return mesh_leaving(Leaving(every, hosts, groups, prechecks or {}, ignored, unreachable))
 
 

@@ -76,13 +76,7 @@ class Member:
 
     @property
     def clusters(self) -> Mapping[str, Any]:
-        """What it says of itself, without gateways that are about to go."""
-        found = mapping(self.found.get("clusters"))
-        if not self.closing:
-            return found
-        going = {(row["namespace"], row["name"]) for row in self.closing}
-        stay = [row for row in found.get("gateways") or () if (row["namespace"], row["name"]) not in going]
-        return {**found, "gateways": stay}
+        return mapping(self.found.get("clusters"))
 
     @property
     def has_door(self) -> bool:

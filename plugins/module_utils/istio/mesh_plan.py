@@ -51,7 +51,7 @@ def mesh_plan(
     (`rotate`).
     """
     writes = step in (INSTALL, OPEN)  # to clusters and their gateways; other steps leave both as they are
-    members = [_settled(one if writes else replace(one, closing=()), members) for one in members]
+    members = [_settled(_closed(one) if writes else one, members) for one in members]
     doors = doors_of(inside(members))
     otherwise = {one.host: list(installed_otherwise(one, members)) for one in members}
     return {
@@ -92,6 +92,13 @@ def _settled(one: Member, members: Sequence[Member]) -> Member:
     """An external control plane is of the network in which it has its configuration, wherever it runs."""
     config = next((other for other in members if other.config), one)
     return replace(one, network=config.network) if one.role == EXTERNAL else one
+
+
+def _closed(one: Member) -> Member:
+    """A cluster without the gateways that are about to go."""
+    going = {(row["namespace"], row["name"]) for row in one.closing}
+    stay = [row for row in one.clusters.get("gateways") or () if (row["namespace"], row["name"]) not in going]
+    return replace(one, found={**one.found, "clusters": {**one.clusters, "gateways": stay}}) if going else one
 
 
 def _topology(members: Sequence[Member]) -> str:
