@@ -128,7 +128,7 @@ def test_a_cluster_asks_those_of_its_own_mesh_and_group(told: dict[str, dict[str
         "west": ["east", "west"],
         "test-east": theirs,
         "test-west": theirs,
-        "unnamed": ["unnamed"],
+        "unnamed": [""],
     }
 
 
@@ -138,6 +138,7 @@ def test_a_gateway_is_chosen_by_the_label_of_its_pods(told: dict[str, dict[str, 
     assert told["west"]["mesh_clusters_istio_labels"] == {"by-hand": "hand", "door": "west-door"}
 
 
-def test_an_empty_name_of_a_cluster_is_that_of_its_host(told: dict[str, dict[str, Any]]) -> None:
+def test_a_cluster_without_a_name_has_none(told: dict[str, dict[str, Any]]) -> None:
+    """As those that were installed without one; a mesh of several clusters refuses it."""
     names = {host: its["mesh_clusters_name"] for host, its in told.items()}
-    assert names == {**{host: host for host in HOSTS}, "test-east": "east"}
+    assert names == {**{host: host for host in HOSTS}, "test-east": "east", "unnamed": ""}

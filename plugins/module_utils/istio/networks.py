@@ -178,8 +178,8 @@ def mesh_networks(hosts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _registries(hosts: Iterable[Mapping[str, Any]], network: str) -> list[dict[str, str]]:
     names = (
-        one.get("mesh_cluster_name") or one["inventory_hostname"]
+        one.get("mesh_cluster_name", one["inventory_hostname"])
         for one in hosts
         if str(one.get("mesh_network") or "") == network
     )
-    return [{"fromRegistry": str(name)} for name in names]
+    return [{"fromRegistry": str(name or "")} for name in names]

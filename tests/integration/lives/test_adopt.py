@@ -17,7 +17,7 @@ from integration.support.bed import ISTIO, ROOT, Cluster
 from integration.support.helm import Helm
 from integration.support.planes import Planes
 from integration.support.playbook import Runner
-from integration.support.rest import JSON_PATCH
+from integration.support.rest import JSON_PATCH, MERGE
 
 OURS, ISTIOD = "service_mesh.istio/control_plane", "pilot-discovery"
 VERSIONS = ("1.28.3", "1.29.1", "1.31.0")
@@ -30,14 +30,20 @@ MARKS = ("meta.helm.sh/", "operator.istio.io/managed", "operator.istio.io/versio
 
 
 def remove_crds(cluster: Cluster) -> None:
-    """All at once, as soon as the server has taken their objects away."""
+    """All at once, as soon as the server has taken their objects away.
+
+    Its finalizer may forget one that conflicted with another change of the same moment, until it hears of it again.
+    """
     path = cluster.rest.resource("crds").path
     for name in _crds(cluster):
         cluster.rest.send("DELETE", path(name))
     until = time.monotonic() + 60
     while left := _crds(cluster):
         assert time.monotonic() < until, left
-        time.sleep(0.1)
+        time.sleep(0.5)
+        for name in left:
+            touched = {"metadata": {"annotations": {"touched": str(time.monotonic())}}}
+            cluster.rest.send("PATCH", path(name), touched, MERGE, quietly=True)
 
 
 def _crds(cluster: Cluster) -> list[str]:

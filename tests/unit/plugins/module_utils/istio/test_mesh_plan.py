@@ -198,6 +198,7 @@ def test_a_name_that_cannot_be_a_label(what: str, called: str) -> None:
     [
         ("west.example.com", "it becomes a part of names of objects: at most 63 lower-case letters"),
         ("West_1", "it becomes a part of names of objects"),
+        ("", "it becomes a part of names of objects"),
         ("far-token-renewal", "while a token is renewed, istiod reads far by that name"),
     ],
 )
