@@ -29,11 +29,14 @@ options:
     description:
       - >-
         The clusters, each with C(host), C(cluster_name), C(mesh_id), C(network), C(role), C(primary) (the host
-        that serves a remote one), C(config) (whether a remote one has the configuration of an external control plane),
-        C(trust_domain),
-        C(namespace), C(gateways) (names of its east-west gateways), C(addresses) (given ones that lead to its network,
-        each with C(address) and C(port)), C(server) (where the others reach its API
-        server), C(found) (the C(mesh) of M(service_mesh.istio.mesh_info) with
+        that shall serve a remote one, whoever has done so), C(reached) (whether the inventory says where that one is
+        reached), C(config) (whether a remote one has the configuration of an external control plane), C(trust_domain),
+        C(namespace), C(gateways) (its east-west gateways by their names, each with the label C(istio) of its Pods),
+        C(closing) (gateways that the run takes away, each with C(namespace) and C(name)), C(addresses) (given ones that
+        lead to its network, each with C(address) and C(port)), C(server) (where the others reach its API server),
+        C(groups) (those that the inventory has for it, which have to be the same for all), C(pod_ranges) (whether its
+        Pods get the addresses that Kubernetes has given to their nodes (C(podCIDRs)), so that two clusters of one
+        network cannot have the same), C(found) (the C(mesh) of M(service_mesh.istio.mesh_info) with
         C(gather=[trust, clusters])) and C(failure), why there is no C(found). Before certificates are written also
         C(signing), the C(trust) that M(service_mesh.istio.mesh_ca) plans, C(root_file), in which it would make a root,
         and C(refused), why it cannot.
@@ -45,16 +48,13 @@ options:
     type: list
     elements: list
     default: []
-  pod_ranges:
-    description: >-
-      Whether Pods get the addresses that Kubernetes has given to their nodes (C(podCIDRs)), so that two clusters of one
-      network cannot have the same.
-    type: bool
-    default: true
   cut_off:
-    description: Names of clusters of the mesh that the run leaves out, by their hosts.
-    type: dict
-    default: {}
+    description: >-
+      Clusters of the mesh that the run leaves out, each with what is known of it without asking (C(host),
+      C(cluster_name), C(network), C(role) and C(config)).
+    type: list
+    elements: dict
+    default: []
   renew:
     description: Whether all tokens shall be new, which is refused where some would not be.
     type: bool
@@ -83,7 +83,9 @@ _value:
     C(topology) in words; C(clusters), each with C(host), C(cluster), C(mesh_id), C(network), C(role), C(trust_domain)
     and, once it has certificates, C(root) (the beginning of its fingerprint), C(root_ends) and C(signer_ends);
     C(networks), each with C(network), C(hosts), C(gateways), C(addresses) and whether it is
-    C(open); C(refusals), and those of them that an installation sets right (C(installing)); C(unseen); C(left_over),
+    C(open); C(refusals); C(unseen); C(serving), whose control plane serves a remote
+    cluster or will, by their hosts; C(labels), by hosts with configuration the labels of east-west gateways by their
+    names; C(left_over),
     Secrets for clusters that are not in the run, each with C(reader), C(secret), C(cluster), whether it is C(ours), and
     C(cut_off), whether that cluster is only left out of the run;
     C(pairs), each with C(reader), C(primary), C(host), C(cluster), C(serves), C(config), C(state) (V(present),
@@ -96,13 +98,11 @@ _value:
 def _planned(
     members: Iterable[Mapping[str, Any]],
     groups: Sequence[Sequence[str]] = (),
-    pod_ranges: bool = True,
-    cut_off: Mapping[str, str] | None = None,
+    cut_off: Iterable[Mapping[str, Any]] = (),
     renew: bool = False,
     step: str = OPEN,
 ) -> dict[str, Any]:
-    every = members_of(members)
-    return mesh_plan(every, groups, pod_ranges=pod_ranges, cut_off=cut_off, renew=renew, step=step)
+    return mesh_plan(members_of(members), groups, cut_off=members_of(cut_off), renew=renew, step=step)
 
 
 class FilterModule:

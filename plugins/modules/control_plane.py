@@ -162,14 +162,15 @@ options:
     type: dict
     suboptions:
       primary:
-        description: Cluster name of the control plane that serves this cluster.
+        description: >-
+          Cluster name of the control plane that serves this cluster. Without it, or empty, the one that serves it
+          already.
         type: str
-        required: true
       address:
         description: >-
           IP address or host name at which that control plane is reached from here, on the ports 15012 and 15017; as a
           rule the address of its cluster's east-west gateway. Without it, the one that this cluster has been installed
-          with.
+          with, which is that of I(primary) only if that one serves it already. One of IPv6 is for Istio 1.31 and later.
         type: str
     version_added: 0.1.0
   config_cluster:

@@ -21,35 +21,35 @@ ADDRESSES = [{"address": "203.0.113.1"}, {"address": "203.0.113.2"}, {"address":
 DOOR = {"name": "door", "namespace": "doors", "type": "eastwest"}
 INGRESS = {"name": "door", "namespace": "web", "labels": {"istio": "ingress"}}
 GONE = {**DOOR, "name": "istio-old", "state": "absent", "labels": {"istio": "old"}}
-FOUND = {
-    "mesh": {
-        "clusters": {"gateways": [{"name": "by-hand", "istio_label": "hand"}, {"name": "door", "istio_label": "x"}]}
-    }
-}
+GROUP = {"mesh_gateways_instances": [DOOR], "mesh_gateways_values": {"labels": {"istio": "group"}}}
 HOSTS: dict[str, dict[str, Any]] = {
     "east": {
         "mesh_name": "shop",
         "mesh_network": 1,
         "mesh_clusters_gateway_addresses": ADDRESSES[:1],
-        "mesh_gateways_instances": [DOOR, INGRESS, GONE],
+        "mesh_gateways_instances": [DOOR, INGRESS, GONE, {**DOOR, "name": "istio-inner"}],
     },
     "west": {
         "mesh_name": "shop",
         "mesh_network": 2,
         "mesh_clusters_gateway_addresses": ADDRESSES[1:2],
         "mesh_gateways_instances": [{**DOOR, "labels": {"istio": "west-door"}}],
-        "mesh_clusters_found": FOUND,
     },
-    "test-east": {"mesh_name": "test", "mesh_network": 1, "mesh_cluster_name": "east"},
-    "test-west": {"mesh_name": "test", "mesh_network": 2, "mesh_clusters_gateway_addresses": ADDRESSES[2:]},
-    "unnamed": {"mesh_cluster_name": "", "mesh_name": None},
+    "test-east": {"mesh_name": "test", "mesh_network": 1, "mesh_cluster_name": "east", **GROUP},
+    "test-west": {
+        "mesh_name": "test",
+        "mesh_network": 2,
+        "mesh_clusters_gateway_addresses": ADDRESSES[2:],
+        "mesh_gateways_instances": [{**DOOR, "values": {"labels": {"istio": 1}}, "labels": {"istio": "said"}}],
+    },
+    "unnamed": {"mesh_cluster_name": "", "mesh_name": None, "mesh_gateways_instances": None},
 }
 ASKED = (
     "mesh_control_plane_hosts",
     "mesh_control_plane_networks",
     "mesh_clusters_name",
     "mesh_clusters_asked",
-    "mesh_clusters_istio_labels",
+    "mesh_clusters_members",
 )
 
 
@@ -128,14 +128,15 @@ def test_a_cluster_asks_those_of_its_own_mesh_and_group(told: dict[str, dict[str
         "west": ["east", "west"],
         "test-east": theirs,
         "test-west": theirs,
-        "unnamed": [""],
+        "unnamed": ["unnamed"],
     }
 
 
-def test_a_gateway_is_chosen_by_the_label_of_its_pods(told: dict[str, dict[str, Any]]) -> None:
-    """Of several clusters whose gateways have one name, each takes its own label."""
-    assert told["east"]["mesh_clusters_istio_labels"] == {"by-hand": "hand", "door": "door"}
-    assert told["west"]["mesh_clusters_istio_labels"] == {"by-hand": "hand", "door": "west-door"}
+def test_a_gateway_has_the_label_that_its_chart_makes(told: dict[str, dict[str, Any]]) -> None:
+    """Values have the last word; a number is text, as in the chart."""
+    gateways = {one["host"]: one["gateways"] for one in told["east"]["mesh_clusters_members"]}
+    shop = {"east": {"door": "door", "istio-inner": "inner"}, "west": {"door": "west-door"}}
+    assert gateways == {**shop, "test-east": {"door": "group"}, "test-west": {"door": "1"}, "unnamed": {}}
 
 
 def test_a_cluster_without_a_name_has_none(told: dict[str, dict[str, Any]]) -> None:

@@ -36,7 +36,7 @@ from .kinds import RANKS
 from .readiness import await_control_plane
 from .refusals import refuse_changes, refuse_without_access
 from .releases import version_of_tag
-from .remote_address import with_address
+from .remote_address import as_served
 from .revisions import named, shown
 from .tag_objects import injector_name
 from .upgrade import upgrade_of
@@ -51,7 +51,7 @@ MANAGER = f"{facts.MANAGER_PREFIX}control_plane"
 def run_control_plane(run: Run, wanted: ControlPlane) -> Outcome:
     """Bring the control plane to what is wanted, and wait until it works."""
     modes.require_allowed(modes.INSTALL, wanted.mode)
-    wanted = with_address(run.client, wanted)
+    wanted = as_served(run.client, wanted)
     found = installed(run.client, wanted)
     goes_back = _goes_back(run.client, found, wanted)
     if not run.check_mode:

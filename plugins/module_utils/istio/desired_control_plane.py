@@ -50,10 +50,10 @@ class ConflictingOptions(Failure):
 class Remote:
     """A cluster that a control plane elsewhere serves: the name of that one's cluster, and where it is reached.
 
-    Without an address it is the one that the cluster has.
+    Without one of them it is the one that the cluster has.
     """
 
-    primary: str
+    primary: str = ""
     address: str = ""
 
 
@@ -151,7 +151,7 @@ def _judge_remote(wanted: ControlPlane) -> None:
         raise ConflictingOptions(
             f"There is no istiod on {wanted.cluster_name} that a profile, a size or replicas could be for",
             subject="remote",
-            reason=f"the control plane on {wanted.remote.primary if wanted.remote else ''} serves it",
+            reason="a control plane elsewhere serves it",
             hint="Say 'profile', 'sizing' and 'high_availability' for the primary, and nothing of them here",
         )
 

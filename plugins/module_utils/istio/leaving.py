@@ -11,14 +11,14 @@ the prechecks of `leave` have found in each cluster comes with what only all clu
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from ..kube.text import did_you_mean
 from .facts import NETWORK_LABEL, ROOT_NAMESPACE
 from .leaving_doors import doors_going, doors_unknown
-from .mesh_member import REMOTE, Member, configured, control_planes, inside, serving_of
+from .mesh_member import REMOTE, Member, as_served, configured, control_planes, inside, serving_of
 from .mesh_plan import differing, mesh_plan, twice, unfit_names
 from .mesh_unseen import unread
 from .networks import EXTERNAL, doors_of, sees
@@ -94,6 +94,7 @@ class Leaving:
 
 def mesh_leaving(leaving: Leaving) -> dict[str, Any]:
     """All that a playbook has to know: what is refused, and what is done where."""
+    leaving = replace(leaving, members=as_served(leaving.members))
     blockers = [*_refusals(leaving), *_found(leaving, "blockers")]
     lenient = [row for row in blockers if row["override"] and row["code"] in leaving.ignored]
     asked = [one for one in leaving.everybody if one.host not in leaving.gone]
@@ -169,6 +170,7 @@ def _not_one_mesh(members: Sequence[Member]) -> Iterator[str]:
     yield from twice(members, "cluster_name", "the cluster name {value}")
     yield from twice(members, "uid", "one cluster (its kube-system has the uid {value}): check the connections")
     yield from differing(members, "mesh_id", "mesh_name")
+    yield from differing(members, "seen_together", "mesh_clusters_groups")
 
 
 def _remote(one: Member) -> Iterator[dict[str, Any]]:

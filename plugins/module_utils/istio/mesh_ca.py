@@ -87,7 +87,7 @@ def run_mesh_ca(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None =
     found = found_in(run.client, wanted.namespace)
     there = trust_of(found)
     root, is_new = wanted_root(wanted, now)
-    _refuse_change(run.client, wanted, there, root, now)
+    _refuse_change(run.client, wanted, there, root, now, is_new=is_new)
     if is_new and not run.check_mode:
         root = keep(root, wanted.root_file)
         _refuse_change(run.client, wanted, there, root, now)
@@ -131,13 +131,23 @@ def wanted_root(wanted: MeshCa, now: datetime) -> tuple[Root, bool]:
     return (root, False) if root else (made_root(wanted.mesh_id, wanted.root_days, now), True)
 
 
-def _refuse_change(client: Client, wanted: MeshCa, there: Trust, root: Root, now: datetime) -> None:
+def _refuse_change(
+    client: Client, wanted: MeshCa, there: Trust, root: Root, now: datetime, *, is_new: bool = False
+) -> None:
     if not there.roots or {*there.roots} == {*root.certificates} or _can_be_replaced(there, root, now):
         return
     planes = client.list_objects(DEPLOYMENT, wanted.namespace, labels=ISTIOD_SELECTOR)
     if there.source == SELF_SIGNED and not any(planes):
         return  # what an istiod that is gone has left behind is nobody's root any more
     place = f"Secret {wanted.namespace}/{there.source}"
+    if is_new:
+        raise RootChange(
+            f"The root of {wanted.cluster_name} would change in place",
+            subject=place,
+            reason=f"{place} on {client.name} has the root {named(there.roots)}, and there is no root file "
+            f"{wanted.root_file}, so another root would be made",
+            hint=_LOST_HINT,
+        )
     under_way = not {*there.roots}.isdisjoint(root.certificates)
     raise RootChange(
         f"The root of {wanted.cluster_name} would change in place",
@@ -153,6 +163,10 @@ def _can_be_replaced(there: Trust, root: Root, now: datetime) -> bool:
     return there.has_ended(now) and {one for one in there.roots if one.ends > now} <= {*root.certificates}
 
 
+_LOST_HINT = (
+    "Restore that file, or name the one that has this root (mesh_clusters_root_file). Where its key is lost, name a "
+    "new file and run the playbook rotate_ca, which makes another root there and brings it without an outage"
+)
 _UNDER_WAY_HINT = (
     "A rotation of the root is under way: the playbook rotate_ca brings it to its end, with the root of the inventory"
 )

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .mesh_member import REMOTE, Member
-from .networks import EXTERNAL
+from .mesh_member import REMOTE, Member, told_name
 
-# What the inventory says of a cluster, and what its charts were told, which only a reinstallation changes.
-_INSTALLED = (("mesh_id", "mesh"), ("cluster_name", "cluster name"), ("network", "network"))
-_REINSTALLED = "install it with the new one and restart its proxies first, or correct the inventory"
+# What the inventory says of a cluster, and what its charts were told, which only a reinstallation changes; with a word
+# for each, and with what it is where nothing is said (istiod).
+_INSTALLED = (("mesh_id", "mesh", ""), ("cluster_name", "cluster name", "Kubernetes"), ("network", "network", ""))
+_REINSTALLED = "correct the inventory; or uninstall it, install it with the new one, and restart its proxies"
 # It would be read by both names, so the old one has to be forgotten before.
 _LEAVES = "let it leave the mesh as it is (playbook unregister) and join it anew, or correct the inventory"
 
@@ -43,10 +43,10 @@ def installed_otherwise(one: Member, members: Sequence[Member]) -> Iterator[str]
     recorded = [row for row in _here(one, "served_by") if row["version"]]
     if not _here(one, "control_planes") and not recorded:
         return
-    named = replace(one, cluster_name=_told_name(one, members))
-    for name, word in _INSTALLED:
+    named = replace(one, cluster_name=told_name(one, members))
+    for name, word, unsaid in _INSTALLED:
         there, wanted = str(one.found.get(name) or ""), getattr(named, name)
-        if there != wanted:
+        if (there or unsaid) != (wanted or unsaid):
             yield (
                 f"{one.host} is installed with the {word} '{there}', and the inventory says '{wanted}': "
                 f"{_LEAVES if one.role == REMOTE else _REINSTALLED}"
@@ -55,9 +55,3 @@ def installed_otherwise(one: Member, members: Sequence[Member]) -> Iterator[str]
 
 def _here(one: Member, what: str) -> list[Mapping[str, Any]]:
     return [row for row in one.found.get(what) or () if row["namespace"] == one.namespace]
-
-
-def _told_name(one: Member, members: Sequence[Member]) -> str:
-    """The cluster name that a control plane is told: an external one that of the cluster with its configuration."""
-    config = next((other for other in members if other.config), one)
-    return (config if one.role == EXTERNAL else one).cluster_name

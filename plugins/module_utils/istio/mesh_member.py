@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from .networks import EXTERNAL, sees
@@ -23,12 +23,15 @@ INSTALL, OPEN, JOIN, ROTATE = "install", "open", "join", "rotate"
 class Member:
     """One cluster of a mesh: as the inventory has it, and as it was found. `failure` says why nothing was found.
 
-    `primary` is the host whose control plane serves a remote one, the first primary if it is not said. `config` is
-    whether a remote one has the configuration of an external control plane.
-    `gateways` are the names of its east-west gateways in the inventory, `addresses` those that lead to its network as
-    the inventory says, each with `address` and `port`.
+    `primary` is the host whose control plane shall serve a remote one, empty for whoever does, and for the first where
+    nobody does. `reached` is whether the inventory says where that one is reached. `config` is whether a remote one has
+    the configuration of an external control plane.
+    `gateways` are its east-west gateways in the inventory by their names, each with the label `istio` of its Pods;
+    `addresses` those that lead to its network as the inventory says, each with `address` and `port`.
     `closing` are gateways that the inventory takes away, each with `namespace` and `name`.
     `server` is where others reach its API server as the inventory says.
+    `groups` are the networks that see each other, `pod_ranges` whether Pods get the addresses that Kubernetes has given
+    to their nodes, so that clusters of one network cannot have the same.
     Before certificates are written, `signing` is what they will be by the root of the inventory, which may be made in
     `root_file`, and `refused` why they cannot be.
     """
@@ -40,15 +43,18 @@ class Member:
     network: str = ""
     role: str = PRIMARY
     primary: str = ""
+    reached: bool = False
     config: bool = False
     trust_domain: str = ""
     namespace: str = "istio-system"
-    gateways: Sequence[str] = ()
+    gateways: Mapping[str, str] = field(default_factory=dict)
     addresses: Sequence[Mapping[str, Any]] = ()
     found: Mapping[str, Any] = field(default_factory=dict)
     failure: str = ""
     closing: Sequence[Mapping[str, Any]] = ()
     server: str = ""
+    groups: Sequence[Sequence[Any]] = ()
+    pod_ranges: bool = True
     root_file: str = ""
     signing: Mapping[str, Any] = field(default_factory=dict)
     refused: str = ""
@@ -83,6 +89,11 @@ class Member:
         """Whether something leads from outside to this very cluster, or will."""
         found = any(row["network"] == self.network for row in self.clusters.get("gateways") or ())
         return bool(self.gateways or self.addresses or found)
+
+    @property
+    def seen_together(self) -> list[list[str]]:
+        """Its groups, in whatever order they are written."""
+        return sorted(sorted(map(str, group)) for group in self.groups)
 
     @property
     def secrets(self) -> Sequence[Mapping[str, Any]]:
@@ -124,10 +135,40 @@ def configured(members: Iterable[Member]) -> list[Member]:
 
 
 def serving_of(members: Sequence[Member], remote: Member) -> Member | None:
-    """Whose control plane a remote cluster has."""
-    if remote.role != REMOTE:
-        return None
-    return next((one for one in control_planes(members) if remote.primary in ("", one.host)), None)
+    """Whose control plane a remote cluster shall have: that of the inventory, or the one that it has, or the first."""
+    planes = control_planes(members) if remote.role == REMOTE else []
+    if remote.primary:
+        return next((one for one in planes if one.host == remote.primary), None)
+    return _serving_now(members, remote) if served_by(remote) else next(iter(planes), None)
+
+
+def as_served(members: Sequence[Member]) -> list[Member]:
+    """The same, each remote cluster with the control plane that it has, wherever the inventory would move it."""
+    now = {one.host: _serving_now(members, one) for one in members}
+    return [replace(one, primary=there.host) if (there := now[one.host]) else one for one in members]
+
+
+def served_by(remote: Member) -> list[str]:
+    """The clusters whose control planes serve a remote one now; nobody in particular where all may.
+
+    Source: the annotation topology.istio.io/controlPlaneClusters, which takes several names, and `*`.
+    """
+    rows = [row for row in remote.found.get("served_by") or () if row["namespace"] == remote.namespace]
+    names = [name.strip() for row in rows for name in str(row["primary"] or "").split(",") if name.strip()]
+    return [] if "*" in names else names
+
+
+def told_name(one: Member, members: Sequence[Member]) -> str:
+    """The cluster name that a control plane is told: an external one that of the cluster with its configuration."""
+    config = next((other for other in members if other.config), one)
+    return (config if one.role == EXTERNAL else one).cluster_name
+
+
+def _serving_now(members: Sequence[Member], remote: Member) -> Member | None:
+    """By its name, or the one that it is installed with where the inventory has given it another."""
+    names = {*served_by(remote)} if remote.role == REMOTE else set()
+    planes = control_planes(members)
+    return next((one for one in planes if names & {told_name(one, members), one.found.get("cluster_name")}), None)
 
 
 def reading(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[tuple[Member, Member]]:

@@ -6,26 +6,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .mesh_member import Member
+from .mesh_member import Member, named
 
 
-def left_over(members: Sequence[Member], cut_off: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """Secrets for clusters that are not in the run. `cut_off` are those that --limit leaves out, by their hosts."""
-    inside_of_it = {one.cluster_name for one in members}
+def left_over(members: Sequence[Member], cut_off: Sequence[Member]) -> Iterator[dict[str, Any]]:
+    """Secrets for clusters that are not in the run. `cut_off` are those that --limit leaves out."""
+    inside_of_it, outside = ({one.cluster_name for one in several} for several in (members, cut_off))
     for reader in members:
         for row in (row for row in reader.secrets if row["cluster"] not in inside_of_it):
             told = {"reader": reader.host, "secret": row["name"], "cluster": row["cluster"], "ours": row["ours"]}
-            yield {**told, "cut_off": row["cluster"] in cut_off.values()}
+            yield {**told, "cut_off": row["cluster"] in outside}
 
 
-def unrenewed(members: Sequence[Member], cut_off: Mapping[str, str]) -> Iterator[str]:
+def unrenewed(members: Sequence[Member], cut_off: Sequence[Member]) -> Iterator[str]:
     """Tokens that would stay good where all shall be renewed, as somebody may have seen them."""
     if cut_off:
         yield (
-            f"--limit leaves {' and '.join(cut_off)} out of this run, so the tokens by which they are read, and by "
+            f"--limit leaves {named(cut_off)} out of this run, so the tokens by which they are read, and by "
             "which they read others, would stay good: run it for all clusters of the mesh, without --limit"
         )
     for row in left_over(members, cut_off):

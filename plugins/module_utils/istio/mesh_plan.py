@@ -10,18 +10,33 @@ seen is said, and nothing is concluded from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from . import modes
 from .certificates import short
 from .mesh_installed import in_another_part, installed_otherwise
-from .mesh_member import INSTALL, JOIN, OPEN, REMOTE, Member, control_planes, inside, named, reading, serving_of
+from .mesh_labels import labels_of, selected_twice
+from .mesh_member import (
+    INSTALL,
+    JOIN,
+    OPEN,
+    PRIMARY,
+    REMOTE,
+    Member,
+    as_served,
+    configured,
+    control_planes,
+    inside,
+    named,
+    reading,
+    serving_of,
+)
 from .mesh_outside import left_over, unrenewed
 from .mesh_trust import distrust
 from .mesh_unseen import hides_whom_it_reads, unseen
-from .mesh_ways import at_home, closed, not_open_yet, same_addresses, unserved
+from .mesh_ways import at_home, closed, not_installed, not_open_yet, same_addresses, unserved
 from .names import LABEL, is_unfit
 from .networks import EXTERNAL, doors_of
 from .registration import misnamed
@@ -29,58 +44,63 @@ from .remote_secret import CONFIG_SECRET, name_of
 from .world import mapping
 
 # What has to be the same in all clusters of a mesh, and in words.
-_SHARED = (("mesh_id", "mesh"), ("mode", "mode"), ("trust_domain", "trust domain"))
+_SHARED = (
+    ("mesh_id", "mesh"),
+    ("mode", "mode"),
+    ("trust_domain", "trust domain"),
+    ("seen_together", "mesh_clusters_groups"),
+)
 
 
 def mesh_plan(
     members: Sequence[Member],
     groups: Sequence[Sequence[str]] = (),
     *,
-    pod_ranges: bool = True,
-    cut_off: Mapping[str, str] | None = None,
+    cut_off: Sequence[Member] = (),
     renew: bool = False,
     step: str = OPEN,
 ) -> dict[str, Any]:
     """Who has to read whom, what of it is there, what is left over, and why it cannot be done.
 
-    `groups` are networks that see each other; without any, all do. `pod_ranges` is whether Pods get the addresses that
-    Kubernetes has given to their nodes, so that clusters of one network cannot have the same. `cut_off` are clusters of
-    the mesh that the run leaves out, by their hosts. `renew` is whether all tokens shall be new. `step` is what comes
-    next: certificates and control planes are installed (`install`), which sets the refusals right that `installing`
-    repeats, networks are opened (`open`), clusters read each other at once (`join`), or their root is replaced
-    (`rotate`).
+    `groups` are networks that see each other; without any, all do. `cut_off` are clusters of the mesh that the run
+    leaves out. `renew` is whether all tokens shall be new. `step` is what comes next: certificates and control planes
+    are installed (`install`), networks are opened (`open`), clusters read each other at once (`join`), or their root is
+    replaced (`rotate`).
     """
     writes = step in (INSTALL, OPEN)  # to clusters and their gateways; other steps leave both as they are
     members = [_settled(_closed(one) if writes else one, members) for one in members]
+    members = members if writes else as_served(members)
     doors = doors_of(inside(members))
-    otherwise = {one.host: list(installed_otherwise(one, members)) for one in members}
     return {
         "topology": _topology(members),
         "clusters": [_identity(one) for one in members],
         "networks": [door.told() for door in doors],
         "refusals": [
-            *_refusals(members),
+            *_refusals(members, cut_off),
             *_misnamed(members, groups),
             *_read_by_others(members, groups),
-            *(line for lines in otherwise.values() for line in lines),
+            *(line for one in members for line in installed_otherwise(one, members)),
             *distrust(members, step),
-            *_misplaced(members),
+            *_misplaced(members, cut_off),
             *_beside_external(members),
-            *closed(doors, groups),
+            *closed(doors, groups, [_settled(one, [*members, *cut_off]).network for one in cut_off]),
             *(not_open_yet(members, doors, groups) if step == JOIN else ()),
-            *unserved(members, groups, cut_off or {}, moves=writes),
+            *(not_installed(members) if step == JOIN else ()),
+            *unserved(members, groups, cut_off, moves=writes),
+            *(selected_twice(members) if writes else ()),
             *at_home(members, groups),
-            *(same_addresses(inside(members)) if pod_ranges else ()),
-            *(unrenewed(members, cut_off or {}) if renew else ()),
+            *same_addresses(inside(members)),
+            *(unrenewed(members, cut_off) if renew else ()),
         ],
-        "installing": [line for one in control_planes(members) for line in otherwise[one.host]],
-        "unseen": unseen(members, pod_ranges=pod_ranges),
+        "unseen": unseen(members),
         "pairs": [
             _pair(reader, other, serves=serving_of(members, other) is reader)
             for reader, other in reading(members, groups)
         ],
+        "serving": {one.host: there.host for one in members if (there := serving_of(members, one))},
+        "labels": {one.host: labels_of(members, one) for one in configured(members)},
         "ending": list(_ending(members, groups)),
-        "left_over": list(left_over(members, cut_off or {})),
+        "left_over": list(left_over(members, cut_off)),
     }
 
 
@@ -154,12 +174,17 @@ def _ending(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Itera
                 yield {**pair, "config": config, "state": "ending", "secret": row["name"], "ours": row["ours"]}
 
 
-def _refusals(members: Sequence[Member]) -> Iterator[str]:
+def _refusals(members: Sequence[Member], cut_off: Sequence[Member]) -> Iterator[str]:
     for one in members:
         if why := modes.forbidden(modes.JOIN, one.mode):
             yield f"{one.host} has mesh_mode '{one.mode}', and {why}: leave it out of this run, or correct mesh_mode"
+        elif one.role != PRIMARY and one.mode != modes.HOSTED:
+            yield (
+                f"{one.host} has the mesh_cluster_role {one.role}, and mesh_mode '{one.mode}': in a mesh of which a "
+                f"control plane serves other clusters, mesh_mode is {modes.HOSTED} for the whole group"
+            )
     if not control_planes(members):
-        yield "no cluster of the mesh is a primary, so no control plane would serve it: set mesh_cluster_role"
+        yield _without_control_plane(members, control_planes(cut_off))
     yield from twice(members, "cluster_name", "the cluster name {value}: set mesh_cluster_name")
     yield from twice(members, "uid", "one cluster (its kube-system has the uid {value}): check the connections")
     for name, word in _SHARED:
@@ -206,7 +231,16 @@ def _read_by_others(members: Sequence[Member], groups: Sequence[Sequence[str]]) 
                 )
 
 
-def _misplaced(members: Sequence[Member]) -> Iterator[str]:
+def _without_control_plane(members: Sequence[Member], elsewhere: Sequence[Member]) -> str:
+    if not elsewhere:
+        return "no cluster of the mesh is a primary, so no control plane would serve it: set mesh_cluster_role"
+    return (
+        f"{named(members)} would be served by {' or '.join(one.host for one in elsewhere)}, and no control plane is in "
+        "this run (--limit): run it for both"
+    )
+
+
+def _misplaced(members: Sequence[Member], cut_off: Sequence[Member]) -> Iterator[str]:
     """Configuration in two clusters, in none, or where nobody would read it."""
     external, configs = _externals(members), [one for one in members if one.config]
     if len(configs) > 1:
@@ -217,7 +251,13 @@ def _misplaced(members: Sequence[Member]) -> Iterator[str]:
                 f"{one.host} has mesh_cluster_config, which is for a remote cluster of an external control plane: take "
                 "it away, or correct mesh_cluster_role of the group"
             )
-    if external and not configs:
+    elsewhere = [one for one in cut_off if one.config]
+    if external and not configs and elsewhere:
+        yield (
+            f"{named(elsewhere)} has the configuration of the external control plane of {external[0].host}, and is not "
+            "in this run (--limit): run it for both"
+        )
+    elif external and not configs:
         yield (
             f"the control plane of {external[0].host} is external, and no cluster has its configuration: set "
             "mesh_cluster_config: true for one of the remote clusters"

@@ -24,12 +24,14 @@ _UNKNOWN = {
 }
 
 
-def unseen(members: Sequence[Member], *, pod_ranges: bool) -> list[str]:
+def unseen(members: Sequence[Member]) -> list[str]:
     """A sentence for each cluster that could not be seen, and for each thing of another that may not be read."""
     whole = [f"{one.host} could not be seen: {one.failure}" for one in members if one.failure]
     if len(members) < 2:
         return whole
-    partly = (line for one in members for line in unread(one, nodes=pod_ranges and _is_beside(one, inside(members))))
+    partly = (
+        line for one in members for line in unread(one, nodes=one.pod_ranges and _is_beside(one, inside(members)))
+    )
     return [*whole, *(f"{line}: grant it (docs/multicluster.md, Rights)" for line in partly)]
 
 

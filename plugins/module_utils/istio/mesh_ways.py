@@ -6,17 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from .mesh_member import REMOTE, Member, control_planes, inside, named, reading, serving_of
+from .mesh_member import REMOTE, Member, control_planes, inside, named, reading, served_by, serving_of
 from .mesh_unseen import hides_whom_it_reads
 from .networks import EXTERNAL, Door, is_loopback, overlapping, sees, unknown_networks
 
 
-def closed(doors: Sequence[Door], groups: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Networks that nobody could enter."""
-    yield from unknown_networks([door.network for door in doors], groups)
+def closed(doors: Sequence[Door], groups: Sequence[Sequence[str]], elsewhere: Sequence[str] = ()) -> Iterator[str]:
+    """Networks that nobody could enter, and names of none; `elsewhere` are those of clusters that are not asked."""
+    yield from unknown_networks([*(door.network for door in doors), *elsewhere], groups)
     for door in doors:
         if not door.opens and any(sees(door.network, one.network, groups) for one in doors if one is not door):
             yield (
@@ -55,49 +55,52 @@ def _tells_others(reader: Member, one: Member, members: Sequence[Member], groups
 
 
 def unserved(
-    members: Sequence[Member], groups: Sequence[Sequence[str]], cut_off: Mapping[str, str], *, moves: bool
+    members: Sequence[Member], groups: Sequence[Sequence[str]], cut_off: Sequence[Member], *, moves: bool
 ) -> Iterator[str]:
-    """Remote clusters that could not reach the control plane which is to serve them, or would be moved to another."""
+    """Remote clusters that could not reach the control plane which is to serve them, or that of nobody knows whom."""
     for one in (one for one in members if one.role == REMOTE and control_planes(members)):
         serving = serving_of(members, one)
-        former = _former(one) if moves else []
-        if serving is None and one.primary in cut_off:
+        if serving is None and one.primary in [other.host for other in cut_off]:
             yield f"{one.host} is served by {one.primary}, which is not in this run (--limit): run it for both"
-        elif serving is None:
+        elif serving is None and one.primary:
             yield f"{one.host} is to be served by {one.primary}, which is no primary: correct mesh_clusters_primary"
-        elif not sees(serving.network, one.network, groups):
+        elif serving is None and moves:
             yield (
-                f"{one.host} is in the network '{one.network}' and is served by {serving.host}, whose network "
-                f"'{serving.network}' is in no group with it, so its control plane would not read it: put both into "
-                "one of mesh_clusters_groups, or name another primary by mesh_clusters_primary"
+                f"{one.host} is served by the control plane of {' or '.join(served_by(one))}, which is not in this "
+                f"run: run it for the whole mesh, or set mesh_clusters_primary of {one.host} to who shall serve it"
             )
-        elif serving.role != EXTERNAL and not one.primary and former and not _names(serving) & {*former}:
+        elif serving is not None:
+            yield from _unreached(one, serving, groups)
+
+
+def not_installed(members: Sequence[Member]) -> Iterator[str]:
+    """Remote clusters that would be read, and in which nobody would be asked for a sidecar."""
+    for one in (one for one in members if one.role == REMOTE and not one.failure):
+        if not any(row["namespace"] == one.namespace for row in one.found.get("served_by") or ()):
             yield (
-                f"{one.host} is served by the control plane of {former[0]}, whose place that of {serving.host} would "
-                f"take, the first primary of this run: run it for the whole mesh, or set mesh_clusters_primary of "
-                f"{one.host}"
-            )
-        elif serving.role != EXTERNAL and not serving.has_door:
-            yield (
-                f"{one.host} is served by {serving.host}, which has no east-west gateway by which its control plane "
-                f"could be reached: describe it in mesh_gateways_instances of {serving.host} (type: eastwest), or give "
-                "mesh_clusters_gateway_addresses"
+                f"{one.host} has no webhook in {one.namespace} that would ask a control plane elsewhere for sidecars: "
+                "run the playbook mesh, which installs what leads there"
             )
 
 
-def _former(one: Member) -> list[str]:
-    """The clusters whose control planes serve a remote one now; nobody in particular where all may.
-
-    Source: the annotation topology.istio.io/controlPlaneClusters, which takes several names, and `*`.
-    """
-    rows = [row for row in one.found.get("served_by") or () if row["namespace"] == one.namespace]
-    names = [name.strip() for row in rows for name in str(row["primary"] or "").split(",") if name.strip()]
-    return [] if "*" in names else names
-
-
-def _names(serving: Member) -> set[str]:
-    """Its name, and the one that it is installed with where the inventory has given it another."""
-    return {serving.cluster_name, str(serving.found.get("cluster_name") or "")}
+def _unreached(one: Member, serving: Member, groups: Sequence[Sequence[str]]) -> Iterator[str]:
+    if one.namespace != serving.namespace and serving.role != EXTERNAL:
+        yield (
+            f"{one.host} has mesh_root_namespace {one.namespace}, and is served by the control plane of "
+            f"{serving.host} in {serving.namespace}: they have to be the same, as the certificate names it"
+        )
+    elif not sees(serving.network, one.network, groups):
+        yield (
+            f"{one.host} is in the network '{one.network}' and is served by {serving.host}, whose network "
+            f"'{serving.network}' is in no group with it, so its control plane would not read it: put both into "
+            "one of mesh_clusters_groups, or name another primary by mesh_clusters_primary"
+        )
+    elif serving.role != EXTERNAL and not (serving.has_door or one.reached):
+        yield (
+            f"{one.host} is served by {serving.host}, which has no east-west gateway by which its control plane "
+            f"could be reached: describe it in mesh_gateways_instances of {serving.host} (type: eastwest), or give "
+            f"mesh_clusters_gateway_addresses of it, or mesh_control_plane_remote of {one.host} an address"
+        )
 
 
 def at_home(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -117,7 +120,7 @@ def at_home(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Itera
 
 def same_addresses(members: Sequence[Member]) -> Iterator[str]:
     """Clusters that are said to reach each other's Pods directly, and cannot."""
-    for one, other in combinations(members, 2):
+    for one, other in combinations([one for one in members if one.pod_ranges], 2):
         both = overlapping(one.clusters.get("pod_ranges") or (), other.clusters.get("pod_ranges") or ())
         if one.network == other.network and both:
             yield (

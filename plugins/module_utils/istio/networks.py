@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any, Protocol
@@ -40,7 +40,7 @@ class InNetwork(Protocol):
         """The network of its Pods."""
 
     @property
-    def gateways(self) -> Sequence[str]:
+    def gateways(self) -> Collection[str]:
         """Names of its east-west gateways in the inventory."""
 
     @property
@@ -139,6 +139,7 @@ def sees(one: str, other: str, groups: Sequence[Sequence[str]]) -> bool:
 
 
 def unknown_networks(networks: Sequence[str], groups: Sequence[Sequence[object]]) -> Iterator[str]:
+    """Names in groups that are none of these networks."""
     for name in dict.fromkeys(name for group in groups for name in group):
         if not isinstance(name, str):
             yield f"mesh_clusters_groups names the network {name}, which is no text to YAML: put it in quotes"
@@ -173,6 +174,8 @@ def mesh_networks(hosts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         for address, port in _given(host, one.get("mesh_clusters_gateway_addresses") or ()):
             of_network = told.setdefault(network, {"endpoints": _registries(every, network), "gateways": []})
             of_network["gateways"].append({"address": address, "port": port})
+    for of_network in told.values():
+        of_network["gateways"].sort(key=lambda row: (row["address"], row["port"]))
     return {"istiod": {"global": {"meshNetworks": told}}} if told else {}
 
 
@@ -182,4 +185,4 @@ def _registries(hosts: Iterable[Mapping[str, Any]], network: str) -> list[dict[s
         for one in hosts
         if str(one.get("mesh_network") or "") == network
     )
-    return [{"fromRegistry": str(name or "")} for name in names]
+    return [{"fromRegistry": name} for name in sorted(str(name or "") for name in names)]

@@ -156,8 +156,26 @@ def test_a_remote_cluster_keeps_the_address_of_its_control_plane(planes: Planes)
     planes.operations.run("control_plane", planes.options(said))
     planes.changes()
     for check in (True, False):
-        again = planes.operations.run("control_plane", planes.options(served), check=check)
-        assert (again["changed"], planes.changes()) == (False, [])
+        for kept in ({"primary": "east"}, {}, {"primary": ""}, {"address": "192.0.2.7"}):
+            again = planes.operations.run("control_plane", planes.options({**served, "remote": kept}), check=check)
+            assert (again["changed"], planes.changes()) == (False, [])
+    moved = planes.refused(**{**served, "remote": {"primary": "south"}}).as_dict()
+    assert (moved["code"], moved["reason"]) == (
+        "no_address",
+        "the address that it has is that of east, whose control plane serves it now",
+    )
+
+
+def test_a_remote_cluster_is_served_by_somebody(planes: Planes) -> None:
+    nobody = planes.refused(mode="hosted", cluster_name="west", network="net1", remote={"primary": ""})
+    assert nobody.as_dict()["code"] == "no_address"
+    assert "Nothing says which control plane serves" in str(nobody)
+
+
+def test_charts_that_know_no_ipv6_are_not_told_such_an_address(planes: Planes) -> None:
+    served = {"mode": "hosted", "cluster_name": "west", "remote": {"primary": "east", "address": "2001:db8::7"}}
+    refused = planes.refused(**served)
+    assert f"the charts of Istio {ISTIO} know addresses of IPv4 and names alone" in str(refused)
 
 
 def test_rendering_is_done_once(planes: Planes, tmp_path: Path) -> None:

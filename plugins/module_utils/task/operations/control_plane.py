@@ -69,7 +69,7 @@ def _wanted(params: Params) -> ControlPlane:
             mesh_id=params.get("mesh_id"),
             cluster_name=params.get("cluster_name"),
             network=params.get("network"),
-            remote=_remote(params.get("remote") or {}),
+            remote=_remote(params.get("remote")),
             config_cluster=params.get("config_cluster") or "",
             inventory=params.get("inventory") or params.get("mesh_id") or "",
             take_over_from=params.get("take_over_from") or "",
@@ -88,8 +88,8 @@ def _wanted(params: Params) -> ControlPlane:
     )
 
 
-def _remote(said: Params) -> Remote | None:
-    return Remote(said["primary"], said.get("address") or "") if said else None
+def _remote(said: Params | None) -> Remote | None:
+    return None if said is None else Remote(said.get("primary") or "", said.get("address") or "")
 
 
 def _run_control_plane(run: Run, request: ControlPlane | Uninstall) -> Outcome:
@@ -131,7 +131,7 @@ CONTROL_PLANE: Operation[ControlPlane | Uninstall] = Operation(
             "remote": {
                 "type": "dict",
                 "options": {
-                    "primary": {"type": "str", "required": True},
+                    "primary": {"type": "str"},
                     "address": {"type": "str"},
                 },
             },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,12 +16,12 @@ def member(host: str, network: str = "one", role: str = "primary", *reads: str, 
     secrets = [{"namespace": "istio-system", "name": f"s-{name}", "cluster": name, "ours": True} for name in reads]
     rows = [{**row, "token_ends": ""} for row in secrets]
     found = {"clusters": {"uid": host, "remote_secrets": rows, "gateways": []}, "control_planes": []}
-    rest = {"cluster_name": host, "found": found, "gateways": [f"{host}-door"], **more}
+    rest = {"cluster_name": host, "found": found, "gateways": {f"{host}-door": "door"}, **more}
     return Member(host, network=network, role=role, **rest)
 
 
 def remote(host: str, network: str = "one", **more: Any) -> Member:
-    return member(host, network, "remote", **{"gateways": [], **more})
+    return member(host, network, "remote", **{"gateways": {}, **more})
 
 
 def by_hand(host: str, cluster: str) -> Member:
@@ -37,7 +38,7 @@ def codes(told: dict[str, Any], level: str = "blockers") -> list[str]:
     return [row["code"] for row in told[level]]
 
 
-OPS, CONFIG = member("ops", "elsewhere", "external", gateways=[]), remote("config", config=True)
+OPS, CONFIG = member("ops", "elsewhere", "external", gateways={}), remote("config", config=True)
 EAST, WEST, SOUTH = member("east"), member("west"), member("south")
 
 
@@ -125,7 +126,7 @@ def test_an_east_west_gateway_that_may_be_another_meshs_is_asked_for() -> None:
         told = left([EAST, remote("west", found=found)], "west")
         assert (told["doors"], codes(told)) == ({"west": []}, ["unknown_door"])
         assert left([EAST, remote("west", found=found)], "west", ignored=["unknown_door"])["blockers"] == []
-        assert left([EAST, remote("west", found=found, gateways=["forgotten"])], "west")["blockers"] == []
+        assert left([EAST, remote("west", found=found, gateways={"forgotten": "forgotten"})], "west")["blockers"] == []
 
 
 REFUSED: dict[str, tuple[list[Member], tuple[str, ...], dict[str, Any], str]] = {
@@ -162,7 +163,7 @@ REFUSED: dict[str, tuple[list[Member], tuple[str, ...], dict[str, Any], str]] = 
     ),
     "serves_others": ([EAST, remote("west"), remote("far")], ("east", "far"), {}, "[serves_others, 1]: west"),
     "last_door": (
-        [EAST, member("west", "two"), member("far", "two", gateways=[])],
+        [EAST, member("west", "two"), member("far", "two", gateways={})],
         ("west",),
         {},
         "far (network two) (if it is meant so: mesh_clusters_ignore_checks: [last_door])",
@@ -213,10 +214,32 @@ def test_one_cluster_by_two_names_forgets_nobody() -> None:
     assert "west and south have one cluster" in row["text"]
 
 
+def test_who_forgets_whom_goes_by_groups_that_are_the_same_for_all() -> None:
+    (row,) = left([EAST, member("west", groups=[["one"]])], "west")["blockers"]
+    assert (row["code"], row["override"]) == ("not_one_mesh", "")
+    assert "east has the mesh_clusters_groups '[]' and west '[['one']]': they have to be the same" in row["text"]
+
+
 def test_remotes_leave_together_with_their_primary() -> None:
     told = left([EAST, remote("far"), SOUTH], "east", "far")
     assert (told["blockers"], told["remotes"]) == ([], ["far"])
     assert told["unserved"] == {"south": [], "east": ["east-door", "south-door"]}
+
+
+def served_by(cluster: str, **more: Any) -> Member:
+    row = {"namespace": "istio-system", "revision": "default", "primary": cluster, "version": "1.29.1"}
+    far = remote("far", **more)
+    return replace(far, found={**far.found, "served_by": [row]})
+
+
+@pytest.mark.parametrize("announced", ["", "south"])
+def test_whoever_serves_a_remote_cluster_now_cannot_leave_before_it(announced: str) -> None:
+    """Whoever is first in the inventory, and wherever it says that the cluster shall be moved."""
+    members = [SOUTH, EAST, served_by("east", primary=announced)]
+    (blocker,) = left(members, "east")["blockers"]
+    assert (blocker["code"], blocker["objects"]) == ("serves_others", ["far"])
+    assert left(members, "south")["blockers"] == []
+    assert left(members, "far")["unserved"] == {"south": [], "east": ["south-door", "east-door"]}
 
 
 def test_the_door_of_a_control_plane_is_closed_after_the_last_remote() -> None:
@@ -237,14 +260,14 @@ def test_doors_between_networks_are_closed_where_one_is_left() -> None:
 
 
 def test_a_network_with_another_door_can_be_entered() -> None:
-    members = [EAST, member("west", "two"), member("far", "two", gateways=[], addresses=GIVEN)]
+    members = [EAST, member("west", "two"), member("far", "two", gateways={}, addresses=GIVEN)]
     assert left(members, "west")["blockers"] == []
-    alone = [EAST, member("west", "two"), member("far", "two", gateways=[])]
+    alone = [EAST, member("west", "two"), member("far", "two", gateways={})]
     assert left(alone, "west", groups=[["one"], ["two"]])["blockers"] == []
 
 
 def test_an_external_control_plane_forgets_who_leaves_and_cannot_leave_itself() -> None:
-    members = [OPS, CONFIG, remote("far", "two", gateways=["far-door"])]
+    members = [OPS, CONFIG, remote("far", "two", gateways={"far-door": "far-door"})]
     told = left(members, "far")
     assert (told["blockers"], told["remotes"]) == ([], ["far"])
     assert [(row["on"], row["primary"], row["cluster"]) for row in told["pairs"]] == [("ops", "ops", "far")]
@@ -254,5 +277,5 @@ def test_an_external_control_plane_forgets_who_leaves_and_cannot_leave_itself() 
 
 
 def test_an_external_control_plane_is_in_no_network_that_needs_a_door() -> None:
-    members = [OPS, CONFIG, remote("far", gateways=["far-door"])]
+    members = [OPS, CONFIG, remote("far", gateways={"far-door": "far-door"})]
     assert left(members, "far")["blockers"] == []
