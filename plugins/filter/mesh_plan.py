@@ -29,8 +29,8 @@ options:
     description:
       - >-
         The clusters, each with C(host), C(cluster_name), C(mesh_id), C(network), C(role), C(primary) (the host
-        that shall serve a remote one, whoever has done so), C(reached) (whether the inventory says where that one is
-        reached), C(config) (whether a remote one has the configuration of an external control plane), C(trust_domain),
+        that shall serve a remote one, whoever has done so), C(remote) (what the inventory says of that one otherwise, with
+        C(primary), the name of its cluster, and C(address)), C(config) (whether a remote one has the configuration of an external control plane), C(trust_domain),
         C(namespace), C(gateways) (its east-west gateways by their names, each with the label C(istio) of its Pods),
         C(closing) (gateways that the run takes away, each with C(namespace) and C(name)), C(addresses) (given ones that
         lead to its network, each with C(address) and C(port)), C(server) (where the others reach its API server),
@@ -88,7 +88,8 @@ _value:
     names; C(left_over),
     Secrets for clusters that are not in the run, each with C(reader), C(secret), C(cluster), whether it is C(ours), and
     C(cut_off), whether that cluster is only left out of the run;
-    C(pairs), each with C(reader), C(primary), C(host), C(cluster), C(serves), C(config), C(state) (V(present),
+    C(pairs), each with C(reader), C(primary), C(host), C(cluster), C(serves),
+    C(serves_now), C(config), C(state) (V(present),
     V(missing) or V(unseen)) and C(token_ends); and C(ending), those that shall not read each other any more, each also
     with C(secret) and whether it is C(ours).
   type: dict

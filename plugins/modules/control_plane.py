@@ -163,8 +163,8 @@ options:
     suboptions:
       primary:
         description: >-
-          Cluster name of the control plane that serves this cluster. Without it, or empty, the one that serves it
-          already.
+          Cluster name of the control plane that serves this cluster. Empty, or without it beside an I(address), the one
+          that serves it already.
         type: str
       address:
         description: >-

@@ -140,7 +140,7 @@ def _refuse_change(
     if there.source == SELF_SIGNED and not any(planes):
         return  # what an istiod that is gone has left behind is nobody's root any more
     place = f"Secret {wanted.namespace}/{there.source}"
-    if is_new:
+    if is_new and there.source != SELF_SIGNED:
         raise RootChange(
             f"The root of {wanted.cluster_name} would change in place",
             subject=place,

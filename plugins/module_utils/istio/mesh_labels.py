@@ -48,4 +48,5 @@ def _plane(members: Sequence[Member], one: Member) -> Member | None:
 def _labels(one: Member) -> Mapping[str, str]:
     """As the inventory has them, and of gateways that it does not know as they are."""
     rows = one.clusters.get("gateways") or ()
-    return {**{row["name"]: row["istio_label"] for row in rows if row["istio_label"]}, **one.gateways}
+    found = {row["name"]: row["istio_label"] for row in rows if row["network"] == one.network and row["istio_label"]}
+    return {**found, **one.gateways}

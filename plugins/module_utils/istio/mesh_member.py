@@ -24,8 +24,8 @@ class Member:
     """One cluster of a mesh: as the inventory has it, and as it was found. `failure` says why nothing was found.
 
     `primary` is the host whose control plane shall serve a remote one, empty for whoever does, and for the first where
-    nobody does. `reached` is whether the inventory says where that one is reached. `config` is whether a remote one has
-    the configuration of an external control plane.
+    nobody does. `remote` is what the inventory says of that one otherwise, the name of its cluster as `primary` and where
+    it is reached as `address`. `config` is whether a remote one has the configuration of an external control plane.
     `gateways` are its east-west gateways in the inventory by their names, each with the label `istio` of its Pods;
     `addresses` those that lead to its network as the inventory says, each with `address` and `port`.
     `closing` are gateways that the inventory takes away, each with `namespace` and `name`.
@@ -43,7 +43,7 @@ class Member:
     network: str = ""
     role: str = PRIMARY
     primary: str = ""
-    reached: bool = False
+    remote: Mapping[str, Any] = field(default_factory=dict)
     config: bool = False
     trust_domain: str = ""
     namespace: str = "istio-system"
@@ -139,12 +139,14 @@ def serving_of(members: Sequence[Member], remote: Member) -> Member | None:
     planes = control_planes(members) if remote.role == REMOTE else []
     if remote.primary:
         return next((one for one in planes if one.host == remote.primary), None)
-    return _serving_now(members, remote) if served_by(remote) else next(iter(planes), None)
+    if name := remote.remote.get("primary"):
+        return next((one for one in planes if told_name(one, members) == name), None)
+    return serving_now(members, remote) if served_by(remote) else next(iter(planes), None)
 
 
 def as_served(members: Sequence[Member]) -> list[Member]:
     """The same, each remote cluster with the control plane that it has, wherever the inventory would move it."""
-    now = {one.host: _serving_now(members, one) for one in members}
+    now = {one.host: serving_now(members, one) for one in members}
     return [replace(one, primary=there.host) if (there := now[one.host]) else one for one in members]
 
 
@@ -164,8 +166,8 @@ def told_name(one: Member, members: Sequence[Member]) -> str:
     return (config if one.role == EXTERNAL else one).cluster_name
 
 
-def _serving_now(members: Sequence[Member], remote: Member) -> Member | None:
-    """By its name, or the one that it is installed with where the inventory has given it another."""
+def serving_now(members: Sequence[Member], remote: Member) -> Member | None:
+    """Whose control plane a remote cluster has: by its name, or the one with which it is installed where that changes."""
     names = {*served_by(remote)} if remote.role == REMOTE else set()
     planes = control_planes(members)
     return next((one for one in planes if names & {told_name(one, members), one.found.get("cluster_name")}), None)

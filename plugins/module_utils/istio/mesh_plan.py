@@ -31,6 +31,7 @@ from .mesh_member import (
     inside,
     named,
     reading,
+    serving_now,
     serving_of,
 )
 from .mesh_outside import left_over, unrenewed
@@ -87,14 +88,14 @@ def mesh_plan(
             *(not_open_yet(members, doors, groups) if step == JOIN else ()),
             *(not_installed(members) if step == JOIN else ()),
             *unserved(members, groups, cut_off, moves=writes),
-            *(selected_twice(members) if writes else ()),
+            *(selected_twice(members) if writes and len(doors) > 1 else ()),
             *at_home(members, groups),
             *same_addresses(inside(members)),
             *(unrenewed(members, cut_off) if renew else ()),
         ],
         "unseen": unseen(members),
         "pairs": [
-            _pair(reader, other, serves=serving_of(members, other) is reader)
+            _pair(reader, other, serving_of(members, other), serving_now(members, other))
             for reader, other in reading(members, groups)
         ],
         "serving": {one.host: there.host for one in members if (there := serving_of(members, one))},
@@ -147,14 +148,15 @@ def _identity(one: Member) -> dict[str, str]:
     }
 
 
-def _pair(reader: Member, other: Member, *, serves: bool) -> dict[str, Any]:
+def _pair(reader: Member, other: Member, serving: Member | None = None, now: Member | None = None) -> dict[str, Any]:
     secret = reader.secret_for(other)
     return {
         "reader": reader.host,
         "primary": reader.cluster_name,
         "host": other.host,
         "cluster": other.cluster_name,
-        "serves": serves,
+        "serves": serving is reader,
+        "serves_now": now is reader,
         "config": reader.role == EXTERNAL and other.config,
         "state": "unseen" if hides_whom_it_reads(reader) else "present" if secret else "missing",
         "token_ends": str(secret["token_ends"]) if secret else "",
@@ -169,7 +171,7 @@ def _ending(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Itera
         for row in (row for row in reader.secrets if row["cluster"] in others):
             other = others[row["cluster"]]
             if other.cluster_name != reader.cluster_name and (reader.host, other.cluster_name) not in wanted:
-                pair = _pair(reader, other, serves=False)
+                pair = _pair(reader, other)
                 config = row["name"] == CONFIG_SECRET
                 yield {**pair, "config": config, "state": "ending", "secret": row["name"], "ours": row["ours"]}
 

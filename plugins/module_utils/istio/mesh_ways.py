@@ -62,8 +62,11 @@ def unserved(
         serving = serving_of(members, one)
         if serving is None and one.primary in [other.host for other in cut_off]:
             yield f"{one.host} is served by {one.primary}, which is not in this run (--limit): run it for both"
-        elif serving is None and one.primary:
-            yield f"{one.host} is to be served by {one.primary}, which is no primary: correct mesh_clusters_primary"
+        elif serving is None and (said := one.primary or one.remote.get("primary")):
+            yield (
+                f"{one.host} is to be served by {said}, which is no primary: correct mesh_clusters_primary, or "
+                "mesh_control_plane_remote"
+            )
         elif serving is None and moves:
             yield (
                 f"{one.host} is served by the control plane of {' or '.join(served_by(one))}, which is not in this "
@@ -95,7 +98,7 @@ def _unreached(one: Member, serving: Member, groups: Sequence[Sequence[str]]) ->
             f"'{serving.network}' is in no group with it, so its control plane would not read it: put both into "
             "one of mesh_clusters_groups, or name another primary by mesh_clusters_primary"
         )
-    elif serving.role != EXTERNAL and not (serving.has_door or one.reached):
+    elif serving.role != EXTERNAL and not (serving.has_door or one.remote.get("address")):
         yield (
             f"{one.host} is served by {serving.host}, which has no east-west gateway by which its control plane "
             f"could be reached: describe it in mesh_gateways_instances of {serving.host} (type: eastwest), or give "

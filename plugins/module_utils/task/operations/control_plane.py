@@ -89,7 +89,10 @@ def _wanted(params: Params) -> ControlPlane:
 
 
 def _remote(said: Params | None) -> Remote | None:
-    return None if said is None else Remote(said.get("primary") or "", said.get("address") or "")
+    """An empty name says that the cluster is a remote one; nothing at all does not."""
+    if said is None or all(value is None for value in said.values()):
+        return None
+    return Remote(said.get("primary") or "", said.get("address") or "")
 
 
 def _run_control_plane(run: Run, request: ControlPlane | Uninstall) -> Outcome:

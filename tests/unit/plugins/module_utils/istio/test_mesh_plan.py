@@ -500,11 +500,17 @@ def test_a_remote_cluster_is_moved_by_what_installs_it_alone() -> None:
         plan = mesh_plan(members, step=step)
         assert (plan["refusals"], served_by(plan)) == ([], {"far": whose})
         assert [pair["reader"] for pair in plan["pairs"] if pair["serves"]] == [whose]
+        assert [pair["reader"] for pair in plan["pairs"] if pair["serves_now"]] == ["east"], "it keeps its rights"
 
 
 def test_a_remote_cluster_that_is_reached_otherwise_needs_no_gateway_of_its_primary() -> None:
-    members = [member("east"), member("far", role="remote", reached=True)]
-    assert refusals(*members) == []
+    far = member("far", role="remote", remote={"address": "203.0.113.9"})
+    plan = mesh_plan([member("east"), member("west"), far])
+    assert (plan["refusals"], plan["serving"]) == ([], {"far": "east"})
+    named = replace(far, remote={**far.remote, "primary": "west"})
+    assert mesh_plan([member("east"), member("west"), named])["serving"] == {"far": "west"}
+    (said,) = refusals(member("east"), named)
+    assert said.startswith("far is to be served by west, which is no primary")
 
 
 def test_a_remote_cluster_is_in_the_namespace_of_its_control_plane() -> None:
@@ -561,6 +567,9 @@ def test_gateways_are_selected_by_the_label_of_their_pods() -> None:
     (said,) = refusals(east, far)
     assert said.startswith("far and east have an east-west gateway 'eastwest' each, with the labels 'istio: far-door'")
     assert refusals(east, replace(far, gateways={"eastwest": "own"})) == []
+    assert refusals(east, replace(far, network="east")) == [], "no gateway of theirs is selected by it"
+    other_mesh = {**door("elsewhere", "203.0.113.7"), "istio_label": "theirs"}
+    assert refusals(east, inside("far", "far", other_mesh, role="remote", gateways={"inner": "inner"})) == []
     assert mesh_plan([east, west, replace(far, primary="west")])["labels"].keys() == {"east", "west"}
 
 
