@@ -24,8 +24,8 @@ class Member:
     """One cluster of a mesh: as the inventory has it, and as it was found. `failure` says why nothing was found.
 
     `primary` is the host whose control plane shall serve a remote one, empty for whoever does, and for the first where
-    nobody does. `remote` is what the inventory says of that one otherwise, the name of its cluster as `primary` and where
-    it is reached as `address`. `config` is whether a remote one has the configuration of an external control plane.
+    nobody does. `remote` is what the inventory says of that one otherwise: the name of its cluster as `primary`, and
+    where it is reached as `address`. `config` is whether a remote one has the configuration of an external one.
     `gateways` are its east-west gateways in the inventory by their names, each with the label `istio` of its Pods;
     `addresses` those that lead to its network as the inventory says, each with `address` and `port`.
     `closing` are gateways that the inventory takes away, each with `namespace` and `name`.
@@ -167,7 +167,7 @@ def told_name(one: Member, members: Sequence[Member]) -> str:
 
 
 def serving_now(members: Sequence[Member], remote: Member) -> Member | None:
-    """Whose control plane a remote cluster has: by its name, or the one with which it is installed where that changes."""
+    """Whose control plane a remote cluster has: by its name, or by the one that it is installed with."""
     names = {*served_by(remote)} if remote.role == REMOTE else set()
     planes = control_planes(members)
     return next((one for one in planes if names & {told_name(one, members), one.found.get("cluster_name")}), None)
