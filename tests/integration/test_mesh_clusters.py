@@ -155,7 +155,7 @@ class Bad:
 
 
 DOWN = {"mesh_host": "https://127.0.0.1:1", "mesh_kubeconfig": "{{ omit }}", "mesh_api_key": "none"}
-CONFIG: dict[str, Any] = {"mesh_cluster_role": "remote", "mesh_cluster_config": True}
+CONFIG: dict[str, Any] = {"mesh_cluster_role": "remote", "mesh_cluster_config": True, "mesh_mode": "hosted"}
 BAD: dict[str, Bad] = {
     "equal names": Bad(("host0 and host1 have the cluster name east",), second={"mesh_cluster_name": "east"}),
     "two meshes": Bad(("host0 has the mesh 'shop' and host1 'other'",), second={"mesh_name": "other"}),
@@ -608,7 +608,7 @@ def _injector(namespace: str) -> dict[str, Any]:
     return {**kind, "metadata": metadata, "webhooks": hooks}
 
 
-EXTERNAL: dict[str, Any] = {"mesh_cluster_role": "external", "mesh_clusters_address_timeout": 1}
+EXTERNAL: dict[str, Any] = {"mesh_cluster_role": "external", "mesh_mode": "hosted", "mesh_clusters_address_timeout": 1}
 
 
 def test_an_external_control_plane_is_planned_and_has_a_door(
