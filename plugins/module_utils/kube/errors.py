@@ -237,7 +237,8 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
 }
 
 # After one of these nobody knows what a write has done, or who was faster: only the object itself tells.
-IN_DOUBT = (Conflict, ServerError, TimedOut, Unreachable)
+# A server that is too busy says so of the last attempt, after one whose answer may have been lost.
+IN_DOUBT = (Conflict, ServerError, TimedOut, TooBusy, Unreachable)
 
 # The API server's own answer where it serves no such group or kind.
 _NO_SUCH_PATH = "404 page not found"

@@ -27,10 +27,11 @@ _Done = Callable[[Object, Object], bool]
 
 def is_same(live: Object, image: Object) -> bool:
     """Whether an object is as the image says, down to its managers."""
-    return _says_the_same(live, image) and _managers(live) == _managers(image)
+    return says_the_same(live, image) and _managers(live) == _managers(image)
 
 
-def _says_the_same(live: Object, image: Object) -> bool:
+def says_the_same(live: Object, image: Object) -> bool:
+    """Whether an object is as the image says, whoever manages it."""
     return _content(live) == _content(image)
 
 
@@ -76,7 +77,7 @@ def put_back(client: Client, resource: Resource, image: Object, now: Object | No
     if now is None:
         written = _created(client, resource, image, manager)
     else:
-        written = _replaced(client, resource, image, now, manager, _says_the_same)
+        written = _replaced(client, resource, image, now, manager, says_the_same)
     return _replaced(client, resource, image, written, manager, is_same)
 
 
@@ -86,7 +87,7 @@ def _created(client: Client, resource: Resource, image: Object, manager: str) ->
         return client.create(resource, assignable(image), manager)
     except IN_DOUBT:
         there = _read(client, resource, image)
-        if there is None or not _says_the_same(there, image):
+        if there is None or not says_the_same(there, image):
             raise
         return there
 

@@ -142,6 +142,15 @@ def without_managers(found: Object, names: Collection[str]) -> list[Mapping[str,
     return [entry for entry in _entries(found) if entry.get("subresource") or entry.get("manager") not in names]
 
 
+def has_applied_since(before: Object | None, after: Object, manager: str) -> bool:
+    """Whether a manager has applied an object between two states of it: nobody else gives it fields or values."""
+    was, now = (next(_applied(found, manager), {}) for found in (before, after))
+    if not before or not now or _has_written(now, was):
+        return bool(now)
+    had = applied(before, manager)
+    return bool(overlaid(had, applied(after, manager)) != had)
+
+
 def others_since(before: Object | None, after: Object, ours: Container[str], dropped: Iterable[Path] = ()) -> list[str]:
     """The managers beside ours that wrote an object between two states of it; what ours took from them is no write."""
     was, now = _entries_of_others(before, ours), _entries_of_others(after, ours)

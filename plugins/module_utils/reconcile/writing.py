@@ -24,17 +24,17 @@ from functools import partial
 from itertools import groupby
 from typing import Literal
 
-from ..kube.client import Object
-from ..kube.errors import Failure, Interrupted, ServerError, TimedOut, Unreachable
+from ..kube.client import Client, Object
+from ..kube.errors import Failure, Interrupted, UnknownKind
 from ..kube.resources import CRD
 from ..kube.text import listed
 from ..kube.wait import NotReady, crd_established
 from .handover import claim, retire
-from .images import put_back
+from .images import is_same, put_back, says_the_same
 from .lock import Locked
 from .objects import Desired, Key, is_ending, version_of
 from .order import is_foundation
-from .ownership import fields_of
+from .ownership import has_applied_since, others_since
 from .parallel import each
 from .plan import Action, Owner, Plan, make_plan
 from .rollback import Done, restore
@@ -147,21 +147,15 @@ class Writing:
             result = _write(self.run, self.plan.owner, action)
         except Failure as error:
             error.stands_in(action.desired.source if action.desired else "")
-            self._notice_effect(action, error, done)
+            self._notice_effect(action, done)
             raise
         with self.lock:
             done.append(Done(action, result))
 
-    def _notice_effect(self, action: Action, error: Failure, done: list[Done]) -> None:
-        """A write may have taken effect although it failed: what is there then has to be taken back, too."""
-        desired = action.desired
-        more = desired and (desired.dropped_of(action.before) or desired.retires or desired.exactly)
-        in_two_requests = bool(action.predecessors or more)
-        if not in_two_requests and not isinstance(error, (Unreachable, TimedOut, ServerError)):
-            return
+    def _notice_effect(self, action: Action, done: list[Done]) -> None:
+        """A write may have taken effect whatever it ended with: an answer was lost, and what came next is the error."""
         try:
-            now = self.run.client.get(action.resource, action.key.name, action.key.namespace or None)
-            effect = _effect(self.plan.owner, action, now)
+            effect = _effect(self.plan.owner, action, _found(self.run.client, action))
         except Failure:
             effect = Done(action, None, unsure=True)
         if effect:
@@ -239,16 +233,36 @@ def _waves(actions: Sequence[Action], owner: Owner) -> Iterator[list[Action]]:
         yield list(wave)
 
 
+def _found(client: Client, action: Action) -> Object | None:
+    """What is there now; of a kind that is not served there is nothing."""
+    try:
+        return client.get(action.resource, action.key.name, action.key.namespace or None)
+    except UnknownKind:
+        return None
+
+
 def _effect(owner: Owner, action: Action, now: Object | None) -> Done | None:
     """What a failed write has done, by what is there now; what only somebody else has done is not taken back."""
-    if version_of(now) == version_of(action.before):
+    before, desired = action.before, action.desired
+    if version_of(now) == version_of(before):
         return None
-    desired = action.desired
     if desired is None:  # what waits for its finalizers cannot be brought back: that will be said
         deleted = now is None or is_ending(now)
         return Done(action, None) if deleted else None
-    ours = desired.exactly or bool(fields_of(now, owner.manager_of(desired)))
-    return Done(action, now) if now and ours else None
+    if now is None or (before and is_same(now, before)):
+        return None
+    if desired.exactly:  # what is neither as it was nor as it shall be has been written by somebody, too
+        return Done(action, now, unsure=not says_the_same(now, desired.content))
+    return Done(action, now) if _is_ours(owner, action, desired, now) else None
+
+
+def _is_ours(owner: Owner, action: Action, desired: Desired, now: Object) -> bool:
+    """Whether an object is another one because we wrote it, alone or among others."""
+    manager = owner.manager_of(desired)
+    if has_applied_since(action.before, now, manager):
+        return True
+    ours = (manager, *action.predecessors, *desired.retires)
+    return not others_since(action.before, now, ours, desired.dropped_of(action.before))
 
 
 def _write(run: Run, owner: Owner, action: Action) -> Object | None:

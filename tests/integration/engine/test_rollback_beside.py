@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
 from faults import FAULTS, Proxy, Rule
+from faults.catalogue import WRITES, Answer, Fault
 from integration.engine.driver import Engine, Object, config_map, state, virtual_service
 from integration.engine.test_rollback import REFUSED, deployment, differing
 from integration.support.bed import Cluster
@@ -48,9 +50,9 @@ class World:
     def state(self) -> dict[str, Object]:
         return state(self.cluster, self.namespace, KINDS)
 
-    def fail(self, before_write: Callable[[], None], *rules: Rule) -> Failure:
+    def fail(self, before_write: Callable[[], None], *rules: Rule, first: Sequence[Rule] = (FAILS,)) -> Failure:
         """What comes of a run that fails at its last write, at the latest."""
-        self.proxy.play([FAILS, *rules])
+        self.proxy.play([*first, *rules])
         engine = replace(Engine(self.proxy.kubeconfig), before_write=before_write)
         with pytest.raises(Failure) as raised:
             engine.run(self.after(), [config_map("old", self.namespace)])
@@ -149,6 +151,44 @@ def test_what_only_somebody_else_created_is_none_of_ours(world: World) -> None:
     now = world.state()
     assert differing(was, now) == ["ConfigMap new"]
     assert now["ConfigMap new"]["data"] == {"b": "theirs"}
+
+
+def ended(code: int, message: str) -> Fault:
+    """What a server says to the last attempt."""
+    status = {"kind": "Status", "status": "Failure", "code": code, "message": message}
+    return Fault(str(code), Answer(code, json.dumps(status).encode()), WRITES)
+
+
+LAST_WORDS = [
+    FAULTS["429"],
+    ended(401, "Unauthorized"),
+    ended(403, "configmaps is forbidden"),
+    ended(500, "Internal error occurred: failed calling webhook"),
+]
+
+
+@pytest.mark.parametrize("last", LAST_WORDS, ids=[fault.name for fault in LAST_WORDS])
+@pytest.mark.parametrize("verb", ["apply", "delete"])
+def test_a_lost_answer_is_asked_for_whatever_came_after_it(world: World, verb: str, last: Fault) -> None:
+    """The first attempt was done and its answer lost; the last one ends with an error that says nothing of it."""
+    was, path = world.state(), "configmaps/new" if verb == "apply" else "configmaps/old"
+    lost = Rule(FAULTS["reset_after"], verb=verb, dry_run=False, path=path, nth={1})
+    failure = world.fail(lambda: None, lost, Rule(last, verb=verb, dry_run=False, path=path), first=())
+    assert differing(was, world.state()) == []
+    assert (not_restored(failure), failure.changed) == ("", False)
+    assert "What this run had changed before is restored" in failure.hint
+
+
+def test_what_only_somebody_else_has_changed_is_none_of_ours(world: World) -> None:
+    """Our own write is refused because of theirs: nothing of it is ours to take back or to name."""
+    was = world.state()
+
+    def theirs() -> None:
+        world.cluster.patch("configmap", "changed", world.namespace, {"data": {"a": "theirs"}})
+
+    failure = world.fail(Once(theirs))
+    assert (failure.as_dict()["code"], failure.changed, not_restored(failure)) == ("conflict", False, "")
+    assert differing(was, world.state()) == ["ConfigMap changed"]
 
 
 def test_a_write_of_which_nobody_knows_is_named(world: World) -> None:

@@ -11,6 +11,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.owner
     claimed,
     conflicting,
     fields_of,
+    has_applied_since,
     holds,
     managers,
     others_since,
@@ -157,3 +158,30 @@ LESS: dict[str, Any] = {"f:spec": {"f:hosts": {}}}
 def test_others_that_wrote_in_between(before: Any, after: Any, dropped: Any, others: list[str]) -> None:
     """What ours took from them, or dropped, is no write of theirs."""
     assert others_since(before, after, ("me",), dropped) == others
+
+
+def valued(value: str, *entries: dict[str, Any]) -> dict[str, Any]:
+    """An object with one value, and who manages it."""
+    metadata = {"name": "n", "managedFields": list(entries)}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": value}}
+
+
+A = {"f:data": {"f:a": {}}}
+WAS = valued("1", entry("me", time="1", fieldsV1=A))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "has_applied"),
+    [
+        pytest.param(None, valued("1", entry("me", time="1", fieldsV1=A)), True, id="created"),
+        pytest.param(None, valued("1", entry("other", time="1", fieldsV1=A)), False, id="created-by-another"),
+        pytest.param(WAS, valued("2", entry("me", time="1", fieldsV1=A)), True, id="another-value-within-a-second"),
+        pytest.param(WAS, valued("1", entry("me", time="2", fieldsV1=A)), True, id="another-time"),
+        pytest.param(WAS, valued("2", entry("other", time="2", fieldsV1=A)), False, id="taken-by-another"),
+        pytest.param(
+            WAS, valued("1", WAS["metadata"]["managedFields"][0], entry("other", time="2")), False, id="beside"
+        ),
+    ],
+)
+def test_what_we_have_applied_in_between(before: Any, after: Any, has_applied: bool) -> None:
+    assert has_applied_since(before, after, "me") == has_applied
