@@ -35,6 +35,7 @@ Object = dict[str, Any]
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _METADATA = f"{JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{JSON}"
+_METADATA_OF_ALL = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
 _PAGE = 500
 _GROUP_VERSION_KIND = "x-kubernetes-group-version-kind"
 _WARNING = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
@@ -66,6 +67,11 @@ class Client:
                 subject=f"{kind} ({api_version})",
             )
         return found
+
+    @property
+    def known(self) -> list[Resource]:
+        """Where objects may live, as far as it is known without asking."""
+        return list(self._known.values())
 
     def serves(self, resource: Resource) -> bool:
         """Whether the server serves a kind by now: it is asked anew, because a CRD may have come since."""
@@ -140,8 +146,17 @@ class Client:
         except NotFound:
             return None
 
+    def list_metadata(self, resource: Resource, namespace: str) -> Iterator[Object]:
+        """The objects of a kind in a namespace without what they say, which may be secret."""
+        return self.list_objects(resource, namespace, accept=_METADATA_OF_ALL)
+
     def list_objects(
-        self, resource: Resource, namespace: str | None = None, labels: str = "", fields: str = ""
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        labels: str = "",
+        fields: str = "",
+        accept: str = JSON,
     ) -> Iterator[Object]:
         """The objects of a kind, page by page.
 
@@ -151,8 +166,8 @@ class Client:
         query = {"limit": str(_PAGE), "labelSelector": labels, "fieldSelector": fields}
         seen: set[tuple[str, str]] = set()
         while True:
-            page = self._page(resource, namespace, query)
-            for item in page["items"]:
+            page = self._page(resource, namespace, query, accept)
+            for item in page["items"] or ():  # of metadata alone, an empty list is null
                 place = (item["metadata"].get("namespace") or "", item["metadata"]["name"])
                 if place not in seen:
                     seen.add(place)  # items of a list carry no kind of their own
@@ -161,13 +176,13 @@ class Client:
             if not query["continue"]:
                 return
 
-    def _page(self, resource: Resource, namespace: str | None, query: dict[str, str]) -> Object:
+    def _page(self, resource: Resource, namespace: str | None, query: dict[str, str], accept: str) -> Object:
         try:
-            return self._send("list", resource.path(namespace), resource.plural, query=query)
+            return self._send("list", resource.path(namespace), resource.plural, query=query, accept=accept)
         except Gone as error:
             # The answer brings a token for the rest of the list as it is now; without one it begins anew.
             query["continue"] = str(error.continuation)
-            return self._send("list", resource.path(namespace), resource.plural, query=query)
+            return self._send("list", resource.path(namespace), resource.plural, query=query, accept=accept)
 
     def apply(self, resource: Resource, desired: Object, manager: str, *, dry_run: bool, force: bool = False) -> Object:
         """Server-side apply, strictly validated. Raises Conflict when another manager owns a field.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -149,6 +149,37 @@ def has_applied_since(before: Object | None, after: Object, manager: str) -> boo
         return bool(now)
     had = applied(before, manager)
     return bool(overlaid(had, applied(after, manager)) != had)
+
+
+def entries_of(found: Object, names: Container[str]) -> list[Mapping[str, Any]]:
+    """What some managers have written, but for a status."""
+    entries = _entries(found)
+    return [entry for entry in entries if entry.get("manager") in names and entry.get("subresource") != "status"]
+
+
+def unmaintained(found: Object, paths: Iterable[Sequence[str]]) -> Object:
+    """The object without some fields in its managedFields, and without managers that have nothing else.
+
+    A path's steps are keys; `*` stands for every item of a list whose items have names.
+    """
+    entries = []
+    for entry in _entries(found):
+        fields = entry.get("fieldsV1") or {}
+        left = reduce(_less, paths, fields)
+        if left == fields or any(_leaf_paths(left)):
+            entries.append({**entry, "fieldsV1": left})
+    return {**found, "metadata": {**found["metadata"], "managedFields": entries}}
+
+
+def _less(fields: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any]:
+    """The fieldsV1 without what a path leads to; what is empty then goes as well."""
+    kept: dict[str, Any] = {}
+    for step, inner in fields.items():
+        leads = step.startswith("k:") if path[0] == "*" else step == f"f:{path[0]}"
+        left = (_less(inner, path[1:]) if path[1:] else {}) if leads else inner
+        if left or not leads:
+            kept[step] = left
+    return kept
 
 
 def others_since(before: Object | None, after: Object, ours: Container[str], dropped: Iterable[Path] = ()) -> list[str]:

@@ -7,7 +7,8 @@
 Restored means: equal but for uid, resourceVersion, generation and timestamps,
 ownership included. It is done in reverse, one object at a time, and only where
 nobody else wrote the object since it was planned (a status does not count).
-CRDs stay: taking one away takes its objects along.
+CRDs stay: taking one away takes its objects along. So does a Namespace in which
+something is left.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .objects import Key
 from .ownership import others_since
 from .plan import Action, Owner
 from .run import Run
+from .withdrawal import withdraw
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,8 @@ def _restore_one(run: Run, owner: Owner, done: Done) -> None:
     if done.unsure:
         raise Failure("Nobody knows what was written", reason="it is not known whether it was written")
     _require_alone(owner, done)
-    namespace = action.key.namespace or None
     if action.verb == "create" and done.result:
-        uid = done.result["metadata"]["uid"]
-        run.client.delete(action.resource, action.key.name, namespace, uid=uid, dry_run=False)
+        withdraw(run.client, owner, action, done.result)
     elif action.before:
         put_back(run.client, action.resource, action.before, done.result, owner.manager)
 

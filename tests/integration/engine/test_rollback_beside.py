@@ -6,6 +6,8 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from operator import itemgetter
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
@@ -17,6 +19,7 @@ from integration.support.bed import Cluster
 
 pytestmark = pytest.mark.usefixtures("crds")
 KINDS = "configmaps,deployments,virtualservices"
+METADATA = itemgetter("metadata")
 # Deletions come last: whatever else is written has been written when this one is refused.
 FAILS = Rule(REFUSED, verb="delete", dry_run=False, path="configmaps/old")
 
@@ -140,6 +143,86 @@ def test_what_somebody_created_after_the_plan_is_not_deleted(world: World) -> No
     failure = world.fail(Once(lambda: world.cluster.apply(theirs)))
     assert f"ConfigMap {world.namespace}/new (kubectl wrote it as well" in not_restored(failure)
     assert world.cluster.get("configmap", "new", world.namespace)["data"]["b"] == "theirs"
+
+
+class After:
+    """A hook that does something once an object is there, before the next write; the last one is still to come."""
+
+    def __init__(self, is_there: Callable[[], bool], act: Callable[[], None]) -> None:
+        self.is_there, self.once = is_there, Once(act)
+
+    def __call__(self) -> None:
+        if self.once.called or self.is_there():
+            self.once()
+
+
+def test_what_somebody_wrote_to_what_we_created_is_left_and_named(world: World) -> None:
+    was = world.state()
+    names = partial(world.cluster.names, "virtualservices", world.namespace)
+    failure = fail_with(world, After(lambda: "new" in names(), lambda: annotated(world)))
+    left = f"VirtualService {world.namespace}/new (kubectl-patch wrote it as well, after this run had created it)"
+    assert left in not_restored(failure)
+    assert failure.changed
+    now = world.state()
+    assert differing(was, now) == ["VirtualService new"]
+    assert now["VirtualService new"]["metadata"]["annotations"] == {"example.com/by": "hand"}
+
+
+def annotated(world: World) -> None:
+    change = {"metadata": {"annotations": {"example.com/by": "hand"}}}
+    world.cluster.patch("virtualservice", "new", world.namespace, change)
+
+
+def fail_with(world: World, before_write: Callable[[], None]) -> Failure:
+    """A run that creates a VirtualService, and fails afterwards."""
+    world.proxy.play([FAILS])
+    engine = replace(Engine(world.proxy.kubeconfig), before_write=before_write)
+    with pytest.raises(Failure) as raised:
+        engine.run([virtual_service("new", world.namespace)], [config_map("old", world.namespace)])
+    return raised.value
+
+
+def test_what_controllers_write_to_what_we_created_is_no_hindrance(world: World) -> None:
+    """A status, and a finalizer, which is there to be told of the end."""
+    was, there = world.state(), partial(world.cluster.names, "virtualservices", world.namespace)
+
+    def controllers_write() -> None:
+        world.cluster.status("virtualservice", "new", world.namespace, {"observedGeneration": "2"})
+        held = {"metadata": {"finalizers": ["example.com/held"]}}
+        world.cluster.patch("virtualservice", "new", world.namespace, held)
+
+    failure = fail_with(world, After(lambda: "new" in there(), controllers_write))
+    assert (not_restored(failure), failure.changed) == ("", False)
+    assert world.cluster.get("virtualservice", "new", world.namespace)["metadata"]["deletionTimestamp"]
+    world.cluster.patch("virtualservice", "new", world.namespace, {"metadata": {"finalizers": None}})
+    assert differing(was, world.state()) == []
+
+
+@pytest.mark.parametrize("somebody_is_in_it", [True, False])
+def test_a_namespace_that_we_created_goes_when_nothing_of_others_is_in_it(
+    world: World, namespaces: list[str], somebody_is_in_it: bool
+) -> None:
+    place = f"{world.namespace}-new"
+    namespaces.append(place)
+    fresh: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place}}
+
+    def somebody_comes() -> None:
+        if somebody_is_in_it:
+            world.cluster.apply(config_map("theirs", place))
+
+    there = partial(world.cluster.names, "configmaps", place)
+    world.proxy.play([FAILS])
+    engine = replace(Engine(world.proxy.kubeconfig), before_write=After(lambda: "ours" in there(), somebody_comes))
+    with pytest.raises(Failure) as raised:
+        engine.run([fresh, config_map("ours", place)], [config_map("old", world.namespace)])
+    left = not_restored(raised.value)
+    assert (f"Namespace {place} (ConfigMap {place}/theirs is in it)" in left) == somebody_is_in_it
+    staying = [
+        found for found in map(METADATA, world.cluster.objects("namespaces")) if "deletionTimestamp" not in found
+    ]
+    stays = place in [found["name"] for found in staying]
+    assert (stays, bool(left), raised.value.changed) == (somebody_is_in_it,) * 3
+    assert "ours" not in there()
 
 
 def test_what_only_somebody_else_created_is_none_of_ours(world: World) -> None:

@@ -15,6 +15,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.owner
     holds,
     managers,
     others_since,
+    unmaintained,
 )
 
 FIELDS: dict[str, Any] = {"f:spec": {"f:replicas": {}, "f:hosts": {}}}
@@ -166,7 +167,7 @@ def valued(value: str, *entries: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": value}}
 
 
-A = {"f:data": {"f:a": {}}}
+A: dict[str, Any] = {"f:data": {"f:a": {}}}
 WAS = valued("1", entry("me", time="1", fieldsV1=A))
 
 
@@ -185,3 +186,20 @@ WAS = valued("1", entry("me", time="1", fieldsV1=A))
 )
 def test_what_we_have_applied_in_between(before: Any, after: Any, has_applied: bool) -> None:
     assert has_applied_since(before, after, "me") == has_applied
+
+
+def test_what_controllers_maintain_does_not_count() -> None:
+    """The CA of a webhook, a finalizer: who has written nothing else has not written it."""
+    bundle: dict[str, Any] = {"f:webhooks": {'k:{"name":"hook"}': {"f:clientConfig": {"f:caBundle": {}}}}}
+    finalizer: dict[str, Any] = {"f:metadata": {"f:finalizers": {".": {}, 'v:"theirs"': {}}}}
+    label = {"f:metadata": {**finalizer["f:metadata"], "f:labels": {"f:a": {}}}}
+    was = live(entry("me", time="1", fieldsV1=A))
+    now = live(
+        entry("me", time="1", fieldsV1=A),
+        entry("istiod", "Update", time="2", fieldsV1=bundle),
+        entry("balancer", "Update", time="2", fieldsV1=finalizer),
+        entry("person", "Update", time="2", fieldsV1=label),
+    )
+    paths = [("webhooks", "*", "clientConfig", "caBundle"), ("metadata", "finalizers")]
+    assert others_since(was, now, {"me"}) == ["balancer", "istiod", "person"]
+    assert others_since(was, unmaintained(now, paths), {"me"}) == ["person"]
