@@ -26,7 +26,7 @@ from ..kube.errors import Failure, Forbidden, UnknownKind
 from ..kube.resources import CONFIG_MAP, NAMESPACE, Resource
 from ..kube.text import listed
 from .objects import PART_OF, Desired, Key, label_paths, version_of
-from .ownership import has_applied
+from .ownership import manages
 from .plan import Plan
 from .planned import Planned
 
@@ -219,7 +219,7 @@ def _members(client: Client, of: ObjectSet, manager: str, live: Object | None) -
             continue
         for found in _labelled(client, of, live, hint):
             key = Key.of(found)
-            if (key.kind, key.name) not in _NEVER_PRUNED_NAMES and has_applied(found, manager, _LABEL):
+            if (key.kind, key.name) not in _NEVER_PRUNED_NAMES and manages(found, manager, _LABEL):
                 yield key
 
 

@@ -77,9 +77,10 @@ def managers(found: Object | None) -> list[str]:
     return list(dict.fromkeys(str(entry.get("manager")) for entry in entries if not entry.get("subresource")))
 
 
-def has_applied(found: Object, manager: str, path: Path) -> bool:
-    """Whether a manager owns a field by server-side apply."""
-    return _names(fields_of(found, manager), path)
+def manages(found: Object, manager: str, path: Path) -> bool:
+    """Whether a manager owns a field, by whichever way: a roll-back's first request is no apply."""
+    entries = [entry for entry in _entries(found) if entry.get("manager") == manager and not entry.get("subresource")]
+    return any(_names(entry.get("fieldsV1") or {}, path) for entry in entries)
 
 
 def appliers(found: Object | None, family: str) -> list[str]:

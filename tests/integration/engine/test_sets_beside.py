@@ -181,6 +181,20 @@ def test_run_that_ends_while_it_takes_back_leaves_no_member_alone(world: World) 
     assert not world.run(*second(world)).changed
 
 
+def test_what_a_roll_back_left_half_brought_back_is_pruned_another_time(world: World) -> None:
+    """It is there again, and nobody has restored its managers: the set's own has written it, and has not applied it."""
+    world.run(*first(world))
+    fails = Rule(REFUSED, verb="apply", path="configmaps/shop", dry_run=False, nth={2})
+    world.proxy.play([fails, Rule(REFUSED, verb="update", path="virtualservices/goes")])
+    with pytest.raises(Failure, match=r"Not restored: .*VirtualService \S+/goes"):
+        world.run(*second(world))
+    world.proxy.play([])
+    operations = [entry["operation"] for entry in world.state()["VirtualService goes"]["metadata"]["managedFields"]]
+    assert "Apply" not in operations
+    assert ("delete", "VirtualService", "goes") in verbs(world.run(*second(world)))
+    assert "VirtualService goes" not in world.state()
+
+
 def test_namespace_of_the_set_has_to_be_there_before(world: World, new_namespace: str) -> None:
     """In check mode as in a run; nothing is written. And it has to stay."""
     assert new_namespace == world.namespace

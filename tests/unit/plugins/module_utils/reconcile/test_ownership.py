@@ -14,6 +14,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.owner
     has_applied_since,
     holds,
     managers,
+    manages,
     others_since,
     unmaintained,
 )
@@ -203,3 +204,17 @@ def test_what_controllers_maintain_does_not_count() -> None:
     paths = [("webhooks", "*", "clientConfig", "caBundle"), ("metadata", "finalizers")]
     assert others_since(was, now, {"me"}) == ["balancer", "istiod", "person"]
     assert others_since(was, unmaintained(now, paths), {"me"}) == ["person"]
+
+
+@pytest.mark.parametrize(
+    ("written", "manages_it"),
+    [
+        pytest.param(entry("me", fieldsV1=A), True, id="applied"),
+        pytest.param(entry("me", "Update", fieldsV1=A), True, id="brought-back"),
+        pytest.param(entry("me", "Update", subresource="status", fieldsV1=A), False, id="status"),
+        pytest.param(entry("controller", "Update", fieldsV1=A), False, id="copied-by-a-controller"),
+        pytest.param(entry("me", fieldsV1={"f:data": {}}), False, id="another-field"),
+    ],
+)
+def test_who_manages_a_field_by_whichever_way(written: dict[str, Any], manages_it: bool) -> None:
+    assert manages(live(written), "me", ("data", "a")) == manages_it
