@@ -37,6 +37,7 @@ from .order import is_foundation
 from .ownership import has_applied_since, others_since
 from .parallel import each
 from .plan import Action, Owner, Plan, make_plan
+from .renewal import renewed
 from .rollback import Done, restore
 from .run import Run
 
@@ -49,6 +50,8 @@ Gates = Mapping[int, Callable[[], None]]
 _NO_MORE = (Interrupted, Locked)
 _CRD_SECONDS = 60.0
 _SHOWN = 10
+# How often a write is planned anew that is guarded by the version of what was planned.
+_AGAIN = 3
 
 
 class PartlyDone(Failure):
@@ -141,18 +144,23 @@ class Writing:
                 raise
             self.failures.append(error)
 
-    def _attempt(self, action: Action, done: list[Done]) -> None:
+    def _attempt(self, action: Action, done: list[Done], again: int = _AGAIN) -> None:
         self.run.before_write()
         try:
             result = _write(self.run, self.plan.owner, action)
         except Failure as error:
             error.stands_in(action.desired.source if action.desired else "")
-            self._notice_effect(action, done)
-            raise
+            has_effect = self._notice_effect(action, done)
+            newer = renewed(self.run.client, self.plan.owner, action, error) if again else None
+            if newer is None or (has_effect and newer.writes):
+                raise
+            if newer.writes:
+                self._attempt(newer, done, again - 1)
+            return
         with self.lock:
             done.append(Done(action, result))
 
-    def _notice_effect(self, action: Action, done: list[Done]) -> None:
+    def _notice_effect(self, action: Action, done: list[Done]) -> bool:
         """A write may have taken effect whatever it ended with: an answer was lost, and what came next is the error."""
         try:
             effect = _effect(self.plan.owner, action, _found(self.run.client, action))
@@ -161,6 +169,7 @@ class Writing:
         if effect:
             with self.lock:
                 done.append(effect)
+        return bool(effect)
 
     def _await_crds(self, actions: Sequence[Action]) -> None:
         wait = self.run.wait(_CRD_SECONDS)
@@ -270,7 +279,8 @@ def _write(run: Run, owner: Owner, action: Action) -> Object | None:
     client, namespace = run.client, action.key.namespace or None
     if action.verb == "delete" and action.before:
         uid = action.before["metadata"]["uid"]
-        client.delete(action.resource, action.key.name, namespace, uid=uid, dry_run=False)
+        version = version_of(action.before)
+        client.delete(action.resource, action.key.name, namespace, uid=uid, version=version, dry_run=False)
         return None
     desired = action.desired or Desired({})
     manager = owner.manager_of(desired)

@@ -10,7 +10,7 @@ from functools import partial
 from operator import itemgetter
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict, Failure
 from faults import FAULTS, Proxy, Rule
 from faults.catalogue import WRITES, Answer, Fault
 from integration.engine.driver import Engine, Object, config_map, state, virtual_service
@@ -272,6 +272,46 @@ def test_what_only_somebody_else_has_changed_is_none_of_ours(world: World) -> No
     failure = world.fail(Once(theirs))
     assert (failure.as_dict()["code"], failure.changed, not_restored(failure)) == ("conflict", False, "")
     assert differing(was, world.state()) == ["ConfigMap changed"]
+
+
+def test_what_somebody_changed_before_we_deleted_it_comes_back_as_they_left_it(world: World) -> None:
+    """A VirtualService is deleted before the ConfigMap at which the run fails."""
+    left: list[dict[str, Object]] = []
+
+    def somebody_writes() -> None:
+        change = {"spec": {"hosts": ["theirs"]}, "metadata": {"annotations": {"example.com/by": "hand"}}}
+        world.cluster.patch("virtualservice", "changed", world.namespace, change)
+        left.append(world.state())
+
+    world.proxy.play([FAILS])
+    engine = replace(Engine(world.proxy.kubeconfig), before_write=Once(somebody_writes))
+    with pytest.raises(Failure) as raised:
+        engine.run([], [virtual_service("changed", world.namespace), config_map("old", world.namespace)])
+    assert (not_restored(raised.value), raised.value.changed) == ("", False)
+    assert "is restored: 1 of 1" in raised.value.hint
+    assert differing(left[0], world.state()) == []
+
+
+def test_another_object_of_that_name_is_not_deleted(world: World) -> None:
+    def somebody_replaces() -> None:
+        world.cluster.kubectl("delete", "configmap", "old", "-n", world.namespace)
+        world.cluster.create(config_map("old", world.namespace, b="theirs"))
+
+    engine = replace(Engine(world.proxy.kubeconfig), before_write=Once(somebody_replaces))
+    with pytest.raises(Conflict, match="somebody has deleted it and created another one") as raised:
+        engine.run([], [config_map("old", world.namespace)])
+    assert not raised.value.changed
+    assert world.cluster.get("configmap", "old", world.namespace)["data"] == {"b": "theirs"}
+
+
+def test_a_deletion_whose_answer_was_lost_is_done(world: World) -> None:
+    """It waits for a finalizer, so that its repetition meets another version."""
+    held = {"metadata": {"finalizers": ["example.com/held"]}}
+    world.cluster.patch("configmap", "old", world.namespace, held)
+    world.proxy.play([Rule(FAULTS["reset_after"], verb="delete", dry_run=False, path="configmaps/old", nth={1})])
+    assert Engine(world.proxy.kubeconfig).run([], [config_map("old", world.namespace)]).changed
+    assert world.cluster.get("configmap", "old", world.namespace)["metadata"]["deletionTimestamp"]
+    world.cluster.patch("configmap", "old", world.namespace, {"metadata": {"finalizers": None}})
 
 
 def test_a_write_of_which_nobody_knows_is_named(world: World) -> None:

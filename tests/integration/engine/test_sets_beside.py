@@ -195,6 +195,23 @@ def test_what_a_roll_back_left_half_brought_back_is_pruned_another_time(world: W
     assert "VirtualService goes" not in world.state()
 
 
+@pytest.mark.parametrize("label", [None, "applyset-another-v1"], ids=["none", "another"])
+def test_what_leaves_the_set_after_the_plan_is_not_pruned(world: World, label: str | None) -> None:
+    world.run(*first(world))
+    written: list[str] = []
+
+    def somebody_takes_it() -> None:
+        if not written and "new" in world.cluster.names("configmaps", world.namespace):
+            written.append("goes")
+            change = {"metadata": {"labels": {PART_OF: label}}}
+            world.cluster.patch("virtualservice", "goes", world.namespace, change)
+
+    with pytest.raises(Failure, match="somebody has changed in which set it is") as raised:
+        world.run(*second(world), before_write=somebody_takes_it)
+    assert not raised.value.changed
+    assert "VirtualService goes" in world.state()
+
+
 def test_namespace_of_the_set_has_to_be_there_before(world: World, new_namespace: str) -> None:
     """In check mode as in a run; nothing is written. And it has to stay."""
     assert new_namespace == world.namespace
