@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..kube.client import Client, Object
-from ..kube.errors import IN_DOUBT
+from ..kube.errors import IN_DOUBT, Conflict
 from .objects import Desired, version_of
 from .ownership import claimed, handed_over, retired, without_managers
 from .plan import Action
@@ -23,10 +23,11 @@ from .plan import Action
 Entries = Iterable[Mapping[str, Any]]
 
 
-def claim(client: Client, action: Action, desired: Desired, manager: str) -> None:
+def claim(client: Client, action: Action, desired: Desired, manager: str) -> bool:
     """Make this manager the only one of what is handed over or shall go, so that the apply takes it away.
 
     The apply is then the only request that changes what the object says: a workload renews its Pods once.
+    Whether there was anything to claim.
     """
 
     def entries(found: Object) -> Entries:
@@ -36,8 +37,12 @@ def claim(client: Client, action: Action, desired: Desired, manager: str) -> Non
 
     dropped = desired.dropped_of(action.before)
     found = _read(client, action) if action.predecessors or dropped else None
-    if found is not None:
-        _managed_by(client, action, manager, found, entries)
+    if found is None:
+        return False
+    if action.force and version_of(found) != version_of(action.before):
+        raise Conflict(f"{action.key} has changed since it was planned", subject=str(action.key))
+    _managed_by(client, action, manager, found, entries)
+    return True
 
 
 def retire(client: Client, action: Action, desired: Desired, manager: str, written: Object) -> Object:

@@ -31,7 +31,7 @@ def renewed(client: Client, owner: Owner, action: Action, error: Failure) -> Act
 
 def is_guarded(action: Action) -> bool:
     """Whether an action is carried out only at the version that was planned."""
-    return action.verb == "delete"
+    return action.verb == "delete" or action.force
 
 
 def planned_anew(client: Client, owner: Owner, action: Action) -> Action:

@@ -37,7 +37,7 @@ from .order import is_foundation
 from .ownership import has_applied_since, others_since
 from .parallel import each
 from .plan import Action, Owner, Plan, make_plan
-from .renewal import renewed
+from .renewal import planned_anew, renewed
 from .rollback import Done, restore
 from .run import Run
 
@@ -85,6 +85,11 @@ class Parent:
     def widening(self) -> Action:
         return replace(self.action, desired=self.wide)
 
+    @property
+    def exact(self) -> Action:
+        """What had to be taken over by force is ours by then."""
+        return replace(self.action, force=False)
+
 
 @dataclass
 class Writing:
@@ -110,7 +115,7 @@ class Writing:
             self._write_members()
             if self.parent and not self.failures:  # its hints have to lead to whatever was not pruned
                 self.may_be_exact = True
-                self._attempt(self.parent.action, self.done_to_parent)
+                self._attempt(self.parent.exact, self.done_to_parent)
         except Failure as error:
             raise self._ended(error) from error
         if self.failures:
@@ -224,7 +229,7 @@ class Writing:
         """What could not be restored. A parent that may be exact already has to lead to what comes back."""
         try:
             if self.parent and self.may_be_exact:
-                self._attempt(self.parent.widening, self.done_to_parent)
+                self._attempt(replace(self.parent.widening, force=False), self.done_to_parent)
         except Failure as error:
             return [(one.action.key, error.reason or error.what) for one in self.done]
         return restore(self.run, self.plan.owner, self.done)
@@ -286,9 +291,16 @@ def _write(run: Run, owner: Owner, action: Action) -> Object | None:
     manager = owner.manager_of(desired)
     if desired.exactly:
         return put_back(client, action.resource, desired.content, action.before, manager)
-    claim(client, action, desired, manager)
-    written = client.apply(action.resource, desired.content, manager, dry_run=False, force=action.force)
+    has_claimed = claim(client, action, desired, manager)
+    seen = planned_anew(client, owner, action).before if action.force and has_claimed else action.before
+    content = _at_version(desired.content, seen) if action.force else desired.content
+    written = client.apply(action.resource, content, manager, dry_run=False, force=action.force)
     return retire(client, action, desired, manager, written)
+
+
+def _at_version(content: Object, seen: Object | None) -> Object:
+    """What is applied by force, guarded by the version of which the server has said whose fields that takes over."""
+    return {**content, "metadata": {**content["metadata"], "resourceVersion": version_of(seen)}}
 
 
 def _with_reasons(left: Sequence[tuple[Key, str]]) -> str:

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict
-from integration.engine.driver import Engine, Object, named, virtual_service
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired, label_paths
+from faults import FAULTS, Proxy, Rule
+from integration.engine.driver import Engine, Object, config_map, named, virtual_service
 from integration.support.bed import Cluster
 
 pytestmark = pytest.mark.usefixtures("crds")
@@ -69,6 +71,65 @@ def test_taking_over(make: Make, cluster: Cluster, namespace: str, tmp_path: Pat
     for part in ("labels", "annotations"):
         assert after["metadata"].get(part) == before["metadata"].get(part)
     assert not Engine(cluster.kubeconfig).run([wanted]).changed
+
+
+class Meanwhile:
+    """A hook that has somebody change the config map `colours` before the first write of a run."""
+
+    def __init__(self, cluster: Cluster, namespace: str, manager: str, **data: str) -> None:
+        self.cluster, self.manager, self.data, self.called = cluster, manager, data, False
+        self.path = cluster.rest.resource("configmaps").path("colours", namespace)
+
+    def __call__(self) -> None:
+        if not self.called:
+            self.called = True
+            self.cluster.rest.patch(self.path, {"data": self.data}, fieldManager=self.manager)
+
+
+LABELLED = {"stray": "yes"}
+DROPS = [(), label_paths("stray")]
+
+
+@pytest.mark.parametrize("drops", DROPS, ids=["plain", "with-a-label-dropped"])
+def test_who_takes_a_field_after_the_plan_is_not_overwritten(
+    cluster: Cluster, namespace: str, drops: tuple[tuple[str, ...], ...]
+) -> None:
+    """Force would take it from whoever holds it by then, and only one of them is named."""
+    cluster.apply(config_map("colours", namespace, LABELLED, sky="grey", sea="grey"), manager="named")
+    hook = Meanwhile(cluster, namespace, "unnamed", sky="red")
+    engine = Engine(cluster.kubeconfig, take_ownership_from=("named",), before_write=hook)
+    with pytest.raises(Conflict, match=r"\.data\.sky is owned by 'unnamed' \(live 'red', desired 'blue'\)") as raised:
+        engine.run([Desired(config_map("colours", namespace, sky="blue"), drops=drops)])
+    assert not raised.value.changed
+    found = cluster.get("configmap", "colours", namespace)
+    assert (found["data"], found["metadata"]["labels"]) == ({"sky": "red", "sea": "grey"}, LABELLED)
+
+
+@pytest.mark.parametrize("drops", DROPS, ids=["plain", "with-a-label-dropped"])
+@pytest.mark.parametrize(("manager", "field"), [("named", "sky"), ("unnamed", "grass")])
+def test_other_writes_after_the_plan_are_no_hindrance(
+    cluster: Cluster, namespace: str, manager: str, field: str, drops: tuple[tuple[str, ...], ...]
+) -> None:
+    cluster.apply(config_map("colours", namespace, LABELLED, sky="grey", sea="grey"), manager="named")
+    hook = Meanwhile(cluster, namespace, manager, **{field: "green"})
+    engine = Engine(cluster.kubeconfig, take_ownership_from=("named",), before_write=hook)
+    wanted = [Desired(config_map("colours", namespace, sky="blue"), drops=drops)]
+    assert engine.run(wanted).changed
+    found = cluster.get("configmap", "colours", namespace)
+    assert found["data"] == {"sea": "grey", field: "green"} | {"sky": "blue"}
+    assert found["metadata"].get("labels", {}) == ({} if drops else LABELLED)
+    assert not engine.run(wanted).changed
+
+
+def test_what_was_taken_over_with_a_lost_answer_is_done_once(cluster: Cluster, namespace: str) -> None:
+    """Its repetition meets the version that it has made itself."""
+    cluster.apply(config_map("colours", namespace, sky="grey"), manager="named")
+    with Proxy(cluster) as proxy:
+        proxy.play([Rule(FAULTS["reset_after"], verb="apply", dry_run=False, path="configmaps/colours", nth={1})])
+        engine = Engine(proxy.kubeconfig, take_ownership_from=("named",))
+        assert engine.run([config_map("colours", namespace, sky="blue")]).changed
+    assert cluster.get("configmap", "colours", namespace)["data"] == {"sky": "blue"}
+    assert not Engine(cluster.kubeconfig).run([config_map("colours", namespace, sky="blue")]).changed
 
 
 def test_equal_values_are_shared_without_a_word(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
