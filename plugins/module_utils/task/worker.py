@@ -55,12 +55,14 @@ def validated(operation: Operation[Any], arguments: dict[str, Any]) -> dict[str,
     ]
     params, complaints = _judged(spec, arguments)
     if complaints or changed or empty:
-        wrong = [*mistakes(spec.options, spec.rules, arguments), *changed, *empty]
+        told = [one.sentence for one in changed]
+        wrong = [*mistakes(spec.options, spec.rules, arguments), *told, *empty]
         raise InvalidArguments(
             f"The options of {operation.name} are not right",
             subject=operation.name,
             reason="; ".join(wrong or complaints),
-            hint=HINT if changed else f"'ansible-doc service_mesh.istio.{operation.name}' lists the options",
+            hint=". ".join(dict.fromkeys(one.hint for one in changed))
+            or f"'ansible-doc service_mesh.istio.{operation.name}' lists the options",
         )
     return params
 

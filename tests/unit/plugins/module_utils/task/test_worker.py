@@ -8,7 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import VIRTUAL_SERVICE, WASM_PLUGIN
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import (
+    DESTINATION_RULE,
+    VIRTUAL_SERVICE,
+    WASM_PLUGIN,
+)
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.outcome import Outcome
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.planned import Planned
@@ -41,6 +45,7 @@ def refused(operation: Operation[Any], arguments: dict[str, Any]) -> str:
 ENTRY = {"name": "a", "namespace": "b"}
 ROUTE = kind_operation(VIRTUAL_SERVICE)
 PLUGIN = kind_operation(WASM_PLUGIN)
+RULE = kind_operation(DESTINATION_RULE)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +77,46 @@ def test_no_text_is_made_of_numbers(operation: Operation[Any], arguments: dict[s
     with pytest.raises(InvalidArguments) as refusal:
         validated(operation, arguments)
     assert (refusal.value.reason, "in quotes" in refusal.value.hint) == (reason, True)
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "reason", "hint"),
+    [
+        (
+            ROUTE,
+            {**ENTRY, "hosts": [["a", "b"]]},
+            "'hosts[0]' is a list, and text belongs here",
+            "leave out the brackets",
+        ),
+        (
+            ROUTE,
+            {**ENTRY, "hosts": ["a", {"b": 1}]},
+            "'hosts[1]' is a mapping, and text belongs here",
+            "one text of it",
+        ),
+        (RULE, {**ENTRY, "spec_host": ["a"]}, "'spec_host' is a list, and text belongs here", "one text of it"),
+        (
+            RULE,
+            {"name": {"a": "b"}, "namespace": "b", "spec_host": "a"},
+            "'name' is a mapping, and text belongs here",
+            "one text of it",
+        ),
+        (
+            CONFIG,
+            {"destination_rules": [{**ENTRY, "host": ["a"], "export_to": [1]}]},
+            "'destination_rules[0].export_to[0]' must be text, but YAML reads it as the number 1; "
+            "'destination_rules[0].host' is a list, and text belongs here",
+            "in quotes; what a template gives becomes text by '| string'. Give the one text",
+        ),
+    ],
+)
+def test_no_text_is_made_of_lists_and_mappings(
+    operation: Operation[Any], arguments: dict[str, Any], reason: str, hint: str
+) -> None:
+    with pytest.raises(InvalidArguments) as refusal:
+        validated(operation, arguments)
+    assert refusal.value.reason == reason
+    assert hint in refusal.value.hint
 
 
 def test_what_is_no_field_of_an_object_may_be_written_as_one_likes() -> None:
