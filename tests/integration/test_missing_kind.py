@@ -43,3 +43,30 @@ def test_what_shall_be_absent_is(namespace: str, operations: Operations, check: 
     )
     assert (gone["changed"], gone["plan"]) == (False, [])
     assert gone["summary"] == {"create": 0, "update": 0, "delete": 0, "unchanged": 1}
+
+
+def gone(api_version: str, kind: str, namespace: str) -> dict[str, Any]:
+    content = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "shop", "namespace": namespace}}
+    return {"objects": [content], "state": "absent"}
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "meant"),
+    [
+        ("networking.istio.io/v1", "VirtualServise", "'VirtualService'"),
+        ("networking.istio.io/v2", "VirtualService", "apiVersion 'networking.istio.io/v1'"),
+        ("policy/v1beta1", "PodDisruptionBudget", "apiVersion 'policy/v1'"),
+    ],
+)
+def test_what_shall_be_absent_and_is_misspelt_is_refused(
+    namespace: str, operations: Operations, api_version: str, kind: str, meant: str
+) -> None:
+    with pytest.raises(UnknownKind, match=rf"\(did you mean {meant}\?\) \(objects\[0\]\)"):
+        operations.run("config", gone(api_version, kind, namespace), check=True)
+
+
+def test_what_nobody_knows_is_absent_with_a_warning(namespace: str, operations: Operations) -> None:
+    told = operations.run("config", gone("example.org/v1", "Widget", namespace), check=True)
+    assert (told["changed"], told["summary"]["unchanged"]) == (False, 1)
+    (warning,) = told["warnings"]
+    assert warning.startswith(f"Widget {namespace}/shop (objects[0]) counts as absent")

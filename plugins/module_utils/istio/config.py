@@ -128,8 +128,8 @@ def _config(entries: Iterable[Manifest], params: Mapping[str, Any]) -> Config:
     ignored = known_codes(params.get("ignore_checks") or ())
     manifests = judged(entries)
     present = tuple(Desired(found.content, found.place) for found in manifests if found.state == "present")
-    absent = tuple(Key.of(found.content) for found in manifests if found.state == "absent")
-    if absent:  # of these a plan knows no places
+    absent = tuple(Key.of(found.content, found.place) for found in manifests if found.state == "absent")
+    if absent:  # a plan would find them only after the set, which counts them as its own, has been read
         refuse_duplicates((Key.of(found.content), found.place) for found in manifests)
     check_input(present, ignored)
     return Config(

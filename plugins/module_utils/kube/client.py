@@ -37,6 +37,8 @@ _MERGE = "application/merge-patch+json"
 _METADATA = f"{JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{JSON}"
 _METADATA_OF_ALL = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
 _PAGE = 500
+# Names of kinds that differ on purpose (HTTPRoute, TLSRoute) are less alike, slips of the hand are more.
+_ALIKE = 0.8
 _GROUP_VERSION_KIND = "x-kubernetes-group-version-kind"
 _WARNING = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
 
@@ -87,6 +89,14 @@ class Client:
         if versions:
             return f" (did you mean apiVersion '{versions[0]}'?)"
         return did_you_mean(kind, [known for version, known in self._known if version == api_version])
+
+    def mistaken(self, api_version: str, kind: str) -> str:
+        """` (did you mean …?)` where a kind that is not served is hardly another tool's: too like one that is."""
+        elsewhere = [version for version, known in self._known if known == kind]
+        kinds = [known for version, known in self._known if version == api_version]
+        if kinds and elsewhere:
+            return f" (did you mean apiVersion '{elsewhere[0]}'?)"
+        return did_you_mean(kind, kinds, _ALIKE) or did_you_mean(api_version, elsewhere, _ALIKE)
 
     def served(self, group_kind: str) -> Iterator[Resource]:
         """Where a kind may live, by its group alone (`Deployment.apps`): as it is known, then as the server says.

@@ -16,7 +16,7 @@ def listed(parts: Sequence[str], most: int, between: str = "; ") -> str:
     return between.join([*parts[:most], *([f"and {more} more"] if more > 0 else [])])
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """` (did you mean 'x'?)`, or nothing when no known word is near."""
-    near = get_close_matches(word, list(known), 1)
+    near = get_close_matches(word, list(known), 1, likeness)
     return f" (did you mean '{near[0]}'?)" if near else ""

@@ -81,8 +81,8 @@ class _Task:
         client, of = self.run.client, self.object_set
         members = open_set(client, of, self.owner.manager, self.present, self.absent) if of else None
         plan = self._plan(members)
-        warnings = [*(members.warnings if members else ()), *(self.review(plan) if self.review else ())]
-        return _Made(plan, members, warnings)
+        of_set, reviewed = members.warnings if members else [], self.review(plan) if self.review else ()
+        return _Made(plan, members, [*of_set, *plan.warnings, *reviewed])
 
     def _plan(self, members: OpenSet | None) -> Plan:
         client, owner, planned, validate = self.run.client, self.owner, self.run.planned, self.validate

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -25,17 +25,18 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, order=True)
 class Key:
-    """Which object: unique on one API server."""
+    """Which object: unique on one API server. `source` says where in the input it stands, and makes it no other one."""
 
     api_version: str
     kind: str
     namespace: str
     name: str
+    source: str = field(default="", compare=False, repr=False)
 
     @classmethod
-    def of(cls, found: Mapping[str, Any]) -> Key:
+    def of(cls, found: Mapping[str, Any], source: str = "") -> Key:
         metadata = found["metadata"]
-        return cls(found["apiVersion"], found["kind"], metadata.get("namespace") or "", metadata["name"])
+        return cls(found["apiVersion"], found["kind"], metadata.get("namespace") or "", metadata["name"], source)
 
     @cached_property
     def group_kind(self) -> str:

@@ -145,6 +145,7 @@ class Plan:
     owner: Owner
     actions: list[Action]
     validate: Validate = "server"
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def writes(self) -> list[Action]:
@@ -164,14 +165,15 @@ def make_plan(
     Raises the error that a run would meet: nothing has been written then.
     """
     gone = sorted(absent, key=lambda key: (rank(key, owner.ranks), key), reverse=True)
-    refuse_duplicates([*((desired.key, desired.source) for desired in present), *((key, "absent") for key in gone)])
+    sources = ((key, key.source or "absent") for key in gone)
+    refuse_duplicates([*((desired.key, desired.source) for desired in present), *sources])
     world = (planned or Planned()).including(desired.content for desired in present)
     ordered = _ordered(present, owner.ranks)
     cluster = _Cluster.read(client, owner, world, ordered, gone)
     if validate == "schema":
         cluster.judge_by_schema(ordered)
     actions = [*_all_present(cluster, ordered), *each(cluster.absent, gone)]
-    return Plan(owner, sorted(actions, key=owner.phase), validate)
+    return Plan(owner, sorted(actions, key=owner.phase), validate, cluster.warnings)
 
 
 @dataclass
@@ -185,6 +187,7 @@ class _Cluster:
     live: dict[Key, Object] = field(default_factory=dict)
     proved: set[Key] = field(default_factory=set)
     by_schema: set[Key] = field(default_factory=set)
+    warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.schemas = Schemas(self.client, self.planned)
@@ -196,11 +199,12 @@ class _Cluster:
         cluster = cls(client, owner, planned)
         wanted = {desired.key: desired for desired in present}
         for key, desired in wanted.items():
-            with _place_named(desired):
+            with _place_named(desired.source):
                 cluster.resources[key] = cluster.resource(key)
                 _require_scope(cluster.resources[key], key)
         for key in gone:
-            cluster._look_up(key)
+            with _place_named(key.source):
+                cluster._look_up(key)
 
         def keep(key: Key, live: Object) -> bool:
             if key in wanted and cluster.is_proved(wanted[key], live):
@@ -223,9 +227,29 @@ class _Cluster:
     def _look_up(self, key: Key) -> None:
         try:
             self.resources[key] = self.resource(key)
-        except UnknownKind:
-            return  # without its CRD there is no such object, and that is what was asked for
+        except UnknownKind:  # without its CRD there is no such object, and that is what was asked for
+            if key.source:
+                self._judge_unknown(key)
+            return
         _require_scope(self.resources[key], key)
+
+    def _judge_unknown(self, key: Key) -> None:
+        """Raise UnknownKind where another kind or version seems to be meant: its object would stay, and nobody know."""
+        what, known = f"{self.client.name} does not serve the kind {key.kind} of {key.api_version}", self._knows(key)
+        meant = self._other_version(key) or ("" if known else self.client.mistaken(key.api_version, key.kind))
+        if meant:
+            hint = "Correct its apiVersion and kind, or, if it is gone for good, take it out of the input"
+            raise UnknownKind(f"{what}{meant}", subject=str(key), hint=hint)
+        if not known:
+            self.warnings.append(f"{key} ({key.source}) counts as absent: {what}. If that is misspelt, correct it")
+
+    def _knows(self, key: Key) -> bool:
+        """Whether a kind is one that a cluster may well lack."""
+        return key.group_kind in self.owner.ranks
+
+    def _other_version(self, key: Key) -> str:
+        other = next(self.client.served(key.group_kind), None)
+        return f" (did you mean apiVersion '{other.api_version}'?)" if other else ""
 
     def is_proved(self, desired: Desired, live: Object) -> bool:
         if desired.exactly:
@@ -263,7 +287,7 @@ class _Cluster:
 
     def present(self, desired: Desired) -> Action:
         resource, live = self.resources[desired.key], self.live.get(desired.key)
-        with _place_named(desired):
+        with _place_named(desired.source):
             return self._asked(desired, resource, live)
 
     def _asked(self, desired: Desired, resource: Resource, live: Object | None) -> Action:
@@ -342,12 +366,12 @@ def _refuse_all(refused: Sequence[Failure]) -> None:
 
 
 @contextmanager
-def _place_named(desired: Desired) -> Iterator[None]:
-    """What the server holds against an object is told with the place of the input where it stands."""
+def _place_named(source: str) -> Iterator[None]:
+    """What is held against an object is told with the place of the input where it stands."""
     try:
         yield
     except Failure as error:
-        error.stands_in(desired.source)
+        error.stands_in(source)
         raise
 
 

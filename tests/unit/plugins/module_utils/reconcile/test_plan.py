@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import RANKS, RESOURCES
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.client import Client
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import connect
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import UnknownKind
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import Resource
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired, Key
@@ -20,6 +22,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.plan 
 )
 
 OWNER = Owner("service_mesh.istio/unit")
+KNOWING = Owner("service_mesh.istio/unit", ranks=RANKS)
 
 
 @pytest.fixture
@@ -68,6 +71,69 @@ def test_an_object_in_the_wrong_place_is_refused(client: Client, content: dict[s
         make_plan(client, OWNER, [Desired(content)])
     assert str(refusal.value) == message
     assert not client.requests
+
+
+PLACE = "objects[3]"
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Client:
+    """One whose server has nothing beyond the kinds of Kubernetes and of Istio."""
+    found = Client(connect(ConnectionOptions("https://127.0.0.1:1", "token")), RESOURCES)
+    monkeypatch.setattr(found, "_discover", lambda _api_version: None)
+    monkeypatch.setattr(found, "_versions", lambda _group: [])
+    monkeypatch.setattr(found, "list_objects", lambda *_arguments: iter(()))
+    monkeypatch.setattr(found, "get", lambda *_arguments: None)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "meant"),
+    [
+        ("networking.istio.io/v1", "VirtualServise", "'VirtualService'"),
+        ("networking.istio.io/v1", "virtualservice", "'VirtualService'"),
+        ("networking.istio.io/v2", "VirtualService", "apiVersion 'networking.istio.io/v1'"),
+        ("networking.istio.oi/v1", "VirtualService", "'networking.istio.io/v1'"),
+        ("networking.istio.io/v1", "PeerAuthentication", "apiVersion 'security.istio.io/v1'"),
+        ("v1", "Deployment", "apiVersion 'apps/v1'"),
+        ("apps/v1beta1", "Deployment", "apiVersion 'apps/v1'"),
+    ],
+)
+def test_what_shall_be_absent_and_is_misspelt_is_refused(
+    silent: Client, api_version: str, kind: str, meant: str
+) -> None:
+    with pytest.raises(UnknownKind) as refusal:
+        make_plan(silent, KNOWING, [], [Key(api_version, kind, "web", "a", PLACE)])
+    assert f"does not serve the kind {kind} of {api_version} (did you mean {meant}?) ({PLACE})" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "warned"),
+    [
+        ("networking.istio.io/v1", "VirtualService", False),
+        ("gateway.networking.k8s.io/v1", "TLSRoute", False),
+        ("gateway.networking.k8s.io/v1", "Gateway", False),
+        ("serving.knative.dev/v1", "Service", True),
+        ("monitoring.coreos.com/v1", "PodMonitor", True),
+    ],
+)
+def test_what_a_cluster_has_no_kind_for_is_absent(silent: Client, api_version: str, kind: str, warned: bool) -> None:
+    """Of a kind that nothing else says of, people are told."""
+    plan = make_plan(silent, KNOWING, [], [Key(api_version, kind, "web", "a", PLACE)])
+    assert [action.verb for action in plan.actions] == ["unchanged"]
+    told = f"{kind} web/a ({PLACE}) counts as absent: "
+    assert [text.startswith(told) for text in plan.warnings] == [True] * warned
+
+
+def test_what_an_operation_takes_away_by_itself_is_no_persons_mistake(silent: Client) -> None:
+    assert make_plan(silent, KNOWING, [], [Key("v1", "Deployment", "web", "a")]).warnings == []
+
+
+def test_what_shall_be_absent_in_the_wrong_place_is_refused_with_its_place(client: Client) -> None:
+    with pytest.raises(
+        InvalidObject, match=r"^Service a cannot be placed \(objects\[3\]\): objects of this kind live in"
+    ):
+        make_plan(client, OWNER, [], [Key("v1", "Service", "", "a", PLACE)])
 
 
 def test_stages_stand_above_kinds_and_deletions() -> None:
