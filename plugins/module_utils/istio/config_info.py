@@ -22,6 +22,7 @@ from ..reconcile.run import Run
 from .kinds import KINDS
 
 _BY_NAME = {kind.name: (kind.resource.api_version, kind.resource.kind) for kind in KINDS}
+_CONDITIONS = ("namespaces", "names", "label_selectors")
 _QUALIFIED = re.compile(r"([A-Z][A-Za-z0-9]*)/((?:[a-z0-9-]+(?:\.[a-z0-9-]+)*/)?v[0-9][a-z0-9]*)")
 
 
@@ -33,6 +34,12 @@ class InvalidKindName(Failure):
         "Name a kind of Istio by its module (virtual_service), "
         "any other by kind and apiVersion (HTTPRoute/gateway.networking.k8s.io/v1)"
     )
+
+
+class BlankEntry(Failure):
+    """An entry of a list of conditions says nothing, and would stand for everything."""
+
+    code = "blank_entry"
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,9 @@ class _Place:
 
 
 def query(params: Mapping[str, Any]) -> Query:
-    """The request of the module. Raises InvalidKindName."""
+    """The request of the module. Raises InvalidKindName or BlankEntry."""
+    for option in _CONDITIONS:
+        _refuse_blank(option, params[option])
     return Query(
         kinds=_unique([_kind(name) for name in params["kinds"]]),
         namespaces=_unique(params["namespaces"]),
@@ -80,6 +89,19 @@ def run_query(run: Run, wanted: Query) -> Outcome:
     # Of all kinds of Istio, an older one lacks some; that is news only to somebody who asked for them.
     warnings = [_warning(run.client, missing)] if missing and (wanted.kinds or not served) else []
     return Outcome(extra={"objects": objects}, warnings=warnings)
+
+
+def _refuse_blank(option: str, entries: Sequence[str]) -> None:
+    """Raise BlankEntry: to the server it is no condition, and the answer would be everything."""
+    for number, entry in enumerate(entries):
+        if not entry.strip():
+            raise BlankEntry(
+                f"{option}[{number}] is empty",
+                subject=f"{option}[{number}]",
+                reason="an empty entry would stand for everything",
+                hint=f"Say there what is meant, or take the entry out; without '{option}' everything is read. "
+                "Where a template gives the entry, look at its variable",
+            )
 
 
 def _unique(values: Sequence[Any]) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.config_info import (
+    BlankEntry,
     InvalidKindName,
     Query,
     _plain,
@@ -73,6 +74,13 @@ def test_what_is_named_twice_is_read_once() -> None:
 
 def test_all_conditions_on_labels_have_to_hold() -> None:
     assert query({**NOTHING, "label_selectors": ["team=shop", "stage in (a, b)"]}).labels == "team=shop,stage in (a, b)"
+
+
+@pytest.mark.parametrize("option", ["namespaces", "names", "label_selectors"])
+@pytest.mark.parametrize("blank", ["", " "])
+def test_an_entry_without_text_is_not_everything(option: str, blank: str) -> None:
+    with pytest.raises(BlankEntry, match=rf"^{option}\[1\] is empty: .* without '{option}' everything is read"):
+        query({**NOTHING, option: ["a", blank]})
 
 
 @pytest.mark.parametrize("managed_fields", [True, False])
