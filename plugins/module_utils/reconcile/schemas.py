@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ..kube.client import Client, Object
 from .objects import Key
 from .planned import Planned
-from .schema import ObjectSchema, stands_alone
+from .schema import ObjectSchema, usable
 
 
 class Schemas:
@@ -25,11 +25,11 @@ class Schemas:
         self._lock = threading.Lock()
 
     def planned(self, key: Key) -> ObjectSchema | None:
-        """By the CRD that an earlier step would bring, or None."""
+        """By the CRD that an earlier step would bring, or None: where none would, or what it says is no schema."""
         return self._schema("planned", key, self._planned.schema)
 
     def published(self, key: Key) -> ObjectSchema | None:
-        """As the server publishes it, or None: where it is in pieces (Kubernetes' own), and at first of a new CRD."""
+        """As the server publishes it, or None: of a new CRD, and where it is none or in pieces (Kubernetes' own)."""
         return self._schema("published", key, self._client.schema)
 
     def _schema(self, source: str, key: Key, find: Callable[[str, str], Object | None]) -> ObjectSchema | None:
@@ -37,5 +37,5 @@ class Schemas:
         with self._lock:
             if place not in self._ready:
                 found = find(key.api_version, key.kind)
-                self._ready[place] = ObjectSchema(found) if found and stands_alone(found) else None
+                self._ready[place] = usable(found) if found else None
             return self._ready[place]

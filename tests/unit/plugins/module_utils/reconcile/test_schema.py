@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.schema import ObjectSchema, stands_alone
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.schema import (
+    ObjectSchema,
+    stands_alone,
+    usable,
+)
 
 ROUTE = {
     "type": "object",
@@ -129,6 +133,65 @@ CHOICE = {"type": "string", "nullable": True, "enum": ["x"]}
 )
 def test_what_the_server_would_accept_is_accepted(schema: Any, value: Any, sentences: list[str]) -> None:
     assert ObjectSchema({"type": "object", "properties": {"inner": schema}}).violations({"inner": value}) == sentences
+
+
+POSITIVE = {"type": "number", "minimum": 0, "exclusiveMinimum": True}
+BELOW_ONE = {"type": "number", "maximum": 1, "exclusiveMaximum": True, "minimum": 0, "exclusiveMinimum": False}
+NO_LIMIT = {"type": "number", "exclusiveMinimum": True}
+
+
+@pytest.mark.parametrize(
+    ("schema", "right", "wrong"),
+    [
+        (POSITIVE, [0.1, 1], [0, -1]),
+        (BELOW_ONE, [0, 0.9], [1, -0.1]),
+        (NO_LIMIT, [0, 1, -1], ["a"]),
+        ({"type": "string", "pattern": "^[a-z]+$"}, ["a"], ["A"]),
+        ({"type": "string", "default": {"pattern": "["}}, ["a"], [1]),
+    ],
+)
+def test_limits_and_patterns_mean_what_they_mean_to_the_server(schema: Any, right: list[Any], wrong: list[Any]) -> None:
+    whole = ObjectSchema({"type": "object", "properties": {"inner": schema}})
+    assert [whole.violations({"inner": value}) for value in right] == [[]] * len(right)
+    assert all(whole.violations({"inner": value}) for value in wrong)
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"^\p{L}+$", r"^[[:alpha:]]+$", r"^a\z", r"^\Qa\E", r"^\x{61}$", r"^(?<x>a)$", "a{99999999999}", "["]
+)
+def test_a_pattern_that_python_reads_otherwise_is_left_to_the_server(pattern: str) -> None:
+    schema = {"type": "object", "properties": {"inner": {"type": "string", "pattern": pattern, "maxLength": 1}}}
+    assert ObjectSchema(schema).violations({"inner": "ä"}) == []
+    assert ObjectSchema(schema).violations({"inner": "aa"}) == ["inner: 'aa' is too long"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"type": "strin"},
+        {"type": ["string"]},
+        {"type": "object", "properties": None},
+        {"type": "object", "properties": {"a": None}},
+        {"type": "object", "properties": {"a": "string"}},
+        {"type": "object", "properties": {"a": {}}, "required": 1},
+        {"type": "object", "required": [["a"]]},
+        {"type": "array", "items": [{"type": "string"}]},
+        {"type": "string", "enum": "a"},
+        {"type": "string", "pattern": 1},
+        {"type": "string", "maxLength": "1"},
+        {"type": "number", "exclusiveMinimum": 1},
+        {"type": "number", "multipleOf": 0},
+        {"anyOf": {"type": "string"}},
+        {"anyOf": ["string"]},
+        "string",
+        None,
+    ],
+)
+def test_what_is_no_schema_is_left_to_the_server(broken: Any) -> None:
+    assert usable({"type": "object", "properties": {"spec": broken}}) is None
+    assert isinstance(broken, dict) is False or usable({"type": "object", **broken, "anyOf": [broken]}) is None
+    assert usable({"type": "object", "properties": None}) is None
+    assert usable(SCHEMA)
 
 
 REFERENCE = {"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
