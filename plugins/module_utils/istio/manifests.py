@@ -33,7 +33,9 @@ _CRD = "CustomResourceDefinition"
 # Where keys lead to texts of any content: by kind, first the part that takes bytes, encoded.
 _KEYED_TEXTS: Mapping[str, tuple[str, ...]] = {"Secret": ("data", "stringData"), "ConfigMap": ("binaryData", "data")}
 # What a user may fill as it pleases: there null is a value like any other.
-_FREE = frozenset({("spec", "pluginConfig"), ("patch", "value")})
+_FREE = frozenset({("spec", "pluginConfig"), ("wasm", "pluginConfig"), ("patch", "value")})
+# Mappings whose keys are names that users give: `host` among them is no field.
+_NAMED_BY_USERS = frozenset({"ports"})
 # Whose fields of these names hold text in every place; of other APIs only metadata is known.
 _KNOWN_GROUPS = ("istio.io", "gateway.networking.k8s.io")
 _TEXTS = frozenset({"host", "subset", "hostname"})
@@ -250,7 +252,7 @@ def _is_text(path: FieldPath, known: bool) -> bool:
         return known or path[-3:-2] == ("metadata",)
     if isinstance(field, int):
         return known and (parent in _LISTS_OF_TEXTS or path[:-1] in _LISTS_OF_SPECS)
-    return known and (field in _TEXTS or path in _TEXTS_OF_SPECS)
+    return known and parent not in _NAMED_BY_USERS and (field in _TEXTS or path in _TEXTS_OF_SPECS)
 
 
 def _no_text(path: FieldPath, value: Any) -> Problem:

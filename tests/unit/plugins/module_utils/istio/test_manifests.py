@@ -100,11 +100,22 @@ def test_numbers_in_other_apis_are_their_business() -> None:
 
 def test_what_users_may_fill_freely_may_hold_null() -> None:
     plugin = manifest(apiVersion="extensions.istio.io/v1alpha1", kind="WasmPlugin", spec={"pluginConfig": {"a": None}})
+    wasm = {"wasm": {"url": "oci://a", "pluginConfig": {"a": None, "hosts": [1], "labels": {"b": 1}}}}
+    extension = manifest(apiVersion="extensions.istio.io/v1alpha1", kind="TrafficExtension", spec=wasm)
     patch = {"applyTo": "HTTP_FILTER", "patch": {"operation": "MERGE", "value": {"a": None, "hosts": [1]}}}
     envoy = manifest(apiVersion="networking.istio.io/v1alpha3", kind="EnvoyFilter", spec={"configPatches": [patch]})
     schema = {"properties": {"host": {"default": None}, "labels": {"nullable": True}}}
     crd = manifest(apiVersion="apiextensions.k8s.io/v1", kind="CustomResourceDefinition", spec={"versions": [schema]})
-    assert [wrong(content) for content in (plugin, envoy, crd)] == [[], [], []]
+    assert [wrong(content) for content in (plugin, extension, envoy, crd)] == [[], [], [], []]
+
+
+def test_a_port_may_be_called_as_a_field_is() -> None:
+    ports = {"host": 8080, "subset": 81, "hostname": 82}
+    entry = manifest(kind="WorkloadEntry", spec={"address": "10.0.0.1", "ports": ports})
+    group = manifest(kind="WorkloadGroup", spec={"template": {"ports": ports}})
+    service = manifest(kind="ServiceEntry", spec={"hosts": ["a"], "endpoints": [{"address": "a", "ports": ports}]})
+    assert [wrong(content) for content in (entry, group, service)] == [[], [], []]
+    assert wrong(manifest(spec={"host": 8080}))[0].startswith("spec.host must be text")
 
 
 def test_stamps_that_tools_leave_behind_are_dropped() -> None:
