@@ -16,7 +16,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .yaml_text import DuplicateKey, FieldPath, InvalidSource, locate, refused, too_deep, twice, yaml_nodes, yaml_values
+from .yaml_text import (
+    DuplicateKey,
+    FieldPath,
+    InvalidSource,
+    finite,
+    locate,
+    refused,
+    too_deep,
+    twice,
+    yaml_nodes,
+    yaml_values,
+)
 
 _SPACE = re.compile(r"\s*")
 
@@ -68,7 +79,7 @@ def documents(file: File) -> Iterator[Document]:
 
 
 def _json_values(file: File) -> Iterator[tuple[int, Any]]:
-    decoder = json.JSONDecoder(object_pairs_hook=_once_each, parse_constant=_no_number)
+    decoder = json.JSONDecoder(object_pairs_hook=_once_each, parse_constant=_no_number, parse_float=finite)
     position, number = _after_space(file.text, 0), 0
     while position < len(file.text):
         number += 1
@@ -82,6 +93,8 @@ def _json_values(file: File) -> Iterator[tuple[int, Any]]:
             raise _with_lines(file, str(error)) from error
         except _NoNumber as error:
             raise refused(file.place, 0, f"JSON has no number {error}") from error
+        except ValueError as error:  # of 400 digits, or of an exponent of 400
+            raise refused(file.place, 0, "it has a number that is too large") from error
         yield number, content
         position = _after_space(file.text, position)
 

@@ -12,6 +12,7 @@ them, and every refusal names a line.
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -213,12 +214,20 @@ def _integer(text: str) -> int | str:
     return int(f"{octal[1]}0o{octal[2]}", 0) if octal else int(digits, 0)
 
 
+def finite(text: str) -> float:
+    """The number that a text stands for. Raises ValueError for one beyond all that can be written again (1e400)."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(text)
+    return number
+
+
 def _float(text: str) -> float | str:
     if ":" in text:
         return text
     if "inf" in text.lower() or "nan" in text.lower():
         raise ValueError(text)
-    return float(text.replace("_", ""))
+    return finite(text.replace("_", ""))
 
 
 # A date and "=" are texts to Kubernetes.

@@ -10,7 +10,9 @@ nothing in what an action plugin returns.
 
 from __future__ import annotations
 
+import datetime
 import gc
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +26,8 @@ from .arguments import ArgumentSpec
 from .mistakes import mistakes
 from .operation import Operation, Surroundings, perform
 from .texts import HINT, no_texts
+
+_SHOWN = 10
 
 
 class InvalidArguments(Failure):
@@ -92,18 +96,39 @@ class Arguments(dict[str, Any]):
         return dict, ()
 
 
-_PLAIN = frozenset({str, int, float, bool, type(None)})
+_PLAIN = frozenset({str, int, bool, type(None)})
 _PLAIN_KEYS = frozenset({str})
 
 
+class _Changed(Exception):
+    """A value that would become another one on its way."""
+
+
 def plain(value: Any) -> Any:
-    """A task's argument without Ansible's tags: subclasses with a pickle, a comparison and a text of their own."""
+    """A task's argument without Ansible's tags: subclasses with a pickle, a comparison and a text of their own.
+
+    Raises InvalidArguments for what would become something else, all of it with its place.
+    """
+    try:
+        return _plain(value)
+    except _Changed:
+        found = list(_changed(value))
+    raise InvalidArguments(
+        "The task's options are not right",
+        reason="; ".join(f"'{place.removeprefix('.')}' {why}" for place, why in found[:_SHOWN]),
+        hint=HINT,
+    )
+
+
+def _plain(value: Any) -> Any:
     if type(value) in _PLAIN:  # most are, and to ask this first takes half the time
         return value
     if isinstance(value, Mapping):
-        return {key if type(key) in _PLAIN_KEYS else _key(key): plain(item) for key, item in value.items()}
+        return {key if type(key) in _PLAIN_KEYS else _key(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
-        return [plain(item) for item in value]
+        return [_plain(item) for item in value]
+    if _why_changed(value):
+        raise _Changed
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -111,12 +136,33 @@ def plain(value: Any) -> Any:
     return _text(value)
 
 
+def _why_changed(value: Any) -> str:
+    """A timestamp would be written as Python prints it; a date is printed as it was written."""
+    if isinstance(value, datetime.datetime):
+        return "must be text, but YAML reads it as a timestamp"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "is infinite or not a number, which JSON cannot hold"
+    return ""
+
+
+def _changed(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _changed(item, f"{place}.{key}")
+    elif isinstance(value, (list, tuple, set)):
+        for number, item in enumerate(value):
+            yield from _changed(item, f"{place}[{number}]")
+    elif why := _why_changed(value):
+        yield place, why
+
+
 def _key(key: object) -> str:
     """A key as JSON has it. Of an unquoted `on` YAML makes True, and nobody has meant 'True'."""
-    if key is None or isinstance(key, (bool, float)):
+    if key is None or isinstance(key, (bool, float, datetime.datetime)):
+        what = "a timestamp" if isinstance(key, datetime.datetime) else shown(key)
         raise InvalidArguments(
             "The task's options are not right",
-            reason=f"a key must be text, but YAML reads it as {shown(key)}",
+            reason=f"a key must be text, but YAML reads it as {what}",
             hint=HINT,
         )
     return _text(key)

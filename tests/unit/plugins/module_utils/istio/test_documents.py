@@ -120,6 +120,7 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("a: !!seq {x: y}\n", "the tag '!!seq' is not known here"),
         ("a: !!str [x]\n", "the tag '!!str' is not known here"),
         ("a: .nan\n", "it has a number that JSON cannot hold"),
+        ("a: 1\nb: 1.0e+400\n", "line 2 cannot be read: it has a number that JSON cannot hold"),
         ("a: !!int x\n", "it has a number that JSON cannot hold"),
         ("a: {<<: 1}\n", "'<<' stands for no mapping"),
         ("a: &x [*x]\n", "nested deeper than"),
@@ -137,6 +138,9 @@ def test_what_is_refused_in_yaml(text: str, told: str) -> None:
     [
         ('{\n"a": 1,\n', "shop.json, line 3 cannot be read: it is not JSON"),
         ('{"a": NaN}', "JSON has no number NaN"),
+        ('{"a": 1e400}', "it has a number that is too large"),
+        ('{"a": -1e400}', "it has a number that is too large"),
+        ('{"a": ' + "9" * 5000 + "}", "it has a number that is too large"),
         ("[" * 200_000, "nested deeper than"),
         ('{"\\ud83d\\ude00": {"a": 1, "a": 2}}', "the key 'a' stands twice in one mapping"),
     ],

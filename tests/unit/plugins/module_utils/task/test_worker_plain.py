@@ -40,7 +40,9 @@ class Word(str):
         return Word("wrong")
 
 
-LEAF = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4)
+LEAF = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=4)
+)
 TREE = st.recursive(
     LEAF | st.text(max_size=4).map(Word),
     lambda inner: (
@@ -57,6 +59,26 @@ def test_a_key_that_yaml_has_made_of_a_text_is_refused(key: Any, what: str) -> N
     with pytest.raises(InvalidArguments, match=f"a key must be text, but YAML reads it as {what}. Put it in quotes"):
         plain({"objects": [{"data": {key: "x"}}]})
     assert plain({"labels": {1: "a"}}) == {"labels": {"1": "a"}}
+
+
+@pytest.mark.parametrize("written", ["2026-01-01T00:00:00Z", "2026-01-01 00:00:00"])
+def test_a_timestamp_that_yaml_has_made_of_a_text_is_refused(written: str) -> None:
+    """As the core's own loader makes them; it would be written as Python prints it."""
+    given = DataLoader().load(f"objects: [{{data: {{day: 2026-01-01, until: [{written}]}}}}, {{at: {written}}}]")
+    with pytest.raises(InvalidArguments) as refusal:
+        plain(given)
+    why = "must be text, but YAML reads it as a timestamp"
+    assert refusal.value.reason == f"'objects[0].data.until[0]' {why}; 'objects[1].at' {why}"
+    assert "in quotes" in refusal.value.hint
+    with pytest.raises(InvalidArguments, match="a key must be text, but YAML reads it as a timestamp"):
+        plain(DataLoader().load(f"? {written}\n: a"))
+
+
+@pytest.mark.parametrize("written", [".inf", "-.inf", ".nan", "1.0e+400"])
+def test_a_number_that_json_has_not_is_refused(written: str) -> None:
+    given = DataLoader().load(f"objects: [{{spec: {{a: {written}, b: 1.5}}}}]")
+    with pytest.raises(InvalidArguments, match=r"'objects\[0\].spec.a' is infinite or not a number"):
+        plain(given)
 
 
 @given(TREE)
