@@ -18,6 +18,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from ansible import errors, template
@@ -81,7 +82,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         """Options are judged here in any case, so that both ways say the same."""
         self._task.args = Arguments(plain(self._task.args))
         params = validated(operation, dict(self._task.args))
-        sources = {"src": self._files(params["src"])} if params.get("src") else {}
+        sources = {"src": self._files(params["src"], "role_path" in variables)} if params.get("src") else {}
         planned = Planned.of_this_run(plain((variables.get("ansible_facts") or {}).get(FACT)))
         if not self._runs_here():
             return self._run_module({**self._task.args, **sources}, planned, variables)
@@ -92,7 +93,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         local = self._connection.transport in _LOCAL
         return local and not self._connection.become and not self._task.async_val
 
-    def _files(self, asked: list[str]) -> list[str]:
+    def _files(self, asked: list[str], in_role: bool) -> list[str]:
         """What `src` names is always the controller's: it is found and decrypted here, wherever the module runs."""
 
         def find(path: str) -> str:
@@ -107,7 +108,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
             except AnsibleError as error:
                 raise not_opened(path) from error
 
-        return packed_files(asked, find, decrypt)
+        return packed_files(asked, find, decrypt, self._folders(in_role))
+
+    def _folders(self, in_role: bool) -> list[str]:
+        """The search path of Ansible but for what a role is made of: its tasks look like manifests to a pattern."""
+        around = self._loader.get_basedir()
+        of_task = [[f"{path}/files"] if in_role else [f"{path}/files", path] for path in self._task.get_search_path()]
+        return [*chain(*of_task), f"{around}/files", around]
 
     def _task_environment(self) -> dict[str, str]:
         merged: dict[str, str] = {}

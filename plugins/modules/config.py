@@ -28,7 +28,9 @@ options:
         file counts twice. A folder that cannot be read and a link that leads nowhere are refused.
       - >-
         A relative path is looked for as Ansible looks for files, in C(files) of the role or the playbook and beside
-        them. Whole files may be encrypted by C(ansible-vault). They are no templates. An empty path is refused.
+        them. A pattern without a folder before it (V(*.yaml)) is looked for in each of these places, but beside the
+        tasks of a role, and the first counts in which it matches something.
+        Whole files may be encrypted by C(ansible-vault). They are no templates. An empty path is refused.
       - >-
         Equal keys in one mapping, tabs, keys and texts that YAML reads as something else (V(on), V(0.10)), and
         V(null) are refused with file, document and line. To server-side apply V(null) is not an absent field.

@@ -52,6 +52,11 @@ def found_everywhere(runner: Runner, namespace: str) -> Runner:
     write(folder / "files" / "routes" / "team" / "b.yml", items)
     write(folder / "roles" / "shop" / "files" / "inside.yaml", settings(namespace, "in-role"))
     tasks = [task(f"role {way}", ["inside.yaml"], way) for way in WAYS]
+    tasks += [
+        task("role, its pattern", ["i*.yaml"]),
+        task("role, pattern", ["bes*.yaml"]),
+        task("role, all", ["*.yml"]),
+    ]
     (folder / "roles" / "shop" / "tasks").mkdir()
     (folder / "roles" / "shop" / "tasks" / "main.yml").write_text(yaml.safe_dump(tasks), encoding="utf-8")
     return runner
@@ -70,6 +75,9 @@ def test_files_are_found_as_ansible_finds_files(found_everywhere: Runner) -> Non
         assert names(results[f"folder {way}"]) == ["in-files", "in-list"]
         assert names(results[f"pattern {way}"]) == ["beside", "in-list", "second"]
         assert names(results[f"role {way}"]) == ["in-role"]
+    assert names(results["role, its pattern"]) == ["in-role"]
+    assert names(results["role, pattern"]) == ["beside", "second"]
+    assert "roles/shop/tasks" not in results["role, all"].data["msg"]
 
 
 def test_what_is_vaulted_is_applied_and_shown_nowhere(runner: Runner, namespace: str, cluster: Cluster) -> None:

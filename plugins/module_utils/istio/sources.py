@@ -27,17 +27,22 @@ SUFFIXES = (".yaml", ".yml", ".json")
 LARGEST_FILE = 5_000_000
 _VAULT = b"$ANSIBLE_VAULT"
 _WILDCARDS = frozenset("*?[")
+_HERE = ("", ".")
 _MARK = "file of src:"
 
 
-def packed_files(asked: Iterable[str], find: Find, decrypt: Decrypt) -> list[str]:
-    """Every file that `src` names, as one text each. Raises InvalidSource."""
+def packed_files(asked: Iterable[str], find: Find, decrypt: Decrypt, folders: Sequence[str]) -> list[str]:
+    """Every file that `src` names, as one text each. Raises InvalidSource.
+
+    What begins with a pattern names no folder that could be found: it is looked for in each of `folders`, and the
+    first in which it matches something is meant.
+    """
     entries = list(asked)
     _refuse_blank(entries)
     found: dict[str, tuple[Path, str]] = {}  # by their real paths: links do not make a file two
     meant_by: dict[str, list[str]] = {}
     for entry in entries:
-        for path, place in _expanded(entry, find):
+        for path, place in _expanded(entry, find, folders):
             real = os.path.realpath(path)
             found.setdefault(real, (path, place))
             meant_by.setdefault(real, []).append(entry)
@@ -107,22 +112,30 @@ def _holds_nothing(entries: list[str]) -> InvalidSource:
     )
 
 
-def _expanded(asked: str, find: Find) -> list[tuple[Path, str]]:
+def _expanded(asked: str, find: Find, folders: Sequence[str]) -> list[tuple[Path, str]]:
     """The files behind a path, a folder or a pattern, in order, each with the name that tells the user which it is."""
     head, pattern = _split(asked)
-    base = Path(find(head or "."))
-    if not pattern and not base.is_dir():
-        return [(base, asked)]
+    named = os.path.normpath(head) not in _HERE
+    bases = [Path(find(head))] if named else [Path(folder) for folder in folders if os.path.isdir(folder)]
+    if named and not pattern and not bases[0].is_dir():
+        return [(bases[0], asked)]
+    for base in bases:
+        if found := _found(base, head, pattern):
+            return found
+    wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
+    where = "below it" if named else f"for it in {', '.join(map(str, bases)) or 'any folder'}"
+    hint = "Correct 'src'; an empty list says on purpose that nothing is meant"
+    raise InvalidSource(f"'{asked}' holds no manifests", subject=asked, reason=f"no {wanted} {where}", hint=hint)
+
+
+def _found(base: Path, head: str, pattern: str) -> list[tuple[Path, str]]:
+    """The files of one folder, each with its name."""
     try:
-        found = [file for root in _matching(base, pattern.split("/") if pattern else []) for file in _manifests(root)]
+        files = [file for root in _matching(base, pattern.split("/") if pattern else []) for file in _manifests(root)]
     except OSError as error:
         place = os.path.normpath(os.path.join(head, Path(error.filename).relative_to(base)))
         raise _not_entered(place, error) from error
-    if not found:
-        wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
-        hint = "Correct 'src'; an empty list says on purpose that nothing is meant"
-        raise InvalidSource(f"'{asked}' holds no manifests", subject=asked, reason=f"no {wanted} below it", hint=hint)
-    return [(file, os.path.join(head, file.relative_to(base))) for file in found]
+    return [(file, os.path.join(head, file.relative_to(base))) for file in files]
 
 
 def _not_entered(place: str, error: OSError) -> InvalidSource:

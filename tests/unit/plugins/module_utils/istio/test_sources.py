@@ -32,7 +32,7 @@ def packed(folder: Path, *asked: str) -> list[str]:
     def decrypt(path: str) -> bytes:
         return b"secret: " + Path(path).read_bytes()[-1:]
 
-    return packed_files(asked, lambda path: str(folder / path), decrypt)
+    return packed_files(asked, lambda path: str(folder / path), decrypt, [str(folder)])
 
 
 def places(folder: Path, *asked: str) -> list[str]:
@@ -67,6 +67,36 @@ def test_a_pattern_is_what_it_matches(folder: Path, pattern: str, expected: list
     assert places(folder, pattern) == expected
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("*.yaml", ["role.yaml"]),
+        ("*.y*ml", ["role.yaml"]),
+        ("./b*", ["./b.yaml"]),
+        ("*/x.yaml", ["team/x.yaml"]),
+        ("**/y.yaml", ["team/deep/y.yaml"]),
+        (".", ["./role.yaml"]),
+    ],
+)
+def test_what_begins_with_a_pattern_is_looked_for_in_every_folder(
+    folder: Path, asked: str, expected: list[str]
+) -> None:
+    """The first in which it matches something is meant."""
+    (folder / "files").mkdir()
+    (folder / "files" / "role.yaml").write_text("a: 1")
+
+    def never(path: str) -> str:
+        raise AssertionError(path)
+
+    where = [str(folder / name) for name in ("nowhere", "files", "routes")]
+    read = packed_files([asked], never, lambda _path: b"", where)
+    assert [document.place.partition(", ")[0] for document in unpacked_documents(read)] == expected
+    with pytest.raises(
+        InvalidSource, match=rf"'\*.nothing' holds no manifests: .* for it in {folder}/files, {folder}/routes"
+    ):
+        packed_files(["*.nothing"], never, lambda _path: b"", where)
+
+
 def test_a_file_may_have_any_name_and_counts_once(folder: Path) -> None:
     assert places(folder, "routes/notes.txt", "routes/b.yaml", "routes/*.yaml") == ["routes/notes.txt", "routes/b.yaml"]
 
@@ -97,7 +127,7 @@ def test_vaulted_text_is_decrypted_and_a_mark_of_its_order_removed(folder: Path)
 @pytest.mark.parametrize("asked", ["routes/*.txt", "nothing*", "empty"])
 def test_what_holds_nothing_is_a_mistake(folder: Path, asked: str) -> None:
     (folder / "empty").mkdir()
-    assert refused(folder, asked).startswith(f"'{asked}' holds no manifests: no *.yaml, *.yml, *.json below it")
+    assert refused(folder, asked).startswith(f"'{asked}' holds no manifests: no *.yaml, *.yml, *.json ")
 
 
 @pytest.mark.parametrize(
