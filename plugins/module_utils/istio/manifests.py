@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..kube.errors import Failure
+from ..kube.yaml_loader import DEEPEST
 from .kinds import KINDS
 from .stored import STAMP, as_stored
 from .yaml_text import FieldPath, shown
@@ -103,12 +104,26 @@ def problems(content: Any) -> list[Problem]:
     found = [*_identity(content), *_shape(content), *_keyed(content)]
     try:
         _walk(_typed_part(content), (), found, _knows(content))
-        size = len(json.dumps(content))
+        written = json.dumps(content, ensure_ascii=False)
+        if _may_be_deep(written) and _is_deeper(content, DEEPEST):
+            raise RecursionError
     except RecursionError:
-        return [Problem((), "is nested too deeply")]
+        return [Problem((), f"is nested deeper than {DEEPEST} levels")]
+    size = len(written.encode(errors="surrogatepass"))
     if size > LARGEST_OBJECT:
         found.append(Problem((), f"has {size / 1e6:.1f} MB, and an object may have 1 MB: etcd takes little more"))
     return found
+
+
+def _may_be_deep(written: str) -> bool:
+    """Each level has a bracket of its own: few objects have so many that they have to be looked through."""
+    return written.count("{") + written.count("[") > DEEPEST
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether something is nested deeper than all that comes after can follow."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_is_deeper(item, levels - 1) for item in inner if isinstance(item, (dict, list)))
 
 
 def field_name(path: FieldPath) -> str:

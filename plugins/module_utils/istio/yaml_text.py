@@ -27,8 +27,9 @@ except ImportError as error:
     MISSING_LIBRARY = error.name or str(error)
 
 FieldPath = tuple[Any, ...]  # keys and positions
-# What has more values is an object of over 1 MB.
-_MOST_VALUES = 2_000_000
+# What all values of a document may weigh, each as often as an alias repeats it: far beyond any objects of 1 MB.
+_MOST = 64_000_000
+_ITEM = 32  # an item of a list or mapping, beside its text
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
 _TEXT = f"{_TAG}str"
@@ -122,13 +123,18 @@ class _Builder:
 
     def __init__(self, place: str) -> None:
         self.place = place
-        self.left = _MOST_VALUES
+        self.left = _MOST
 
     def value(self, node: Any, depth: int = 0) -> Any:
         if isinstance(node, yaml.ScalarNode):
+            self.left -= len(node.value)
+            if self.left < 0:
+                raise self._too_much(node)
             return node.value if node.tag == _TEXT else self._scalar(node)
-        self.left -= len(node.value)
-        if depth > DEEPEST or self.left < 0:  # aliases can hold themselves, or each other many times over
+        self.left -= len(node.value) * _ITEM
+        if self.left < 0:  # aliases can hold each other many times over
+            raise self._too_much(node)
+        if depth > DEEPEST:  # or themselves
             raise too_deep(self.place, _line(node))
         if node.tag == _SEQUENCE and isinstance(node, yaml.SequenceNode):
             return [self.value(item, depth + 1) for item in node.value]
@@ -161,7 +167,7 @@ class _Builder:
     def _merged(self, node: Any, depth: int) -> dict[str, Any]:
         """What `<<` brings in: a mapping, or several of which the first counts most."""
         given = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        self.left -= len(given)
+        self.left -= len(given) * _ITEM
         merged: dict[str, Any] = {}
         for part in given:
             content = self.value(part, depth + 1)
@@ -177,7 +183,12 @@ class _Builder:
         if node.tag in _NO_KEYS:
             why = f"YAML reads the key '{node.value}' as {shown(self._scalar(node))}"
             raise refused(self.place, _line(node), why, "Put the key in quotes")
+        self.left -= len(node.value)
         return str(node.value)
+
+    def _too_much(self, node: Any) -> InvalidSource:
+        why = f"its aliases stand for more than {_MOST // 1_000_000} MB"
+        return refused(self.place, _line(node), why, "Write out what is meant, or split the file")
 
     def _twice(self, node: Any, key: str, line: int) -> DuplicateKey:
         first = next(_line(key_node) for key_node, _value in node.value if key_node.value == key)

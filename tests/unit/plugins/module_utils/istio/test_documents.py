@@ -125,8 +125,13 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("a: {<<: 1}\n", "'<<' stands for no mapping"),
         ("a: &x [*x]\n", "nested deeper than"),
         ("[" * 200_000, "nested deeper than"),
-        (LAUGHS, "nested deeper than"),
-        (MERGES, "nested deeper than"),
+        (LAUGHS, "its aliases stand for more than 64 MB"),
+        (MERGES, "its aliases stand for more than 64 MB"),
+        (
+            f"a: &a {'x' * 50_000}\nb: [{', '.join(['*a'] * 2000)}]\n",
+            "line 1 cannot be read: its aliases stand for more",
+        ),
+        (f"a: &a {{? {'x' * 50_000} : y}}\nb: [{', '.join(['*a'] * 2000)}]\n", "its aliases stand for more"),
     ],
 )
 def test_what_is_refused_in_yaml(text: str, told: str) -> None:

@@ -27,6 +27,14 @@ def manifest(**parts: Any) -> dict[str, Any]:
     return {**head, "metadata": {"name": "a", "namespace": "web"}, "spec": {"hosts": ["a"]}, **parts}
 
 
+def nested(levels: int) -> dict[str, Any]:
+    """An object that is as deep, where anything may stand."""
+    inner: list[Any] = []
+    for _level in range(levels):
+        inner = [inner]
+    return manifest(apiVersion="extensions.istio.io/v1alpha1", kind="WasmPlugin", spec={"pluginConfig": {"a": inner}})
+
+
 def named(**metadata: Any) -> dict[str, Any]:
     return manifest(metadata={"name": "a", "namespace": "web", **metadata})
 
@@ -79,6 +87,11 @@ def test_a_right_object_passes_unchanged() -> None:
         (manifest(spec={"http": [{"timeout": None}]}), [f"spec.http[0].timeout {NULL}"]),
         (manifest(spec=None), [f"spec {NULL}"]),
         (manifest(spec={"a": "x" * 1_100_000}), ["has 1.1 MB, and an object may have 1 MB"]),
+        (manifest(spec={"a": "网" * 400_000}), ["has 1.2 MB, and an object may have 1 MB"]),
+        (manifest(spec={"a": "网" * 180_000}), []),
+        (nested(190), []),
+        (nested(400), ["is nested deeper than 200 levels"]),
+        (nested(100_000), ["is nested deeper than 200 levels"]),
     ],
 )
 def test_what_is_wrong_is_said(content: Any, told: list[str]) -> None:
