@@ -65,12 +65,20 @@ def _settle(desired: Any, live: Any, ours: Mapping[str, Any], path: Sequence[str
 
 
 def _settle_items(desired: Any, live: Any, ours: Mapping[str, Any], rest: Sequence[str]) -> None:
-    """Items by name; one that is not there yet is sent as it is."""
-    there = {item.get("name"): item for item in live or []}
-    for item in desired or []:
-        name = item.get("name")
+    """Items by name; one that is not there yet is sent as it is, and so is what has none: the server refuses it."""
+    if not _are_named(desired) or not _are_named(live):
+        return
+    there = {item["name"]: item for item in live}
+    for item in desired:
+        name = item["name"]
         if name in there:
             _settle(item, there[name], ours.get(_item(name)) or {}, rest)
+
+
+def _are_named(items: Any) -> bool:
+    return isinstance(items, list) and all(
+        isinstance(item, dict) and isinstance(item.get("name"), str) for item in items
+    )
 
 
 def _item(name: str) -> str:

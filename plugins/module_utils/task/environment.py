@@ -12,6 +12,7 @@ to another cluster than the one it is for.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -75,7 +76,7 @@ def connection_options(params: Mapping[str, Any]) -> ConnectionOptions:
 
 def remote_options(params: Mapping[str, Any]) -> ConnectionOptions | None:
     """The second cluster of a task that has to do with two; the environment speaks of the first alone."""
-    return _options(_given(params["remote"])) if params.get("remote") else None
+    return _options(_given(params["remote"]), "remote.") if params.get("remote") else None
 
 
 def connection_secrets(params: Mapping[str, Any]) -> set[str]:
@@ -88,10 +89,21 @@ def _given(params: Mapping[str, Any]) -> dict[str, Any]:
     return {name: params[name] for name in CONNECTION.options if params.get(name) is not None}
 
 
-def _options(options: dict[str, Any]) -> ConnectionOptions:
+def _options(options: dict[str, Any], place: str = "") -> ConnectionOptions:
+    _require_time(options.get("request_timeout"), place)
     if "api_key" in options:
         options["api_key"] = options["api_key"].strip()  # a token from a file or a block of YAML ends with a newline
     return ConnectionOptions(**options)
+
+
+def _require_time(seconds: float | None, place: str) -> None:
+    """Raise ConnectionOptionsError where no request could ever be answered in time, or each might take for ever."""
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise ConnectionOptionsError(
+            f"'{place}request_timeout' cannot be {seconds:g}",
+            reason="it is the number of seconds that a request may take",
+            hint="Give a number above 0, or leave it out for 30",
+        )
 
 
 def _closed(given: Mapping[str, Any]) -> frozenset[str]:

@@ -22,12 +22,14 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..istio.yaml_text import shown
 from ..kube.errors import Failure
+from ..kube.yaml_loader import DEEPEST
 from .arguments import ArgumentSpec
 from .mistakes import mistakes
 from .operation import Operation, Surroundings, perform
 from .texts import HINT, no_texts
 
 _SHOWN = 10
+_DEEP = "they are nested deeper than anything that is meant, which has at most"
 
 
 class InvalidArguments(Failure):
@@ -111,6 +113,8 @@ def plain(value: Any) -> Any:
     """
     try:
         return _plain(value)
+    except RecursionError:
+        raise InvalidArguments("The task's options are not right", reason=f"{_DEEP} {DEEPEST} levels") from None
     except _Changed:
         found = list(_changed(value))
     raise InvalidArguments(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.facts import CO_OWNED, SCALED, SCALER
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import KUBERNETES
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.coowned import settled
@@ -86,6 +87,12 @@ def test_a_plain_path() -> None:
 def test_a_path_that_nobody_has_changes_nothing() -> None:
     desired: dict[str, Any] = {"metadata": {"name": "d"}, "data": {"a": "b"}}
     assert settled(desired, copy.deepcopy(desired), ME, [*REPLICAS, *POLICY]) == desired
+
+
+@pytest.mark.parametrize("odd", [{"a": {}}, "text", None, 1, ["text"], [{}], [{"name": 1}], [{"name": ["a"]}], [None]])
+def test_what_can_have_no_names_is_sent_for_the_server_to_refuse(odd: Any) -> None:
+    live = owned_by(ME, hooks(a="Fail"), hook_fields("a"))
+    assert settled({**hooks(), "webhooks": odd}, live, ME, POLICY)["webhooks"] == odd
 
 
 @given(desired=st.dictionaries(st.sampled_from("abc"), st.sampled_from(["Fail", "Ignore"])), ours=st.booleans())

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import ConnectionOptionsError
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
-from ansible_collections.service_mesh.istio.plugins.module_utils.task.environment import connection_options
+from ansible_collections.service_mesh.istio.plugins.module_utils.task.environment import (
+    connection_options,
+    remote_options,
+)
 
 # As AWX's credential "OpenShift or Kubernetes API Bearer Token" sets them, and the rest of kubernetes.core's.
 VARIABLES: list[tuple[str, str, str, Any]] = [
@@ -50,6 +53,15 @@ def test_an_empty_variable_says_nothing(monkeypatch: pytest.MonkeyPatch, variabl
 def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("K8S_AUTH_SSL_CA_CERT", "~/ca.crt")
     assert connection_options({}).ca_cert == str(Path.home() / "ca.crt")
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_request_needs_some_time(seconds: float) -> None:
+    with pytest.raises(ConnectionOptionsError, match=rf"^'request_timeout' cannot be {seconds:g}: it is the number"):
+        connection_options({"request_timeout": seconds})
+    with pytest.raises(ConnectionOptionsError, match=r"^'remote.request_timeout' cannot be"):
+        remote_options({"remote": {"request_timeout": seconds}})
+    assert connection_options({"request_timeout": 0.5}).request_timeout == 0.5
 
 
 def test_our_own_variable_beats_kubectls(monkeypatch: pytest.MonkeyPatch) -> None:

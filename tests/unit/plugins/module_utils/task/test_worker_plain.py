@@ -81,6 +81,14 @@ def test_a_number_that_json_has_not_is_refused(written: str) -> None:
         plain(given)
 
 
+def test_what_is_nested_beyond_all_measure_is_refused() -> None:
+    deep: list[Any] = []
+    for _level in range(100_000):
+        deep = [deep]
+    with pytest.raises(InvalidArguments, match="nested deeper than"):
+        plain({"objects": [{"spec": deep}]})
+
+
 @given(TREE)
 def test_plain_data_has_exact_types_only(value: Any) -> None:
     for tree in (value, wrap_var(value)):
