@@ -32,7 +32,7 @@ from ..module_utils.istio.sources import not_found, not_opened, packed_files
 # every worker inherits the libraries instead of importing them again.
 from ..module_utils.kube import connection as _connection  # noqa: F401
 from ..module_utils.kube.errors import Failure
-from ..module_utils.reconcile.planned import FACT, Planned
+from ..module_utils.reconcile.planned import FACT, PlannedWorlds
 from ..module_utils.task.operation import PLANNED_VARIABLE, Operation, Surroundings
 from ..module_utils.task.untemplated import LeftOut, NeedsTemplating, untemplated
 from ..module_utils.task.worker import Arguments, failed, plain, run_in_worker, validated
@@ -83,7 +83,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         self._task.args = Arguments(plain(self._task.args))
         params = validated(operation, dict(self._task.args))
         sources = {"src": self._files(params["src"], "role_path" in variables)} if params.get("src") else {}
-        planned = Planned.of_this_run(plain((variables.get("ansible_facts") or {}).get(FACT)))
+        planned = PlannedWorlds.of_this_run(plain((variables.get("ansible_facts") or {}).get(FACT)))
         if not self._runs_here():
             return self._run_module({**self._task.args, **sources}, planned, variables)
         surroundings = Surroundings(bool(self._task.check_mode), bool(self._task.diff), Display().display, planned)
@@ -122,7 +122,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
             merged.update(self._templar.template(variables) or {})
         return merged
 
-    def _run_module(self, arguments: dict[str, Any], planned: Planned, variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _run_module(
+        self, arguments: dict[str, Any], planned: PlannedWorlds, variables: Mapping[str, Any]
+    ) -> dict[str, Any]:
         in_background = bool(self._task.async_val) and not self._connection.has_native_async
         environment = self._task.environment
         self._task.environment = [*(environment or []), {PLANNED_VARIABLE: json.dumps(planned.as_fact())}]

@@ -9,7 +9,8 @@ exist for the tasks after it. So each task leaves what it would create in a host
 fact, and the next one plans on top of it. Without such a fact a missing
 namespace or CRD is an error, in check mode as in a run.
 
-A fact may outlive its run in a fact cache, so it names the run that it belongs to.
+A fact may outlive its run in a fact cache, so it names the run that it belongs to. And the tasks of one host may be
+about several clusters, so each server has a world of its own.
 """
 
 from __future__ import annotations
@@ -36,26 +37,20 @@ class Planned:
 
     namespaces: set[str] = field(default_factory=set)
     crds: dict[str, Object] = field(default_factory=dict)
-    run: str = RUN
 
     @classmethod
     def from_fact(cls, fact: Mapping[str, Any]) -> Planned:
         crds = json.loads(zlib.decompress(base64.b64decode(fact["crds"]))) if fact["crds"] else {}
-        return cls(set(fact["namespaces"]), crds, fact["run"])
-
-    @classmethod
-    def of_this_run(cls, fact: Mapping[str, Any] | None) -> Planned:
-        """What earlier tasks of this run have planned; what an earlier run left in a cache is not true any more."""
-        return cls.from_fact(fact) if fact and fact.get("run") == RUN else cls()
+        return cls(set(fact["namespaces"]), crds)
 
     def as_fact(self) -> dict[str, Any]:
         """Small enough to travel with every task: 15 CRDs without their descriptions take some 15 KB."""
         packed = base64.b64encode(zlib.compress(json.dumps(self.crds).encode())).decode() if self.crds else ""
-        return {"namespaces": sorted(self.namespaces), "crds": packed, "run": self.run}
+        return {"namespaces": sorted(self.namespaces), "crds": packed}
 
     def including(self, objects: Iterable[Object]) -> Planned:
         """This world with the namespaces and CRDs among some objects added."""
-        world = Planned(set(self.namespaces), dict(self.crds), self.run)
+        world = Planned(set(self.namespaces), dict(self.crds))
         for content in objects:
             if content["kind"] == "Namespace":
                 world.namespaces.add(content["metadata"]["name"])
@@ -78,6 +73,32 @@ class Planned:
             if entry["name"] == version and entry["served"]:
                 return dict(entry["schema"]["openAPIV3Schema"])
         return None
+
+
+@dataclass(frozen=True)
+class PlannedWorlds:
+    """The worlds of all servers for which an inventory host's tasks have planned, by their URLs."""
+
+    by_server: Mapping[str, Planned] = field(default_factory=dict)
+    run: str = RUN
+
+    @classmethod
+    def from_fact(cls, fact: Mapping[str, Any]) -> PlannedWorlds:
+        return cls({url: Planned.from_fact(world) for url, world in fact["by_server"].items()}, fact["run"])
+
+    @classmethod
+    def of_this_run(cls, fact: Mapping[str, Any] | None) -> PlannedWorlds:
+        """What earlier tasks of this run have planned; what an earlier run left in a cache is not true any more."""
+        return cls.from_fact(fact) if fact and fact.get("run") == RUN else cls()
+
+    def as_fact(self) -> dict[str, Any]:
+        return {"by_server": {url: world.as_fact() for url, world in self.by_server.items()}, "run": self.run}
+
+    def of(self, url: str) -> Planned:
+        return self.by_server.get(url) or Planned()
+
+    def with_world(self, url: str, world: Planned) -> PlannedWorlds:
+        return PlannedWorlds({**self.by_server, url: world}, self.run)
 
 
 def _by_group_kind(crd: Object) -> dict[str, Object]:

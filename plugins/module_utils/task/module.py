@@ -15,7 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..kube.errors import SHORTEST_SECRET, Failure
 from ..reconcile.objects import secrets_of
-from ..reconcile.planned import Planned
+from ..reconcile.planned import PlannedWorlds
 from .environment import connection_secrets
 from .operation import PLANNED_VARIABLE, Operation, Surroundings, perform
 
@@ -40,9 +40,9 @@ def _secrets(params: Mapping[str, Any]) -> set[str]:
     return {text for text in given if len(text) >= SHORTEST_SECRET}
 
 
-def _planned() -> Planned:
+def _planned() -> PlannedWorlds:
     text = os.environ.get(PLANNED_VARIABLE)
-    return Planned.from_fact(json.loads(text)) if text else Planned()
+    return PlannedWorlds.from_fact(json.loads(text)) if text else PlannedWorlds()
 
 
 def _silent(line: str) -> None:

@@ -30,7 +30,7 @@ from ..kube.connection import connect
 from ..kube.errors import Bug, Failure, Interrupted
 from ..kube.kubeconfig import ConnectionOptions
 from ..reconcile.outcome import Outcome
-from ..reconcile.planned import FACT, Planned
+from ..reconcile.planned import FACT, Planned, PlannedWorlds
 from ..reconcile.run import Run
 from .arguments import CONNECTION, ArgumentSpec, Options
 from .environment import connection_options, connection_secrets
@@ -70,7 +70,7 @@ class Surroundings:
     check_mode: bool
     diff_mode: bool
     progress: Callable[[str], None]
-    planned: Planned
+    planned: PlannedWorlds
 
 
 def perform(operation: Operation[Any], params: Params, surroundings: Surroundings) -> dict[str, Any]:
@@ -104,12 +104,13 @@ def _perform(
     operation: Operation[Any], request: Any, options: ConnectionOptions, surroundings: Surroundings
 ) -> dict[str, Any]:
     client = Client(connect(options), RESOURCES)
-    planned = surroundings.planned if surroundings.check_mode else Planned()
+    url = client.connection.url
+    planned = surroundings.planned.of(url) if surroundings.check_mode else Planned()
     run = Run(client, surroundings.check_mode, _guard(_parent()), surroundings.progress, planned)
     outcome = operation.run(run, request)
     result = _result(client, outcome, surroundings.diff_mode)
     if run.planned is not planned:
-        result["ansible_facts"] = {FACT: run.planned.as_fact()}
+        result["ansible_facts"] = {FACT: surroundings.planned.with_world(url, run.planned).as_fact()}
     return result
 
 

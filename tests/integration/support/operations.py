@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.planned import Planned
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.planned import PlannedWorlds
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.operation import Surroundings, perform
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.worker import validated
 
@@ -35,5 +35,5 @@ class Operations:
         """The result of a task. Raises Failure."""
         operation = importlib.import_module(f"{_MODULES}.{name}").OPERATION
         params = validated(operation, {**self.connection, **options})
-        surroundings = Surroundings(check_mode=check, diff_mode=True, progress=progress, planned=Planned())
+        surroundings = Surroundings(check_mode=check, diff_mode=True, progress=progress, planned=PlannedWorlds())
         return perform(operation, params, surroundings)

@@ -11,12 +11,17 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import Resource
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.planned import RUN, Planned
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.planned import (
+    RUN,
+    Planned,
+    PlannedWorlds,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 CACHE = Path(os.environ.get("SERVICE_MESH_ISTIO_CACHE") or Path.home() / ".cache" / "service_mesh.istio")
 BUILDS = CACHE / "builds"
+EAST, WEST = "https://east:6443", "https://west:6443"
 PROSE = "A sentence that explains, and explains again, what nobody reads. "
 SCHEMA = {
     "type": "object",
@@ -83,20 +88,32 @@ def test_a_kind_is_planned_in_the_versions_that_its_crd_serves() -> None:
 
 
 def test_an_empty_world_is_an_empty_fact_and_back() -> None:
-    assert Planned().as_fact() == {"namespaces": [], "crds": "", "run": RUN}
-    assert Planned.of_this_run(Planned().as_fact()) == Planned.of_this_run(None) == Planned()
+    assert PlannedWorlds().as_fact() == {"by_server": {}, "run": RUN}
+    assert PlannedWorlds.of_this_run(PlannedWorlds().as_fact()) == PlannedWorlds.of_this_run(None) == PlannedWorlds()
 
 
 def test_a_world_that_another_run_left_in_a_cache_is_forgotten() -> None:
-    fact = Planned().including([namespace("a")]).as_fact()
-    assert Planned.of_this_run(fact).namespaces == {"a"}
-    assert Planned.of_this_run({**fact, "run": "another"}) == Planned.of_this_run({"namespaces": ["a"]}) == Planned()
+    fact = PlannedWorlds().with_world(EAST, Planned({"a"})).as_fact()
+    assert PlannedWorlds.of_this_run(fact).of(EAST).namespaces == {"a"}
+    for old in ({**fact, "run": "another"}, {"namespaces": ["a"]}):
+        assert PlannedWorlds.of_this_run(old) == PlannedWorlds()
+
+
+def test_what_is_planned_for_one_cluster_is_not_for_another() -> None:
+    """Tasks of one host may name several, by their contexts."""
+    worlds = PlannedWorlds().with_world(EAST, Planned({"a"})).with_world(WEST, Planned({"b"}).including([crd()]))
+    worlds = PlannedWorlds.of_this_run(json.loads(json.dumps(worlds.as_fact())))
+    assert (worlds.of(EAST).namespaces, worlds.of(WEST).namespaces) == ({"a"}, {"b"})
+    assert worlds.of(EAST).resource("example.com/v1", "Widget") is None
+    assert worlds.of(WEST).resource("example.com/v1", "Widget")
+    assert worlds.of("https://north") == Planned()
+    assert worlds.with_world(EAST, Planned({"c"})).of(EAST).namespaces == {"c"}
 
 
 def test_a_module_of_its_own_plans_in_the_run_that_called_it() -> None:
     """Its process has another number than the controller's, and hands back the one it was given."""
-    world = Planned.from_fact({**Planned().as_fact(), "run": "the-controllers"})
-    assert world.including([namespace("a")]).as_fact()["run"] == "the-controllers"
+    worlds = PlannedWorlds.from_fact({**PlannedWorlds().as_fact(), "run": "the-controllers"})
+    assert worlds.with_world(EAST, Planned({"a"})).as_fact()["run"] == "the-controllers"
 
 
 @given(st.sets(st.text(alphabet="abc-", min_size=1)), st.sets(st.sampled_from(["Widget", "Gadget", "Thing"])))

@@ -15,7 +15,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds imp
 )
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Failure
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.outcome import Outcome
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.planned import Planned
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.planned import PlannedWorlds
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.run import Run
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.arguments import ArgumentSpec
 from ansible_collections.service_mesh.istio.plugins.module_utils.task.operation import Operation, Surroundings
@@ -207,7 +207,7 @@ def test_parameters_have_defaults_and_aliases_in_them() -> None:
 
 def ended(operation: Operation[Any], arguments: Mapping[str, Any] = NAMED, **environment: str) -> dict[str, Any]:
     """A task as the action plugin runs it: options first, then the operation."""
-    surroundings = Surroundings(check_mode=True, diff_mode=True, progress=print, planned=Planned())
+    surroundings = Surroundings(check_mode=True, diff_mode=True, progress=print, planned=PlannedWorlds())
     try:
         return run_in_worker(operation, validated(operation, dict(arguments)), surroundings, environment)
     except Failure as error:
