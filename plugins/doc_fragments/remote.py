@@ -100,7 +100,7 @@ options:
         default: false
       request_timeout:
         description:
-          - Seconds that a single request may take.
+          - Seconds that a single request may take, more than 0.
         type: float
         default: 30.0
 """

@@ -31,7 +31,9 @@ options:
     default: []
   namespaces:
     description:
-      - Namespaces to read. Without it, all of them, which needs the permission to list objects of the whole cluster.
+      - >-
+        Namespaces to read. Without it, all of them, which needs the permission to list objects of the whole cluster. An
+        empty entry is refused, here and in C(names) and C(label_selectors).
       - It does not restrict kinds whose objects live in no namespace.
     type: list
     elements: str
