@@ -31,9 +31,9 @@ options:
         The clusters, each with C(host), C(cluster_name), C(mesh_id), C(network), C(role), C(primary) (the host that
         shall serve a remote one, whoever has done so), C(remote) (what the inventory says of that one otherwise, with
         C(primary), the name of its cluster, and C(address)), C(config) (whether a remote one has the configuration of
-        an external control plane), C(trust_domain), C(namespace), C(gateways) (its east-west gateways by their names,
-        each with the label C(istio) of its Pods), C(closing) (gateways that the run takes away, each with
-        C(namespace) and C(name)), C(addresses) (given ones that lead to its network, each with C(address) and
+        an external control plane), C(trust_domain), C(namespace), C(revision), C(gateways) (its east-west gateways by
+        their names, each with the label C(istio) of its Pods), C(closing) (gateways that the run takes away, each
+        with C(namespace) and C(name)), C(addresses) (given ones that lead to its network, each with C(address) and
         C(port)), C(server) (where the others reach its API server), C(groups) (those that the inventory has for it,
         which have to be the same for all), C(pod_ranges) (whether its Pods get the addresses that Kubernetes has
         given to their nodes (C(podCIDRs)), so that two clusters of one network cannot have the same), C(found) (the

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .mesh_member import REMOTE, Member, told_name
+from .mesh_member import PRIMARY, REMOTE, Member, told_name
 
 # What the inventory says of a cluster, and what its charts were told, which only a reinstallation changes; with a word
 # for each, and with what it is where nothing is said (istiod).
@@ -35,6 +35,17 @@ def in_another_part(one: Member) -> Iterator[str]:
             f"{one.host} has the mesh_cluster_role {one.role}, and its namespace {one.namespace} says that the control "
             f"plane of {primaries[0]} serves it: correct mesh_cluster_role, or let it leave the mesh as a remote "
             "cluster (playbook unregister) and join it anew"
+        )
+
+
+def in_another_namespace(one: Member) -> Iterator[str]:
+    """A control plane that would not move: certificates would be written beside it first."""
+    planes = [row for row in one.found.get("control_planes") or () if row["revision"] == one.revision]
+    places = [row["namespace"] for row in planes]
+    if one.role == PRIMARY and places and one.namespace not in places:
+        yield (
+            f"{one.host} has the control plane of revision {one.revision} in {' and '.join(places)}, and "
+            f"mesh_root_namespace {one.namespace}: correct that, or install another mesh_control_plane_revision there"
         )
 
 

@@ -47,6 +47,7 @@ class Member:
     config: bool = False
     trust_domain: str = ""
     namespace: str = "istio-system"
+    revision: str = "default"
     gateways: Mapping[str, str] = field(default_factory=dict)
     addresses: Sequence[Mapping[str, Any]] = ()
     found: Mapping[str, Any] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from typing import Any
 
 from . import modes
 from .certificates import short
-from .mesh_installed import in_another_part, installed_otherwise
+from .mesh_installed import in_another_namespace, in_another_part, installed_otherwise
 from .mesh_labels import labels_of, selected_twice
 from .mesh_member import (
     INSTALL,
@@ -194,6 +194,7 @@ def _refusals(members: Sequence[Member], cut_off: Sequence[Member]) -> Iterator[
     for one in members:
         yield from unfit_names(one)
         yield from in_another_part(one)
+        yield from in_another_namespace(one)
 
 
 def unfit_names(one: Member) -> Iterator[str]:

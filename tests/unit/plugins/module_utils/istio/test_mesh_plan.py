@@ -15,7 +15,7 @@ from unit.support.certificates import Authority, cacerts, root
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=timezone.utc)
 YEAR = timedelta(days=365)
-PLANE = {"namespace": "istio-system", "name": "istiod"}
+PLANE = {"namespace": "istio-system", "name": "istiod", "revision": "default"}
 ROOT, OTHER = root("mesh root", NOW + 10 * YEAR), root("other root", NOW + 10 * YEAR)
 
 
@@ -246,8 +246,11 @@ def test_a_cluster_that_is_installed_otherwise() -> None:
     installed = Member(**{**vars(other), "found": {**other.found, **planes}})
     (said,) = refusals(member("east"), installed)
     assert said.startswith("west is installed with the cluster name 'Kubernetes', and the inventory says 'west'")
-    another = replace(installed, found={**installed.found, "control_planes": [{"namespace": "istio-of-others"}]})
+    others = {**PLANE, "namespace": "istio-of-others", "revision": "theirs"}
+    another = replace(installed, found={**installed.found, "control_planes": [others]})
     assert refusals(member("east"), another) == []
+    (said,) = refusals(member("east"), replace(another, revision="theirs"))
+    assert said.startswith("west has the control plane of revision theirs in istio-of-others, and mesh_root_namespace")
 
 
 def served(host: str, version: str = "1.29.1", namespace: str = "istio-system", **more: Any) -> Member:
@@ -290,7 +293,7 @@ def test_a_part_in_the_mesh_is_not_changed_by_the_inventory_alone() -> None:
     remote = member("west", role="remote", found={**member("west").found, **told, **planes})
     (said,) = refusals(EAST, remote)
     assert said.startswith("west has the mesh_cluster_role remote, and runs a control plane of its own in istio-system")
-    elsewhere = {"control_planes": [{"namespace": "istio-of-others", "name": "istiod"}]}
+    elsewhere = {"control_planes": [{"namespace": "istio-of-others", "name": "istiod", "revision": "theirs"}]}
     assert refusals(EAST, replace(remote, found={**remote.found, **elsewhere})) == []
     (said,) = refusals(EAST, served("west", role="primary"))
     assert said.startswith("west has the mesh_cluster_role primary, and its namespace istio-system says that the")
