@@ -113,7 +113,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
     def _folders(self, in_role: bool) -> list[str]:
         """The search path of Ansible but for what a role is made of: its tasks look like manifests to a pattern."""
         around = self._loader.get_basedir()
-        of_task = [[f"{path}/files"] if in_role else [f"{path}/files", path] for path in self._task.get_search_path()]
+        places = [path or around for path in self._task.get_search_path()]  # of an ad-hoc task it is empty
+        of_task = [[f"{path}/files"] if in_role else [f"{path}/files", path] for path in places]
         return [*chain(*of_task), f"{around}/files", around]
 
     def _task_environment(self) -> dict[str, str]:

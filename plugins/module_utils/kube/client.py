@@ -22,8 +22,8 @@ from .connection import Connection
 from .errors import ApiError, Gone, NotFound, UnknownKind, Unreachable, error_from_status
 from .exec import run_in_container
 from .resources import KUBERNETES, Resource, ResourceTable, api_root, resources_of_group
-from .text import did_you_mean
-from .transport import JSON, excerpt, exchange, read_status
+from .text import did_you_mean, slip_of
+from .transport import JSON, excerpt, exchange, read_status, was_repeated
 
 try:
     import urllib3
@@ -37,8 +37,6 @@ _MERGE = "application/merge-patch+json"
 _METADATA = f"{JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{JSON}"
 _METADATA_OF_ALL = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
 _PAGE = 500
-# Names of kinds that differ on purpose (HTTPRoute, TLSRoute) are less alike, slips of the hand are more.
-_ALIKE = 0.8
 _GROUP_VERSION_KIND = "x-kubernetes-group-version-kind"
 _WARNING = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
 
@@ -53,6 +51,7 @@ class Client:
         self.warnings: list[str] = list(connection.warnings)
         self._known: dict[tuple[str, str], Resource] = {**KUBERNETES, **(known or {})}
         self._asked: set[str] = set()
+        self._versions_of: dict[str, list[str]] = {}
         self._published: dict[str, Object] = {}
         self._lock = threading.Lock()
         self._discovery = threading.Lock()
@@ -79,6 +78,7 @@ class Client:
         """Whether the server serves a kind by now: it is asked anew, because a CRD may have come since."""
         place = resource.api_version, resource.kind
         with self._discovery:
+            self._versions_of.clear()
             if place not in self._known:
                 self._discover(resource.api_version)
             return place in self._known
@@ -91,12 +91,12 @@ class Client:
         return did_you_mean(kind, [known for version, known in self._known if version == api_version])
 
     def mistaken(self, api_version: str, kind: str) -> str:
-        """` (did you mean …?)` where a kind that is not served is hardly another tool's: too like one that is."""
+        """` (did you mean …?)` where a kind that is not served can only be a slip of the hand, and no other tool's."""
         elsewhere = [version for version, known in self._known if known == kind]
         kinds = [known for version, known in self._known if version == api_version]
         if kinds and elsewhere:
             return f" (did you mean apiVersion '{elsewhere[0]}'?)"
-        return did_you_mean(kind, kinds, _ALIKE) or did_you_mean(api_version, elsewhere, _ALIKE)
+        return slip_of(kind, kinds) or slip_of(api_version, elsewhere)
 
     def served(self, group_kind: str) -> Iterator[Resource]:
         """Where a kind may live, by its group alone (`Deployment.apps`): as it is known, then as the server says.
@@ -115,6 +115,11 @@ class Client:
                 yield found
 
     def _versions(self, group: str) -> list[str]:
+        if group not in self._versions_of:
+            self._versions_of[group] = self._asked_versions(group)
+        return self._versions_of[group]
+
+    def _asked_versions(self, group: str) -> list[str]:
         try:
             answer = self._send("get", f"/apis/{group}", f"the versions of {group}")
         except (NotFound, UnknownKind):
@@ -353,7 +358,9 @@ class Client:
         text = answer.data
         if answer.status < 300:
             return _object(text, subject)
-        raise error_from_status(verb, subject, self.name, answer.status, read_status(text), body)
+        error = error_from_status(verb, subject, self.name, answer.status, read_status(text), body)
+        error.was_repeated = was_repeated(answer)
+        raise error
 
     def _count(self, verb: str) -> None:
         with self._lock:

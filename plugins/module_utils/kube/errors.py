@@ -104,6 +104,7 @@ class ApiError(Failure):
         super().__init__(what, subject=subject, reason=reason, hint=hint)
         self.status = status
         self.details: Mapping[str, Any] = details or {}
+        self.was_repeated = False  # after an answer that was lost: this one is not the whole truth
 
 
 class Unreachable(ApiError):

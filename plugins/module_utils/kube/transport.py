@@ -79,7 +79,7 @@ def exchange(
     try:
         for pause in _PAUSES if method in _IDEMPOTENT_WRITES else ():
             answer = connection.pool.request(method, url, retries=_retries(method), **arguments)
-            if not _passing(answer):
+            if not _passing(answer) or (answer.status == 409 and _has_version(body)):
                 return answer
             time.sleep(pause)
         return connection.pool.request(method, url, retries=_retries(method), **arguments)
@@ -90,6 +90,18 @@ def exchange(
 def _passing(answer: urllib3.BaseHTTPResponse) -> bool:
     """Whether a write failed for a reason of the moment, which only its text tells."""
     return answer.status in (409, 500) and may_pass(answer.status, read_status(answer.data))
+
+
+def _has_version(body: Mapping[str, Any] | None) -> bool:
+    """Whether a write is meant for one version alone: when that has passed, to ask again changes nothing."""
+    seen = [(body or {}).get(part) or {} for part in ("metadata", "preconditions")]
+    return any(part.get("resourceVersion") for part in seen)
+
+
+def was_repeated(answer: urllib3.BaseHTTPResponse) -> bool:
+    """Whether it was sent before with an outcome that nobody knows, so that the answer is not that of all of it."""
+    history = answer.retries.history if answer.retries else ()
+    return any(sent.error or (sent.status or 0) >= 500 for sent in history)
 
 
 def _headers(connection: Connection, content: str, accept: str) -> urllib3.HTTPHeaderDict:

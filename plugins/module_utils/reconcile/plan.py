@@ -173,7 +173,7 @@ def make_plan(
     if validate == "schema":
         cluster.judge_by_schema(ordered)
     actions = [*_all_present(cluster, ordered), *each(cluster.absent, gone)]
-    return Plan(owner, sorted(actions, key=owner.phase), validate, cluster.warnings)
+    return Plan(owner, sorted(actions, key=owner.phase), validate, cluster.warnings())
 
 
 @dataclass
@@ -187,7 +187,8 @@ class _Cluster:
     live: dict[Key, Object] = field(default_factory=dict)
     proved: set[Key] = field(default_factory=set)
     by_schema: set[Key] = field(default_factory=set)
-    warnings: list[str] = field(default_factory=list)
+    unknown: dict[str, list[Key]] = field(default_factory=dict)
+    judged: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.schemas = Schemas(self.client, self.planned)
@@ -233,15 +234,26 @@ class _Cluster:
             return
         _require_scope(self.resources[key], key)
 
+    def warnings(self) -> list[str]:
+        """What counts as absent because its kind is none that the cluster knows, once for each kind."""
+        return [
+            f"{what}, so these count as absent: {listed([f'{key} ({key.source})' for key in keys], _SHOWN, ', ')}. If "
+            "that is misspelt, correct it"
+            for what, keys in self.unknown.items()
+        ]
+
     def _judge_unknown(self, key: Key) -> None:
         """Raise UnknownKind where another kind or version seems to be meant: its object would stay, and nobody know."""
         what, known = f"{self.client.name} does not serve the kind {key.kind} of {key.api_version}", self._knows(key)
+        if not known:
+            self.unknown.setdefault(what, []).append(key)
+        if (key.api_version, key.kind) in self.judged:
+            return
+        self.judged.add((key.api_version, key.kind))
         meant = self._other_version(key) or ("" if known else self.client.mistaken(key.api_version, key.kind))
         if meant:
             hint = "Correct its apiVersion and kind, or, if it is gone for good, take it out of the input"
             raise UnknownKind(f"{what}{meant}", subject=str(key), hint=hint)
-        if not known:
-            self.warnings.append(f"{key} ({key.source}) counts as absent: {what}. If that is misspelt, correct it")
 
     def _knows(self, key: Key) -> bool:
         """Whether a kind is one that a cluster may well lack."""

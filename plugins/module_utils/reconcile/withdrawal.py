@@ -22,13 +22,19 @@ from .plan import Action, Owner
 
 _ATTEMPTS = 4
 _FINALIZERS: Path = ("metadata", "finalizers")
-# Controllers make these in every namespace, or beside whatever is in it.
+# Controllers make these in every namespace (Kubernetes, istiod, OpenShift), or beside whatever is in it.
 _EVERYWHERE = frozenset(
-    {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt"), ("ConfigMap", "istio-ca-root-cert")}
+    (kind, name)
+    for kind, names in {
+        "ServiceAccount": ("default", "builder", "deployer"),
+        "ConfigMap": ("kube-root-ca.crt", "istio-ca-root-cert", "istio-ca-crl", "openshift-service-ca.crt"),
+        "RoleBinding": ("system:image-pullers", "system:image-builders", "system:deployers"),
+    }.items()
+    for name in names
 )
 # Forbidden; not served; not a kind of which there are lists.
 _NOT_TO_BE_SEEN = (403, 404, 405)
-_ACCESSORIES = frozenset({"Endpoints", "EndpointSlice", "Lease"})
+_ACCESSORIES = frozenset({"Endpoints", "EndpointSlice", "Event", "Lease"})
 
 
 def withdraw(client: Client, owner: Owner, action: Action, created: Object) -> None:

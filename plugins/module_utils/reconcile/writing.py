@@ -25,7 +25,7 @@ from itertools import groupby
 from typing import Literal
 
 from ..kube.client import Client, Object
-from ..kube.errors import Failure, Interrupted, UnknownKind
+from ..kube.errors import IN_DOUBT, ApiError, Conflict, Failure, Interrupted, UnknownKind
 from ..kube.resources import CRD
 from ..kube.text import listed
 from ..kube.wait import NotReady, crd_established
@@ -155,7 +155,7 @@ class Writing:
             result = _write(self.run, self.plan.owner, action)
         except Failure as error:
             error.stands_in(action.desired.source if action.desired else "")
-            has_effect = self._notice_effect(action, done)
+            has_effect = self._notice_effect(action, error, done)
             newer = renewed(self.run.client, self.plan.owner, action, error) if again else None
             if newer is None or (has_effect and newer.writes):
                 raise
@@ -165,12 +165,12 @@ class Writing:
         with self.lock:
             done.append(Done(action, result))
 
-    def _notice_effect(self, action: Action, done: list[Done]) -> bool:
+    def _notice_effect(self, action: Action, error: Failure, done: list[Done]) -> bool:
         """A write may have taken effect whatever it ended with: an answer was lost, and what came next is the error."""
         try:
             effect = _effect(self.plan.owner, action, _found(self.run.client, action))
         except Failure:
-            effect = Done(action, None, unsure=True)
+            effect = Done(action, None, unsure=True) if _is_in_doubt(error) else None
         if effect:
             with self.lock:
                 done.append(effect)
@@ -206,7 +206,9 @@ class Writing:
         if self.on_error == "rollback" and not isinstance(error, (*_NO_MORE, NotReady)):
             return self._taken_back(error, touched)
         left = len(self.plan.writes) - len(self.done)
-        account = f"Done: {_named(done.action.key for done in touched)}. Not done: {left}{self._failed_beside(error)}"
+        sure, unsure = ([done.action.key for done in touched if done.unsure is doubt] for doubt in (False, True))
+        open_ones = f". Nobody knows of: {_named(unsure)}" if unsure else ""
+        account = f"Done: {_named(sure)}{open_ones}. Not done: {left}{self._failed_beside(error)}"
         return PartlyDone(error, account, changed=bool(touched))
 
     def _failed_beside(self, error: Failure) -> str:
@@ -239,6 +241,11 @@ class Writing:
         if not left:
             self.done_to_parent.clear()
         return left
+
+
+def _is_in_doubt(error: Failure) -> bool:
+    """Whether an error leaves open what became of a write; any other is a refusal."""
+    return isinstance(error, IN_DOUBT) or (isinstance(error, ApiError) and error.was_repeated)
 
 
 def _waves(actions: Sequence[Action], owner: Owner) -> Iterator[list[Action]]:
@@ -292,10 +299,24 @@ def _write(run: Run, owner: Owner, action: Action) -> Object | None:
     if desired.exactly:
         return put_back(client, action.resource, desired.content, action.before, manager)
     has_claimed = claim(client, action, desired, manager)
-    seen = planned_anew(client, owner, action).before if action.force and has_claimed else action.before
-    content = _at_version(desired.content, seen) if action.force else desired.content
-    written = client.apply(action.resource, content, manager, dry_run=False, force=action.force)
+    if action.force:
+        written = _taken_over(client, owner, action, desired, has_claimed)
+    else:
+        written = client.apply(action.resource, desired.content, manager, dry_run=False)
     return retire(client, action, desired, manager, written)
+
+
+def _taken_over(client: Client, owner: Owner, action: Action, desired: Desired, has_claimed: bool) -> Object:
+    """Apply by force; where that is no more than the second half of a write, also when a status comes in between."""
+    for attempt in range(_AGAIN):
+        seen = planned_anew(client, owner, action).before if has_claimed else action.before
+        content = _at_version(desired.content, seen)
+        try:
+            return client.apply(action.resource, content, owner.manager_of(desired), dry_run=False, force=True)
+        except Conflict:
+            if not has_claimed or attempt == _AGAIN - 1:
+                raise
+    raise AssertionError("the last attempt has raised")
 
 
 def _at_version(content: Object, seen: Object | None) -> Object:

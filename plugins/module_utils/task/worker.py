@@ -14,6 +14,7 @@ import datetime
 import gc
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -102,6 +103,10 @@ _PLAIN = frozenset({str, int, bool, type(None)})
 _PLAIN_KEYS = frozenset({str})
 
 
+# What only the server sets: whatever a manifest says there is left out.
+_DROPPED = re.compile(r"\.metadata\.(creationTimestamp|deletionTimestamp|managedFields\[\d+\]\.time)$")
+
+
 class _Changed(Exception):
     """A value that would become another one on its way."""
 
@@ -117,6 +122,8 @@ def plain(value: Any) -> Any:
         raise InvalidArguments("The task's options are not right", reason=f"{_DEEP} {DEEPEST} levels") from None
     except _Changed:
         found = list(_changed(value))
+    if all(_DROPPED.search(place) for place, _why in found):
+        return _plain(_without_timestamps(value))
     raise InvalidArguments(
         "The task's options are not right",
         reason="; ".join(f"'{place.removeprefix('.')}' {why}" for place, why in found[:_SHOWN]),
@@ -158,6 +165,14 @@ def _changed(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
             yield from _changed(item, f"{place}[{number}]")
     elif why := _why_changed(value):
         yield place, why
+
+
+def _without_timestamps(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_timestamps(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_without_timestamps(item) for item in value]
+    return "" if isinstance(value, datetime.datetime) else value
 
 
 def _key(key: object) -> str:

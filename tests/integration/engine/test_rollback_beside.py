@@ -262,6 +262,15 @@ def test_a_lost_answer_is_asked_for_whatever_came_after_it(world: World, verb: s
     assert "What this run had changed before is restored" in failure.hint
 
 
+def test_a_refusal_is_one_also_where_nobody_may_look(world: World) -> None:
+    """The token has ended, say: nothing was sent again, so nothing can have been done."""
+    was, refused = world.state(), ended(401, "Unauthorized")
+    rules = [Rule(refused, verb="apply", dry_run=False, path="configmaps"), Rule(refused, verb="get")]
+    failure = world.fail(lambda: None, *rules, first=())
+    assert differing(was, world.state()) == []
+    assert (failure.as_dict()["code"], not_restored(failure), failure.changed) == ("unauthorized", "", False)
+
+
 def test_what_only_somebody_else_has_changed_is_none_of_ours(world: World) -> None:
     """Our own write is refused because of theirs: nothing of it is ours to take back or to name."""
     was = world.state()

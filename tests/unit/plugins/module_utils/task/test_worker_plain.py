@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import json
 import pickle
@@ -147,3 +148,14 @@ def test_what_a_task_was_given_does_not_travel() -> None:
     given = Arguments({"api_key": "secret"})
     assert dict(given) == {"api_key": "secret"}
     assert pickle.loads(pickle.dumps({"args": given})) == {"args": {}}
+
+
+def test_a_timestamp_that_only_the_server_sets_is_left_out_as_elsewhere() -> None:
+    """A manifest as another tool writes it out; what is said there goes anyway."""
+    when = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+    metadata = {"name": "a", "creationTimestamp": when, "managedFields": [{"manager": "x", "time": when}]}
+    given = {"objects": [{"metadata": metadata}]}
+    (found,) = plain(given)["objects"]
+    assert found["metadata"] == {"name": "a", "creationTimestamp": "", "managedFields": [{"manager": "x", "time": ""}]}
+    with pytest.raises(InvalidArguments, match=r"annotations\.until"):
+        plain({"objects": [{"metadata": {**metadata, "annotations": {"until": when}}}]})
