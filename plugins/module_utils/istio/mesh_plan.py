@@ -78,6 +78,7 @@ def mesh_plan(
         "networks": [door.told() for door in doors],
         "refusals": [
             *_refusals(members, cut_off),
+            *(_not_hosted(members) if writes else ()),
             *_misnamed(members, groups),
             *_read_by_others(members, groups),
             *(line for one in members for line in installed_otherwise(one, members)),
@@ -180,11 +181,6 @@ def _refusals(members: Sequence[Member], cut_off: Sequence[Member]) -> Iterator[
     for one in members:
         if why := modes.forbidden(modes.JOIN, one.mode):
             yield f"{one.host} has mesh_mode '{one.mode}', and {why}: leave it out of this run, or correct mesh_mode"
-        elif one.role != PRIMARY and one.mode != modes.HOSTED:
-            yield (
-                f"{one.host} has the mesh_cluster_role {one.role}, and mesh_mode '{one.mode}': in a mesh of which a "
-                f"control plane serves other clusters, mesh_mode is {modes.HOSTED} for the whole group"
-            )
     if not control_planes(members):
         yield _without_control_plane(members, control_planes(cut_off))
     yield from twice(members, "cluster_name", "the cluster name {value}: set mesh_cluster_name")
@@ -232,6 +228,16 @@ def _read_by_others(members: Sequence[Member], groups: Sequence[Sequence[str]]) 
                     "is not made by its registration here, and istiod takes one for each cluster: delete that "
                     "Secret, or let its owner do so"
                 )
+
+
+def _not_hosted(members: Sequence[Member]) -> Iterator[str]:
+    """What the charts of such a cluster could not be told."""
+    for one in members:
+        if one.role != PRIMARY and one.mode == modes.DEDICATED:
+            yield (
+                f"{one.host} has the mesh_cluster_role {one.role}, and mesh_mode '{one.mode}': in a mesh of which a "
+                f"control plane serves other clusters, mesh_mode is {modes.HOSTED} for the whole group"
+            )
 
 
 def _without_control_plane(members: Sequence[Member], elsewhere: Sequence[Member]) -> str:

@@ -523,8 +523,10 @@ def test_a_remote_cluster_is_in_the_namespace_of_its_control_plane() -> None:
 
 
 def test_a_remote_cluster_belongs_to_a_hosted_mesh() -> None:
-    said, *_others = refusals(member("east", gateways=DOORS), member("far", role="remote", mode="dedicated"))
+    members = [member("east", gateways=DOORS, mode="dedicated"), member("far", role="remote", mode="dedicated")]
+    (said,) = refusals(*members)
     assert said.startswith("far has the mesh_cluster_role remote, and mesh_mode 'dedicated'")
+    assert mesh_plan(members, step="rotate")["refusals"] == [], "nothing is installed"
 
 
 def test_who_is_read_at_once_has_been_installed() -> None:
