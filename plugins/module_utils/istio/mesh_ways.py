@@ -58,11 +58,12 @@ def unserved(
     members: Sequence[Member], groups: Sequence[Sequence[str]], cut_off: Sequence[Member], *, moves: bool
 ) -> Iterator[str]:
     """Remote clusters that could not reach the control plane which is to serve them, or that of nobody knows whom."""
+    outside = {name for other in cut_off for name in (other.host, other.cluster_name)}
     for one in (one for one in members if one.role == REMOTE and control_planes(members)):
-        serving = serving_of(members, one)
-        if serving is None and one.primary in [other.host for other in cut_off]:
-            yield f"{one.host} is served by {one.primary}, which is not in this run (--limit): run it for both"
-        elif serving is None and (said := one.primary or one.remote.get("primary")):
+        serving, said = serving_of(members, one), one.primary or one.remote.get("primary")
+        if serving is None and said in outside:
+            yield f"{one.host} is served by {said}, which is not in this run (--limit): run it for both"
+        elif serving is None and said:
             yield (
                 f"{one.host} is to be served by {said}, which is no primary: correct mesh_clusters_primary, or "
                 "mesh_control_plane_remote"
