@@ -21,7 +21,7 @@ from .objects import comparable
 _ASSIGNED = ("uid", "resourceVersion", "generation", "creationTimestamp", "selfLink", "deletionTimestamp")
 # Counted by the controller of Deployments, with the status, at every renewal of Pods: one that goes back included.
 _COUNTED = "deployment.kubernetes.io/revision"
-_ATTEMPTS = 4
+_ATTEMPTS = 8
 _Done = Callable[[Object, Object], bool]
 
 

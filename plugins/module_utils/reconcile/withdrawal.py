@@ -20,7 +20,7 @@ from .objects import Key, Path, is_ending, version_of
 from .ownership import entries_of, others_since, unmaintained
 from .plan import Action, Owner
 
-_ATTEMPTS = 4
+_ATTEMPTS = 8
 _FINALIZERS: Path = ("metadata", "finalizers")
 # Controllers make these in every namespace (Kubernetes, istiod, OpenShift), or beside whatever is in it.
 _EVERYWHERE = frozenset(
