@@ -71,11 +71,10 @@ def mesh_plan(
     writes = step in (INSTALL, OPEN)  # to clusters and their gateways; other steps leave both as they are
     members = [_settled(_closed(one) if writes else one, members) for one in members]
     members = members if writes else as_served(members)
-    doors = doors_of(inside(members))
     return {
         "topology": _topology(members),
         "clusters": [_identity(one) for one in members],
-        "networks": [door.told() for door in doors],
+        "networks": [door.told() for door in doors_of(inside(members))],
         "refusals": [
             *_refusals(members, cut_off),
             *(_not_hosted(members) if writes else ()),
@@ -85,13 +84,7 @@ def mesh_plan(
             *distrust(members, step),
             *_misplaced(members, cut_off),
             *_beside_external(members),
-            *closed(doors, groups, [_settled(one, [*members, *cut_off]).network for one in cut_off]),
-            *(not_open_yet(members, doors, groups) if step == JOIN else ()),
-            *(not_installed(members) if step == JOIN else ()),
-            *unserved(members, groups, cut_off, moves=writes),
-            *(selected_twice(members) if writes and len(doors) > 1 else ()),
-            *at_home(members, groups),
-            *same_addresses(inside(members)),
+            *_missing_ways(members, groups, cut_off, step),
             *(unrenewed(members, cut_off) if renew else ()),
         ],
         "unseen": unseen(members),
@@ -104,6 +97,21 @@ def mesh_plan(
         "ending": list(_ending(members, groups)),
         "left_over": list(left_over(members, cut_off)),
     }
+
+
+def _missing_ways(
+    members: Sequence[Member], groups: Sequence[Sequence[str]], cut_off: Sequence[Member], step: str
+) -> Iterator[str]:
+    doors, writes = doors_of(inside(members)), step in (INSTALL, OPEN)
+    yield from closed(doors, groups, [_settled(one, [*members, *cut_off]).network for one in cut_off])
+    if step == JOIN:
+        yield from not_open_yet(members, doors, groups)
+        yield from not_installed(members)
+    yield from unserved(members, groups, cut_off, moves=writes)
+    if writes and len(doors) > 1:
+        yield from selected_twice(members)
+    yield from at_home(members, groups)
+    yield from same_addresses(inside(members))
 
 
 def _externals(members: Iterable[Member]) -> list[Member]:
