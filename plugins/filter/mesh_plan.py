@@ -82,16 +82,14 @@ _value:
   description: >-
     C(topology) in words; C(clusters), each with C(host), C(cluster), C(mesh_id), C(network), C(role), C(trust_domain)
     and, once it has certificates, C(root) (the beginning of its fingerprint), C(root_ends) and C(signer_ends);
-    C(networks), each with C(network), C(hosts), C(gateways), C(addresses) and whether it is
-    C(open); C(refusals); C(unseen); C(serving), whose control plane serves a remote
-    cluster or will, by their hosts; C(labels), by hosts with configuration the labels of east-west gateways by their
-    names; C(left_over),
-    Secrets for clusters that are not in the run, each with C(reader), C(secret), C(cluster), whether it is C(ours), and
-    C(cut_off), whether that cluster is only left out of the run;
-    C(pairs), each with C(reader), C(primary), C(host), C(cluster), C(serves),
-    C(serves_now), C(config), C(state) (V(present),
-    V(missing) or V(unseen)) and C(token_ends); and C(ending), those that shall not read each other any more, each also
-    with C(secret) and whether it is C(ours).
+    C(networks), each with C(network), C(hosts), C(gateways), C(addresses) and whether it is C(open); C(refusals);
+    C(unseen); C(serving), whose control plane serves a remote cluster or will, by their hosts; C(closing), gateways
+    that the run takes away, by hosts; C(labels), by hosts with configuration the labels of east-west gateways by
+    their names; C(left_over), Secrets for clusters that are not in the run, each with C(reader), C(secret),
+    C(cluster), whether it is C(ours), and C(cut_off), whether that cluster is only left out of the run; C(pairs),
+    each with C(reader), C(primary), C(host), C(cluster), C(serves), C(serves_now), C(config), C(state) (V(present),
+    V(missing) or V(unseen)) and C(token_ends); and C(ending), those that shall not read each other any more, each
+    also with C(secret) and whether it is C(ours).
   type: dict
 """
 

@@ -141,20 +141,16 @@ def _refuse_change(
         return  # what an istiod that is gone has left behind is nobody's root any more
     place = f"Secret {wanted.namespace}/{there.source}"
     if is_new and there.source != SELF_SIGNED:
-        raise RootChange(
-            f"The root of {wanted.cluster_name} would change in place",
-            subject=place,
-            reason=f"{place} on {client.name} has the root {named(there.roots)}, and there is no root file "
-            f"{wanted.root_file}, so another root would be made",
-            hint=_LOST_HINT,
-        )
-    under_way = not {*there.roots}.isdisjoint(root.certificates)
+        why, hint = f"there is no root file {wanted.root_file}, so another root would be made", _LOST_HINT
+    else:
+        under_way = not {*there.roots}.isdisjoint(root.certificates)
+        refuse = "proxies would refuse each other until all of them have been restarted"
+        why, hint = f"{named(root.certificates)} is wanted: {refuse}", _UNDER_WAY_HINT if under_way else _ROOT_HINT
     raise RootChange(
         f"The root of {wanted.cluster_name} would change in place",
         subject=place,
-        reason=f"{place} on {client.name} has the root {named(there.roots)}, and {named(root.certificates)} is "
-        "wanted: proxies would refuse each other until all of them have been restarted",
-        hint=_UNDER_WAY_HINT if under_way else _ROOT_HINT,
+        reason=f"{place} on {client.name} has the root {named(there.roots)}, and {why}",
+        hint=hint,
     )
 
 

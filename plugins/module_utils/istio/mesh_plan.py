@@ -53,6 +53,10 @@ _SHARED = (
 )
 
 
+# Steps that write to clusters and their gateways; others leave both as they are.
+_WRITING = (INSTALL, OPEN)
+
+
 def mesh_plan(
     members: Sequence[Member],
     groups: Sequence[Sequence[str]] = (),
@@ -68,7 +72,7 @@ def mesh_plan(
     are installed (`install`), networks are opened (`open`), clusters read each other at once (`join`), or their root is
     replaced (`rotate`).
     """
-    writes = step in (INSTALL, OPEN)  # to clusters and their gateways; other steps leave both as they are
+    writes = step in _WRITING
     members = [_settled(_closed(one) if writes else one, members) for one in members]
     members = members if writes else as_served(members)
     return {
@@ -93,6 +97,7 @@ def mesh_plan(
             for reader, other in reading(members, groups)
         ],
         "serving": {one.host: there.host for one in members if (there := serving_of(members, one))},
+        "closing": {one.host: list(one.closing) for one in members},
         "labels": {one.host: labels_of(members, one) for one in configured(members)},
         "ending": list(_ending(members, groups)),
         "left_over": list(left_over(members, cut_off)),
@@ -102,7 +107,7 @@ def mesh_plan(
 def _missing_ways(
     members: Sequence[Member], groups: Sequence[Sequence[str]], cut_off: Sequence[Member], step: str
 ) -> Iterator[str]:
-    doors, writes = doors_of(inside(members)), step in (INSTALL, OPEN)
+    doors, writes = doors_of(inside(members)), step in _WRITING
     yield from closed(doors, groups, [_settled(one, [*members, *cut_off]).network for one in cut_off])
     if step == JOIN:
         yield from not_open_yet(members, doors, groups)

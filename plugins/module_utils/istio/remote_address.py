@@ -70,20 +70,21 @@ def _completed(client: Client, wanted: ControlPlane, remote: Remote) -> Remote:
     if remote.address:
         return replace(remote, primary=primary)
     if remote.primary and names and not {remote.primary, "*"} & {*names}:
-        raise NoAddress(
-            f"Nothing says where {client.name} reaches the control plane of {remote.primary}",
-            subject="remote.address",
-            reason=f"the address that it has is that of {', '.join(names)}, whose control plane serves it now",
-            hint=_HINT.format("remote.address"),
-        )
+        why = f"the address that it has is that of {', '.join(names)}, whose control plane serves it now"
+        raise _unsaid(client, remote.primary, why)
     name = named("values", wanted.revision)
     found = values_in(client.get(CONFIG_MAP, name, wanted.namespace) or {})
     address = str(mapping(found.get("global")).get("remotePilotAddress") or "")
     if not address:
-        raise NoAddress(
-            f"Nothing says where {client.name} reaches the control plane of {primary}, which serves it",
-            subject="remote.address",
-            reason=f"the task does not, nor does what is installed (ConfigMap {wanted.namespace}/{name})",
-            hint=_HINT.format("remote.address"),
-        )
+        why = f"the task does not, nor does what is installed (ConfigMap {wanted.namespace}/{name})"
+        raise _unsaid(client, f"{primary}, which serves it", why)
     return Remote(primary, address)
+
+
+def _unsaid(client: Client, whose: str, why: str) -> NoAddress:
+    return NoAddress(
+        f"Nothing says where {client.name} reaches the control plane of {whose}",
+        subject="remote.address",
+        reason=why,
+        hint=_HINT.format("remote.address"),
+    )
