@@ -24,7 +24,7 @@ from testbed.errors import BedError
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 # What of the caller's environment would change what is measured.
-FOREIGN = ("K8S_AUTH_", "KUBE", "ANSIBLE_", "KAPP_", "HELM_")
+FOREIGN = ("K8S_AUTH_", "KUBE", "ANSIBLE_", "KAPP_", "HELM_", "PYTHON")
 
 
 def parser() -> argparse.ArgumentParser:
