@@ -10,6 +10,7 @@ module on another host gets is the text, packed with the name that the user gave
 
 from __future__ import annotations
 
+import codecs
 import fnmatch
 import json
 import os
@@ -245,7 +246,8 @@ def _text(place: str, content: bytes) -> str:
     if b"\0" in content:
         raise refused(place, 0, "it is binary, not text")
     try:
-        return content.decode("utf-8-sig")
+        # Not by "utf-8-sig": that codec is a module, which every worker would import anew.
+        return content.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise refused(place, line, "it is not UTF-8", "Save it as UTF-8") from error
