@@ -118,8 +118,10 @@ mesh:
     served_by:
       description: >-
         Revisions that inject here and have their control plane in another cluster, each with C(namespace), C(revision),
-        C(primary) (that cluster's name in the mesh, as the namespace says it), and C(version), that of the charts
-        which lead there, empty where this collection has not installed them.
+        C(primary) (that cluster's name in the mesh, as the namespace says it), C(version), that of the charts which
+        lead there, empty where this collection has not installed them, C(way), which is another one whenever something
+        else leads there, and C(seen), the way by which the role P(service_mesh.istio.mesh_clusters#role) has seen a Pod
+        being served.
       type: list
       elements: dict
     gateways:

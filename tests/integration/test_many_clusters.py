@@ -31,6 +31,7 @@ from integration.support.playbook import Played, Result, Runner
 from integration.support.presence import presence
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
+WHOLE, ALONE = "A probe gets a sidecar, and that what it needs", "A Pod of this cluster would get a sidecar"
 APPLICATION = {"Deployment shop/shop", "Deployment shop/client", "Service shop/shop"}
 
 
@@ -173,11 +174,28 @@ def test_one_playbook_makes_them_one_mesh(mesh: Joined, capsys: pytest.CaptureFi
 def test_remote_clusters_ask_their_control_plane_once(mesh: Joined) -> None:
     """With all that a Pod needs; later for an injection alone, which persists nothing."""
     runs = (mesh.check, mesh.run, mesh.again)
-    whole, alone = "A probe gets a sidecar, and that what it needs", "A Pod of this cluster would get a sidecar"
-    asked = {task: [_hosts_that_have_done(task, run.played) for run in runs] for task in (whole, alone)}
+    asked = {task: [_hosts_that_have_done(task, run.played) for run in runs] for task in (WHOLE, ALONE)}
     remotes = len(mesh.remotes)
-    assert asked == {whole: [0, remotes, 0], alone: [0, 0, remotes]}
+    assert asked == {WHOLE: [0, remotes, 0], ALONE: [0, 0, remotes]}
     assert_no_probe_is_left(mesh)
+
+
+def test_a_way_that_was_not_seen_is_asked_again(mesh: Joined) -> None:
+    """Until a Pod has been served by it: a run that has failed, or was cut off, must not be the last that looks."""
+    for name in mesh.remotes[:1]:
+        remote, within = mesh.meshes.clusters[name], ("-e", "mesh_clusters_probe_timeout=20")
+        remote.kubectl("annotate", "configmap", "values", "-n", "istio-system", "service-mesh-istio/served-")
+        with remote.shut_off(15012):
+            refused = mesh.meshes.play("mesh", *within)
+        assert refused.rc == 2, refused.output
+        assert "does not serve a Pod of it" in refused.output
+        assert_no_probe_is_left(mesh)
+        changes = Changes(mesh.meshes.clusters)
+        served, again = mesh.meshes.play("mesh", *within), mesh.meshes.play("mesh", *within)
+        assert [_hosts_that_have_done(WHOLE, played) for played in (served, again)] == [1, 0], served.output
+        assert (served.rc, again.rc) == (0, 0)
+        assert "probe" in " ".join(changes.since())
+        assert_no_probe_is_left(mesh)
 
 
 def _hosts_that_have_done(task: str, played: Played) -> int:

@@ -9,6 +9,8 @@ A remote cluster has webhooks and the values of the chart, with our record on th
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,19 +26,25 @@ from .webhooks import DEFAULT_REVISION, annotations_of, hooks_of, labels_of
 from .world import mapping
 
 Place = tuple[str, str]
+# On the ConfigMap with the values, so that it goes with what it was seen of.
+SEEN = "service-mesh-istio/served"
+_DIGITS = 16
 
 
 @dataclass(frozen=True)
 class Remote:
     """A revision that injects from elsewhere: by the cluster `primary`, as its namespace says, empty where it does not.
 
-    `version` is that of the charts, empty where there is no record of ours.
+    `version` is that of the charts, empty where there is no record of ours. `way` is another one whenever something
+    else leads to that control plane, and `seen` the one by which a Pod was seen to be served.
     """
 
     namespace: str
     revision: str
     primary: str
     version: str
+    way: str = ""
+    seen: str = ""
 
     @property
     def uncompared(self) -> str:
@@ -93,9 +101,11 @@ def _may_see(snapshot: Snapshot, namespace: str) -> bool:
 
 def _remote(snapshot: Snapshot, namespace: str, revision: str) -> Remote:
     place = snapshot.named(NAMESPACE, namespace, "")
-    record = record_of(snapshot.named(CONFIG_MAP, _values(revision), namespace) or {})
-    primary = annotations_of(place).get(SERVED_BY, "") if place else ""
-    return Remote(namespace, revision, primary, record.version)
+    found = snapshot.named(CONFIG_MAP, _values(revision), namespace) or {"metadata": {}}
+    record, primary = record_of(found), annotations_of(place).get(SERVED_BY, "") if place else ""
+    way = [primary, record.version, found.get("data")]
+    digest = hashlib.sha256(json.dumps(way, sort_keys=True).encode()).hexdigest()[:_DIGITS]
+    return Remote(namespace, revision, primary, record.version, digest, annotations_of(found).get(SEEN, ""))
 
 
 def _revision_of(istiod: Object) -> str:

@@ -39,6 +39,7 @@ class Cluster:
     # What other clusters of a lane reach: an address for a gateway, and the API server by the node's.
     gateway: str = ""
     kubeconfig_node: str = ""
+    netns: str = ""
     program: Path = BED
 
     @property
@@ -55,6 +56,16 @@ class Cluster:
     def forward(self, name: str, node_port: int) -> int:
         """A port on this machine that leads to that port of the node of the lane's cluster of this name."""
         return int(bed("forward", name, str(node_port), program=self.program))
+
+    @contextlib.contextmanager
+    def shut_off(self, port: int) -> Iterator[None]:
+        """Its Pods open no connection to that port of any other node for a moment; those that are open stay."""
+        rule = ("FORWARD", "-p", "tcp", "--syn", "--dport", str(port), "-j", "REJECT", "--reject-with", "tcp-reset")
+        subprocess.run(["nsenter", f"--net={self.netns}", "iptables", "-I", *rule], check=True)
+        try:
+            yield
+        finally:
+            subprocess.run(["nsenter", f"--net={self.netns}", "iptables", "-D", *rule], check=True)
 
     def stop_answering(self) -> None:
         """Its API server is gone for good; what it has told the nodes runs on."""

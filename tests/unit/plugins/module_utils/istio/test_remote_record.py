@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_record import (
     Remote,
@@ -29,11 +30,31 @@ SERVED = root(**{"topology.istio.io/controlPlaneClusters": "east"})
 
 def test_a_revision_that_injects_from_elsewhere() -> None:
     there = snapshot(SERVED, injector(), injector("canary"), values(), values("canary", ""))
-    assert remotes_of(there) == [
+    assert [replace(one, way="") for one in remotes_of(there)] == [
         Remote("istio-system", "default", "east", "1.29.1"),
         Remote("istio-system", "canary", "east", ""),
     ]
     assert [ask.name for ask in remote_asks(there)] == ["", "values", "values-canary"]
+
+
+def test_another_way_is_told_apart_from_the_one_that_was_seen() -> None:
+    """By whatever the charts were told, whose they are, and whose control plane it is; not by who looked."""
+
+    def way(*objects: Made) -> tuple[str, str]:
+        (one,) = remotes_of(snapshot(injector(), *objects))
+        return one.way, one.seen
+
+    first, seen = way(SERVED, values())
+    assert (len(first), seen) == (16, "")
+    noted = values()
+    noted["metadata"]["annotations"]["service-mesh-istio/served"] = first
+    assert way(SERVED, noted) == (first, first)
+    west = root(**{"topology.istio.io/controlPlaneClusters": "west"})
+    elsewhere = {**values(), "data": {"merged-values": json.dumps({"global": {"remotePilotAddress": "192.0.2.7"}})}}
+    others = [
+        way(*objects)[0] for objects in ((west, values()), (SERVED, values(version="1.30.0")), (SERVED, elsewhere))
+    ]
+    assert len({first, *others}) == 4
 
 
 def test_an_injector_with_its_istiod_is_no_question() -> None:
