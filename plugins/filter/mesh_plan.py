@@ -92,8 +92,8 @@ _value:
     their names; C(left_over), Secrets for clusters that are not in the run, each with C(reader), C(secret),
     C(cluster), whether it is C(ours), and C(cut_off), whether that cluster is only left out of the run; C(pairs),
     each with C(reader), C(primary), C(host), C(cluster), C(serves), C(serves_now), C(config), C(state) (V(present),
-    V(missing) or V(unseen)) and C(token_ends); and C(ending), those that shall not read each other any more, each
-    also with C(secret) and whether it is C(ours).
+    V(missing) or V(unseen)), C(moves), whether it shall be read at another address than it is, and C(token_ends); and
+    C(ending), those that shall not read each other any more, each also with C(secret) and whether it is C(ours).
   type: dict
 """
 

@@ -504,6 +504,17 @@ def test_an_address_of_another_cluster(pair: Pair, changes: Changes) -> None:
     _refused(pair, changes, CertificateRejected, f"{both}.*mesh_clusters_server of west", server=pair.east.server)
 
 
+def test_an_address_of_another_cluster_of_the_same_ca(pair: Pair, changes: Changes) -> None:
+    """Its certificate is the right one; it shows that it is another when it is asked with what west has made."""
+    authority = Path(pair.east.ca_file).read_text(encoding="utf-8")
+    why = "does not take the token that west has just made.*mesh_clusters_server of west"
+    with pytest.raises(RemoteClusterError, match=f"{re.escape(pair.east.server)} is another cluster than west.*{why}"):
+        pair.run(server=pair.east.server, server_ca=authority)
+    assert not [line for line in changes() if REMOTE in line], "east reads nobody by that token"
+    assert pair.run()["changed"] is True
+    assert pair.as_istiod().version()
+
+
 def test_an_address_of_another_cluster_where_the_remote_alone_is_written(pair: Pair, changes: Changes) -> None:
     """The Secret in the primary leads there already, and the remote has drifted."""
     pair.run()

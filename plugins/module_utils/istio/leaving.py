@@ -67,20 +67,23 @@ class Leaving:
     @cached_property
     def leave(self) -> list[Member]:
         """Those that leave, with those that the inventory has forgotten and others still read."""
-        return [*(one for one in self.members if one.host in self.hosts), *self._forgotten()]
+        return [*(one for one in self.members if one.host in self.hosts), *self.forgotten]
 
     @property
     def everybody(self) -> list[Member]:
         return [*self.stay, *self.leave]
 
-    def _forgotten(self) -> Iterator[Member]:
+    @cached_property
+    def forgotten(self) -> list[Member]:
+        """Those that the inventory has no more, and others still read: of what kind they were nobody knows."""
         known = {one.host for one in self.members}
         unknown = [name for name in self.hosts if name not in known]
-        if unknown and self.unreachable:
-            read = {row["cluster"]: row for row in mesh_plan(self.members, self.groups)["left_over"]}
-            place = self.members[0].namespace if self.members else ROOT_NAMESPACE
-            for name in (name for name in unknown if name in read):
-                yield Member(name, name, namespace=place, failure="it is not in the inventory")
+        if not unknown or not self.unreachable:
+            return []
+        read = {row["cluster"] for row in mesh_plan(self.members, self.groups)["left_over"]}
+        place = self.members[0].namespace if self.members else ROOT_NAMESPACE
+        why = "it is not in the inventory"
+        return [Member(name, name, namespace=place, failure=why) for name in unknown if name in read]
 
     @cached_property
     def gone(self) -> frozenset[str]:
@@ -264,9 +267,12 @@ def _pairs(leaving: Leaving) -> Iterator[dict[str, Any]]:
 
 
 def _closed(leaving: Leaving, one: Member) -> list[str]:
-    """East-west gateways that lead nowhere any more, of all that services were exposed by on this cluster."""
+    """East-west gateways that lead nowhere any more, of all that services were exposed by on this cluster.
+
+    One that the inventory has forgotten may have been in a network of its own.
+    """
     needed = _opened(leaving.after(one))
-    return [name for name in _opened(leaving.members) if name not in needed]
+    return [name for name in _opened([*leaving.members, *leaving.forgotten]) if name not in needed]
 
 
 def _opened(members: Sequence[Member]) -> list[str]:
@@ -275,12 +281,16 @@ def _opened(members: Sequence[Member]) -> list[str]:
 
 
 def _unserved(leaving: Leaving, one: Member) -> list[str]:
-    """East-west gateways by which its control plane was reached from remote clusters, where none is left."""
+    """East-west gateways by which its control plane was reached from remote clusters, where none is left.
+
+    One that the inventory has forgotten may have been such a cluster.
+    """
 
     def serves(members: Sequence[Member]) -> bool:
         return any(serving_of(leaving.members, other) is one for other in members)
 
-    if not serves(leaving.members) or serves(leaving.after(one)):
+    has_served = serves(leaving.members) or leaving.forgotten
+    if not has_served or serves(leaving.after(one)):
         return []
     return [name for door in doors_of(leaving.members) if door.network == one.network for name in door.gateways]
 
@@ -291,14 +301,25 @@ def _left(leaving: Leaving, one: Member) -> list[str]:
         Reader(other.cluster_name, one.namespace).account for other in control_planes(leaving.stay) if other != one
     ]
     accounts = [f"the ServiceAccount {name}, with its rights, its Secrets and its token" for name in readers]
-    if one.role == REMOTE:
-        elsewhere = serving_of(leaving.members, one)
-        whose = elsewhere.cluster_name if elsewhere else "another cluster"
+    if one in leaving.forgotten:
         return [
             *accounts,
-            f"webhooks, Service, configuration and rights in {one.namespace} that lead to the control plane of {whose}",
-            f"the label {NETWORK_LABEL} of its namespace {one.namespace}",
-            "Pods with a proxy, and gateways",
+            *(f"where it has a control plane of its own, {what}" for what in _left_of_primary(leaving)),
+            *(f"where one elsewhere serves it, {what}" for what in _left_of_remote(leaving, one)),
         ]
+    return [*accounts, *(_left_of_remote(leaving, one) if one.role == REMOTE else _left_of_primary(leaving))]
+
+
+def _left_of_primary(leaving: Leaving) -> list[str]:
     known = ", ".join(name_of(other.cluster_name) for other in leaving.stay)
-    return [*accounts, f"Secrets ({known}) with tokens that are refused from now on"]
+    return [f"Secrets ({known}) with tokens that are refused from now on"]
+
+
+def _left_of_remote(leaving: Leaving, one: Member) -> list[str]:
+    elsewhere = serving_of(leaving.members, one)
+    whose = elsewhere.cluster_name if elsewhere else "another cluster"
+    return [
+        f"webhooks, Service, configuration and rights in {one.namespace} that lead to the control plane of {whose}",
+        f"the label {NETWORK_LABEL} of its namespace {one.namespace}",
+        "Pods with a proxy, and gateways",
+    ]

@@ -173,8 +173,14 @@ def _pair(reader: Member, other: Member, serving: Member | None = None, now: Mem
         "serves_now": now is reader,
         "config": reader.role == EXTERNAL and other.config,
         "state": "unseen" if hides_whom_it_reads(reader) else "present" if secret else "missing",
+        "moves": bool(secret and _server_of(other) and secret["server"] != _server_of(other)),
         "token_ends": str(secret["token_ends"]) if secret else "",
     }
+
+
+def _server_of(one: Member) -> str:
+    """Where others reach its API server: as the inventory says, or else where this run does."""
+    return one.server or str(one.clusters.get("server") or "")
 
 
 def _ending(members: Sequence[Member], groups: Sequence[Sequence[str]]) -> Iterator[dict[str, Any]]:
@@ -198,6 +204,7 @@ def _refusals(members: Sequence[Member], cut_off: Sequence[Member]) -> Iterator[
         yield _without_control_plane(members, control_planes(cut_off))
     yield from twice(members, "cluster_name", "the cluster name {value}: set mesh_cluster_name")
     yield from twice(members, "uid", "one cluster (its kube-system has the uid {value}): check the connections")
+    yield from twice(members, "server", "one address for their API servers ({value}): correct mesh_clusters_server")
     for name, word in _SHARED:
         yield from differing(members, name, word)
     for one in members:

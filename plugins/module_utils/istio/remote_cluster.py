@@ -323,13 +323,20 @@ class _Registering:
             there = _uid(self._client(token))
         except (Unreachable, TimedOut):
             return  # told already
+        except Unauthorized as error:
+            raise self._another(f"it does not take the token that {self.wanted.cluster} has just made") from error
         if there != _uid(self.remote.client):
-            raise RemoteClusterError(
-                f"{self.address.server} is another cluster than {self.wanted.cluster}",
-                subject="server",
-                reason="the uid of its namespace kube-system is another one",
-                hint="Correct 'server'",
-            )
+            raise self._another("the uid of its namespace kube-system is another one")
+
+    def _another(self, why: str) -> RemoteClusterError:
+        cluster = self.wanted.cluster
+        return RemoteClusterError(
+            f"{self.address.server} is another cluster than {cluster}",
+            subject="server",
+            reason=why,
+            hint=f"Correct 'server' (mesh_clusters_server of {cluster}). The account and the token that were made for "
+            "this in the right one are used by the next run",
+        )
 
     def _told(self) -> dict[str, Any]:
         token = self.token

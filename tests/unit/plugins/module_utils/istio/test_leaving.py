@@ -14,7 +14,7 @@ GIVEN = [{"address": "203.0.113.9", "port": 15443}]
 
 def member(host: str, network: str = "one", role: str = "primary", *reads: str, **more: Any) -> Member:
     secrets = [{"namespace": "istio-system", "name": f"s-{name}", "cluster": name, "ours": True} for name in reads]
-    rows = [{**row, "token_ends": ""} for row in secrets]
+    rows = [{**row, "server": "", "token_ends": ""} for row in secrets]
     found = {"clusters": {"uid": host, "remote_secrets": rows, "gateways": []}, "control_planes": []}
     rest = {"cluster_name": host, "found": found, "gateways": {f"{host}-door": "door"}, **more}
     return Member(host, network=network, role=role, **rest)
@@ -105,6 +105,18 @@ def test_what_the_inventory_has_forgotten_is_taken_out_by_the_name_of_its_secret
         ("west", "old", "west"),
     }
     assert codes(left(members, "old")) == ["not_in_mesh"]
+
+
+def test_what_the_inventory_has_forgotten_may_have_been_of_another_network_and_remote() -> None:
+    """So nothing that led to it or that it was served by stays, and what is left in it is told for both."""
+    told = left([member("east", "one", "primary", "old")], "old", unreachable=True)
+    assert (told["closed"], told["unserved"]) == ({"east": ["east-door"]}, {"east": ["east-door"]})
+    account, secrets, webhooks, *_more = told["left"]["old"]
+    assert account.startswith("the ServiceAccount istio-reader-east")
+    assert secrets.startswith("where it has a control plane of its own, Secrets (istio-remote-secret-east)")
+    assert webhooks.startswith("where one elsewhere serves it, webhooks, Service, configuration and rights")
+    still = left([member("east", "one", "primary", "old", "far"), remote("far", "two")], "old", unreachable=True)
+    assert (still["closed"], still["unserved"]) == ({"east": []}, {"east": []})
 
 
 def door(name: str, owner: str = "service_mesh.istio", network: str = "one") -> dict[str, str]:

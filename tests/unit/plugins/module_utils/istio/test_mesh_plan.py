@@ -27,7 +27,8 @@ def trust(above: Authority, end: datetime = NOW + YEAR) -> list[dict[str, Any]]:
 def secret(cluster: str, ours: bool = True) -> dict[str, Any]:
     name = f"istio-remote-secret-{cluster}"
     ends = "2027-01-01T00:00:00+00:00"
-    return {"namespace": "istio-system", "name": name, "cluster": cluster, "ours": ours, "token_ends": ends}
+    place = {"namespace": "istio-system", "name": name, "cluster": cluster, "server": f"https://{cluster}:6443"}
+    return {**place, "ours": ours, "token_ends": ends}
 
 
 def member(host: str, *reads: str, above: Authority = ROOT, uid: str = "", **more: Any) -> Member:
@@ -436,6 +437,24 @@ def test_an_address_that_leads_nowhere_is_named_with_its_host(row: Any, why: str
     assert "address: 203.0.113.7" in refused.value.hint
     with pytest.raises(InvalidAddress, match="of west leads nowhere"):
         mesh_plan([member("east"), member("west", addresses=[row])])
+
+
+def test_clusters_that_are_read_at_one_address_are_refused() -> None:
+    """Their certificates may be of one CA, and then a registration alone would find out."""
+    there = [member(host, server="https://203.0.113.7:6443") for host in ("east", "west")]
+    told = (
+        "east and west have one address for their API servers (https://203.0.113.7:6443): correct mesh_clusters_server"
+    )
+    assert mesh_plan(there)["refusals"] == [told]
+    assert mesh_plan([replace(there[0], server="https://203.0.113.8:6443"), there[1]])["refusals"] == []
+
+
+def test_whoever_is_read_at_another_address_by_now_is_told() -> None:
+    """It is asked there before anything is written."""
+    west = member("west", "east")
+    for server, moves in (("", False), ("https://west:6443", False), ("https://203.0.113.7:6443", True)):
+        pairs = mesh_plan([member("east", "west"), replace(west, server=server)])["pairs"]
+        assert {pair["cluster"]: pair["moves"] for pair in pairs} == {"west": moves, "east": False}
 
 
 def test_a_remote_cluster_is_served_by_its_primary_and_read_by_the_others() -> None:
