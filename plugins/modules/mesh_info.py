@@ -111,6 +111,11 @@ mesh:
     network:
       description: Network of the cluster.
       type: str
+    trust_domain:
+      description: >-
+        Trust domain of the mesh, as the charts were told it. Empty where their values are not read, which they are with
+        O(gather=clusters) and in remote clusters.
+      type: str
     control_planes:
       description: Control planes, with revision, version, image, owner, replicas, state, and reasons where not ready.
       type: list

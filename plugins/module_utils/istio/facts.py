@@ -12,6 +12,8 @@ from ..reconcile.coowned import CoOwned, Held
 from ..reconcile.proof import WHOLE, KeyedLists
 
 ROOT_NAMESPACE = "istio-system"
+# What istiod takes where no trust domain is given. Source: MeshConfig.trust_domain.
+TRUST_DOMAIN = "cluster.local"
 
 # The injector ignores these (Istio: pkg/kube/inject, ignored namespaces), and so do we.
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", "local-path-storage"})

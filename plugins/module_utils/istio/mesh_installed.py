@@ -14,6 +14,7 @@ from .mesh_member import PRIMARY, REMOTE, Member, told_name
 
 # What the inventory says of a cluster, and what its charts were told, which only a reinstallation changes; with a word
 # for each, and with what it is where nothing is said (istiod).
+# What it is in the inventory and what was found, in words, and what the charts take where nobody says anything.
 _INSTALLED = (("mesh_id", "mesh", ""), ("cluster_name", "cluster name", "Kubernetes"), ("network", "network", ""))
 _REINSTALLED = "correct the inventory; or uninstall it, install it with the new one, and restart its proxies"
 # It would be read by both names, so the old one has to be forgotten before.
@@ -62,6 +63,12 @@ def installed_otherwise(one: Member, members: Sequence[Member]) -> Iterator[str]
                 f"{one.host} is installed with the {word} '{there}', and the inventory says '{wanted}': "
                 f"{_LEAVES if one.role == REMOTE else _REINSTALLED}"
             )
+    trusted = one.found.get("trust_domain")
+    if trusted and trusted != one.trust_domain:
+        yield (
+            f"{one.host} is installed with the trust domain '{trusted}', and the inventory says '{one.trust_domain}': "
+            "correct meshConfig.trustDomain in mesh_control_plane_mesh_config, which a control plane keeps for good"
+        )
 
 
 def _here(one: Member, what: str) -> list[Mapping[str, Any]]:

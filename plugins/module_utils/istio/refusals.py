@@ -19,6 +19,7 @@ from ..kube.client import Client
 from ..kube.errors import Failure
 from ..kube.resources import SECRET
 from .desired_control_plane import ISTIOD, ControlPlane, chart_values
+from .facts import TRUST_DOMAIN
 from .installed import Installed, Istiod, Record
 from .releases import Version, version_of_tag
 from .remote_secret import CONFIG_SECRET
@@ -42,7 +43,7 @@ _IDENTITY = (
     _Trait("identity of the mesh", ("global", "meshID"), "mesh_id"),
     _Trait("network", ("global", "network"), "network"),
     _Trait("name of the cluster", ("global", "multiCluster", "clusterName"), "cluster_name", "Kubernetes"),
-    _Trait("trust domain", ("meshConfig", "trustDomain"), "mesh_config.trustDomain", "cluster.local"),
+    _Trait("trust domain", ("meshConfig", "trustDomain"), "mesh_config.trustDomain", TRUST_DOMAIN),
 )
 
 

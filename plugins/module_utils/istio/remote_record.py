@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..kube.client import Object
 from ..kube.resources import CONFIG_MAP, DEPLOYMENT, MUTATING_WEBHOOKS, NAMESPACE
-from .facts import REVISION_LABEL, ROOT_NAMESPACE, SERVED_BY
+from .facts import REVISION_LABEL, ROOT_NAMESPACE, SERVED_BY, TRUST_DOMAIN
 from .installed import record_of, values_in
 from .revisions import named
 from .snapshot import Ask, Snapshot
@@ -68,6 +68,17 @@ def remote_asks(snapshot: Snapshot, root: str = ROOT_NAMESPACE) -> list[Ask]:
 def record_asks(snapshot: Snapshot, root: str = ROOT_NAMESPACE) -> list[Ask]:
     """What tells of their versions alone."""
     return [Ask(CONFIG_MAP, namespace, name=_values(revision)) for namespace, revision in _elsewhere(snapshot, root)]
+
+
+def values_asks(planes: Iterable[Object]) -> list[Ask]:
+    """The values of the charts of control planes that are here."""
+    return [Ask(CONFIG_MAP, found["metadata"]["namespace"], name=_values(_revision_of(found))) for found in planes]
+
+
+def trust_domain_in(found: Object) -> str:
+    """That of the values in a ConfigMap; empty where it holds none."""
+    values = values_in(found)
+    return str(mapping(values.get("meshConfig")).get("trustDomain") or TRUST_DOMAIN) if values else ""
 
 
 def remotes_of(snapshot: Snapshot, root: str = ROOT_NAMESPACE) -> list[Remote]:

@@ -30,7 +30,15 @@ from .drift import drift_asks, drift_told, managers_told
 from .facts import REVISION_LABEL, ROOT_NAMESPACE
 from .injector_config import chart_globals, name_of
 from .owners import OURS
-from .remote_record import Remote, recorded_globals, recorded_versions, remote_asks, remotes_of
+from .remote_record import (
+    Remote,
+    recorded_globals,
+    recorded_versions,
+    remote_asks,
+    remotes_of,
+    trust_domain_in,
+    values_asks,
+)
 from .remote_status import clusters_asks, clusters_told
 from .snapshot import Ask, Snapshot, read, read_more
 from .support import support_of
@@ -90,7 +98,7 @@ def _more(first: Snapshot, gather: Collection[str], namespace: str) -> list[Ask]
         *((Ask(NAMESPACE), Ask(POD), *desired_asks(first)) if PODS in gather else ()),
         *(drift_asks(places) if DRIFT in gather else ()),
         *(_trust_asks(_roots(first, namespace)) if TRUST in gather else ()),
-        *(clusters_asks(_roots(first, namespace)) if CLUSTERS in gather else ()),
+        *((*clusters_asks(_roots(first, namespace)), *values_asks(istiods(first))) if CLUSTERS in gather else ()),
     ]
 
 
@@ -165,7 +173,10 @@ def _elsewhere(served: Sequence[Remote], planes: Sequence[Mapping[str, Any]]) ->
 
 
 def _identity(snapshot: Snapshot, namespace: str) -> dict[str, str]:
-    """The names of mesh, cluster and network, as the charts were told them, of this mesh where there are several."""
+    """The names of mesh, cluster and network, as the charts were told them, of this mesh where there are several.
+
+    The trust domain is known where the values of the charts are read.
+    """
     found = (*snapshot.of(CONFIG_MAP, namespace), *snapshot.of(CONFIG_MAP))
     given = next(filter(None, map(_globals, found)), {})
     cluster = (given.get("multiCluster") or {}).get("clusterName")
@@ -173,6 +184,7 @@ def _identity(snapshot: Snapshot, namespace: str) -> dict[str, str]:
         "mesh_id": str(given.get("meshID") or ""),
         "cluster_name": str(cluster or ""),
         "network": str(given.get("network") or ""),
+        "trust_domain": next(filter(None, map(trust_domain_in, found)), ""),
     }
 
 

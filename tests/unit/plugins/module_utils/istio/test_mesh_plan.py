@@ -247,6 +247,10 @@ def test_a_cluster_that_is_installed_otherwise() -> None:
     installed = Member(**{**vars(other), "found": {**other.found, **planes}})
     (said,) = refusals(member("east"), installed)
     assert said.startswith("west is installed with the cluster name 'Kubernetes', and the inventory says 'west'")
+    trusting = replace(other, found={**other.found, **planes, "cluster_name": "west", "trust_domain": "old.example"})
+    (said,) = refusals(member("east"), trusting)
+    assert said.startswith("west is installed with the trust domain 'old.example', and the inventory says 'cluster.l")
+    assert refusals(*(replace(one, trust_domain="old.example") for one in (member("east"), trusting))) == []
     others = {**PLANE, "namespace": "istio-of-others", "revision": "theirs"}
     another = replace(installed, found={**installed.found, "control_planes": [others]})
     assert refusals(member("east"), another) == []

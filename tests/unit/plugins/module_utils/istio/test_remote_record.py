@@ -10,6 +10,8 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.remote_re
     recorded_globals,
     remote_asks,
     remotes_of,
+    trust_domain_in,
+    values_asks,
 )
 from unit.support.clusters import Made, injector, istiod, made, snapshot
 
@@ -67,6 +69,18 @@ def test_an_injector_with_its_istiod_is_no_question() -> None:
 def test_a_cluster_whose_istiod_is_gone_is_served_by_nobody() -> None:
     (one,) = remotes_of(snapshot(root(), injector(), values()))
     assert one.primary == ""
+
+
+def test_a_trust_domain_is_that_of_the_charts_values() -> None:
+    told = {"meshConfig": {"trustDomain": "old.example"}}
+    assert trust_domain_in({**values(), "data": {"merged-values": json.dumps(told)}}) == "old.example"
+    assert trust_domain_in(values()) == "cluster.local", "which is what an istiod takes that is told none"
+    assert trust_domain_in(made("ConfigMap", "istio-system/istio-sidecar-injector", data={"values": "{}"})) == ""
+    asks = [(ask.namespace, ask.name) for ask in values_asks([istiod("1.29.1"), istiod("1.30.0", "canary")])]
+    assert [(ask.namespace, ask.name) for ask in asks] == [
+        ("istio-system", "values"),
+        ("istio-system", "values-canary"),
+    ]
 
 
 def test_names_are_those_of_our_record_alone() -> None:
