@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio import mesh_ca
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.issuing import BadAuthority
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.mesh_ca import RootChange
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict, Failure
@@ -259,6 +260,21 @@ def test_bad_input_is_refused(bad: str, vaulted: dict[str, Any], operations: Ope
     options, message = BAD[bad]
     with refused(BadAuthority, message, changes):
         operations.run("mesh_ca", {**vaulted, **options})
+
+
+def test_a_clock_that_is_ahead_of_the_clusters(
+    wanted: dict[str, Any], operations: Operations, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its certificates would not be valid yet where they are needed; who has right ones needs no clock."""
+    with monkeypatch.context() as ahead:
+        ahead.setattr(mesh_ca, "right_now", lambda: datetime.now(timezone.utc) + timedelta(minutes=10))
+        with refused(BadAuthority, "the clock of this machine is 0:(09:5|10:0).* ahead", changes):
+            operations.run("mesh_ca", wanted)
+        assert not Path(wanted["root_file"]).exists()
+    operations.run("mesh_ca", wanted)
+    with monkeypatch.context() as ahead:
+        ahead.setattr(mesh_ca, "right_now", lambda: datetime.now(timezone.utc) + timedelta(minutes=10))
+        assert operations.run("mesh_ca", wanted)["changed"] is False
 
 
 @pytest.mark.parametrize("text", ["$ANSIBLE_VAULT;1.1;AES256\n61", "neither"], ids=["vaulted", "nothing"])

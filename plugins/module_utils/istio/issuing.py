@@ -37,7 +37,7 @@ except ImportError:  # require_library() says which library is missing
 
 _PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
 # The clocks of those who will look at a certificate may be a little behind.
-_EARLIER = timedelta(minutes=5)
+EARLIER = timedelta(minutes=5)
 
 
 class BadAuthority(Failure):
@@ -151,7 +151,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: Key, now: datetime, end
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _EARLIER)
+        .not_valid_before(now - EARLIER)
         .not_valid_after(end)
     )
 

@@ -26,7 +26,7 @@ from ..reconcile.plan import Owner
 from ..reconcile.run import Run
 from .certificates import Certificate, certificates
 from .facts import ISTIOD_SELECTOR, KEYED_LISTS, MANAGER_PREFIX, ROOT_NAMESPACE
-from .issuing import BadAuthority, Root, key_block, made_root, made_signer
+from .issuing import EARLIER, BadAuthority, Root, key_block, made_root, made_signer
 from .root_file import keep, readable_by_others, stored_root
 from .trust import (
     AUTHORITIES,
@@ -88,11 +88,15 @@ def run_mesh_ca(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None =
     there = trust_of(found)
     root, is_new = wanted_root(wanted, now)
     _refuse_change(run.client, wanted, there, root, now, is_new=is_new)
+    if is_new:
+        require_clock(run.client, wanted)
     if is_new and not run.check_mode:
         root = keep(root, wanted.root_file)
         _refuse_change(run.client, wanted, there, root, now)
     secret = _desired(wanted, root, found, there, now)
     require_right(wanted, secret, now)
+    if trust_of([secret]).signer != there.signer:
+        require_clock(run.client, wanted)
     objects = [*_namespace(run, wanted.namespace), *([] if shape_of(texts_of(secret)) is TLS else [secret])]
     outcome = written(run, wanted, objects)
     # A root that is only planned is nobody's yet: every cluster of the plan would be told another one.
@@ -250,6 +254,20 @@ def require_right(wanted: MeshCa, secret: Object, now: datetime, leaving: Collec
             subject=f"Secret {wanted.namespace}/{PLUGGED_IN}",
             reason="; ".join(wrong),
             hint="Have them issued anew by the root of the mesh; where it is the root itself, name another one",
+        )
+
+
+def require_clock(client: Client, wanted: MeshCa) -> None:
+    """Raise BadAuthority where the cluster would find certificates that are signed here and now not valid yet."""
+    there = client.moment
+    ahead = right_now() - there if there else timedelta()
+    if ahead > EARLIER:
+        raise BadAuthority(
+            f"The certificates for {wanted.cluster_name} would not be valid yet",
+            subject=f"Secret {wanted.namespace}/{PLUGGED_IN}",
+            reason=f"the clock of this machine is {ahead} ahead of that of the API server of {client.name}, which says "
+            f"{there:%Y-%m-%d %H:%M:%S} UTC",
+            hint="Set the clocks; certificates begin five minutes before they are made",
         )
 
 

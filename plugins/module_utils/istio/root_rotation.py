@@ -32,6 +32,7 @@ from .mesh_ca import (
     MeshCa,
     found_in,
     named,
+    require_clock,
     require_right,
     right_now,
     secret_of,
@@ -76,11 +77,14 @@ def run_rotation(run: Run, wanted: MeshCa, clock: Callable[[], datetime] | None 
     cluster = replace(cluster, shown=_shown(run.client, cluster))
     refuse(run.client, cluster)
     _refuse_unusable(cluster, root)
+    if is_new:
+        require_clock(run.client, wanted)
     if is_new and not run.check_mode:
         root = keep(root, wanted.root_file)
         cluster = replace(cluster, aim=_aim(wanted, root, now), is_new=False)
     secret = _desired(cluster, root)
     if secret:
+        require_clock(run.client, wanted)
         require_right(wanted, secret, now, cluster.leaving)
     outcome = written(run, wanted, [secret] if secret else [])
     if not run.check_mode:

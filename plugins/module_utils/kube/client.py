@@ -16,6 +16,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from .connection import Connection
@@ -53,6 +56,7 @@ class Client:
         self._asked: set[str] = set()
         self._versions_of: dict[str, list[str]] = {}
         self._published: dict[str, Object] = {}
+        self._date = ""
         self._lock = threading.Lock()
         self._discovery = threading.Lock()
 
@@ -276,6 +280,13 @@ class Client:
         self._count("exec")
         return run_in_container(self.connection, namespace, pod, container, command, seconds)
 
+    @property
+    def moment(self) -> datetime | None:
+        """The time of the server when it answered last, in full seconds; None where it does not tell."""
+        with suppress(ValueError):
+            return parsedate_to_datetime(self._date)
+        return None
+
     def version(self) -> Mapping[str, Any]:
         """The server's answer to /version."""
         return self._send("get", "/version", "the server's version")
@@ -355,6 +366,7 @@ class Client:
             timeout=self.connection.options.request_timeout,
         )
         self._keep_warnings(answer.headers.getlist("Warning"))
+        self._date = answer.headers.get("Date") or self._date
         text = answer.data
         if answer.status < 300:
             return _object(text, subject)

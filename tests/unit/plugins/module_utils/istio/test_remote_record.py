@@ -77,10 +77,7 @@ def test_a_trust_domain_is_that_of_the_charts_values() -> None:
     assert trust_domain_in(values()) == "cluster.local", "which is what an istiod takes that is told none"
     assert trust_domain_in(made("ConfigMap", "istio-system/istio-sidecar-injector", data={"values": "{}"})) == ""
     asks = [(ask.namespace, ask.name) for ask in values_asks([istiod("1.29.1"), istiod("1.30.0", "canary")])]
-    assert [(ask.namespace, ask.name) for ask in asks] == [
-        ("istio-system", "values"),
-        ("istio-system", "values-canary"),
-    ]
+    assert asks == [("istio-system", "values"), ("istio-system", "values-canary")]
 
 
 def test_names_are_those_of_our_record_alone() -> None:
