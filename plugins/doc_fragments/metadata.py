@@ -30,4 +30,8 @@ options:
     description:
       - Annotations of the object.
     type: dict
+notes:
+  - >-
+    V(null) is not an absent field: an option of the object that is V(null) is refused. Leave it out; a template gives
+    C(omit).
 """

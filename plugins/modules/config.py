@@ -17,6 +17,9 @@ description:
   - Takes manifests as they are, of any kind that the API server knows, and lists of Istio's kinds with typed options.
   - Every object is validated by the API server, with all admission, before the first one is written, unless
     O(validate) asks for less.
+  - >-
+    V(null) is not an absent field. An option that says what objects there shall be, or what is in one of them, is
+    refused where it is V(null): leave it out (a template gives C(omit)), or say by an empty list that there is none.
 options:
   src:
     description:

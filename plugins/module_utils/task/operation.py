@@ -46,8 +46,8 @@ PLANNED_VARIABLE = "SERVICE_MESH_ISTIO_PLANNED"
 class Operation(Generic[Request]):
     """One module's work: its options, its request, what it does with a cluster.
 
-    `texts` are options that are fields of objects: of a number where text belongs no text is made. `contents` say what
-    there shall be: null is not the same as nothing.
+    `texts` are options that say what objects there shall be: of a number where text belongs no text is made, and null
+    is not the same as nothing.
     """
 
     name: str
@@ -55,7 +55,6 @@ class Operation(Generic[Request]):
     prepare: Callable[[Params], Request]
     run: Callable[[Run, Request], Outcome]
     texts: Options = field(default_factory=dict)
-    contents: Options = field(default_factory=dict)
 
     @property
     def spec(self) -> ArgumentSpec:

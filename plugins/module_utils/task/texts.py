@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Numbers, booleans, nulls, lists and mappings where only text can stand, found before Ansible makes text of them.
+"""Numbers, booleans, lists and mappings where only text can stand, and nulls, found before Ansible changes them.
 
 Of an unquoted 0.10 Ansible's `type: str` makes '0.1', of `no` 'False', of a null in a list '', and of a list what
-Python writes for it: nobody has meant that.
+Python writes for it: nobody has meant that. A null is to Ansible what is not given, so that all entries of an
+inventory's list would go when each is commented out.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from typing import Any, NamedTuple
 from ..istio.yaml_text import shown
 
 HINT = "Put it in quotes; what a template gives becomes text by '| string'"
+_LEAVE_OUT = "Leave out an option that shall say nothing; a template gives 'omit' for it"
 _PART = "Give the one text of it that is meant"
 _ITEMS = f"{_PART}, or, where a template gives the whole list, leave out the brackets around it"
 
 
 class NoText(NamedTuple):
-    """What stands where text belongs, and what to do about it."""
+    """What stands where text belongs, or is null, and what to do about it."""
 
     sentence: str
     hint: str
@@ -34,6 +36,10 @@ def no_texts(options: Mapping[str, Any], given: Mapping[str, Any], place: str = 
 
 
 def _of_option(option: Mapping[str, Any], value: Any, place: str) -> Iterator[NoText]:
+    if value is None:
+        instead = "[] says that there is none" if option["type"] == "list" else "leave it out"
+        yield NoText(f"'{place}' is null: {instead}", _LEAVE_OUT)
+        return
     inner = option.get("options")
     if option["type"] == "list" and isinstance(value, list):
         items = [(f"{place}[{number}]", item) for number, item in enumerate(value)]
@@ -44,7 +50,7 @@ def _of_option(option: Mapping[str, Any], value: Any, place: str) -> Iterator[No
     for where, item in items:
         if inner and isinstance(item, Mapping):
             yield from no_texts(inner, item, f"{where}.")
-        elif takes_text and not isinstance(item, str) and (within or item is not None):
+        elif takes_text and not isinstance(item, str):
             yield _no_text(where, item, within)
 
 

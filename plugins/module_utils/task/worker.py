@@ -56,14 +56,10 @@ def failed(error: Failure) -> dict[str, Any]:
 def validated(operation: Operation[Any], arguments: dict[str, Any]) -> dict[str, Any]:
     """The parameters, checked by the same code as a module's. Raises InvalidArguments."""
     spec = operation.spec
-    changed = sorted(no_texts(operation.texts, arguments))  # the validator would make texts of them
-    empty = [
-        f"'{name}' is null: [] says that there is none" for name in operation.contents if _is_null(name, arguments)
-    ]
+    changed = sorted(no_texts(operation.texts, arguments))  # the validator would make texts of them, or overlook them
     params, complaints = _judged(spec, arguments)
-    if complaints or changed or empty:
-        told = [one.sentence for one in changed]
-        wrong = [*mistakes(spec.options, spec.rules, arguments), *told, *empty]
+    if complaints or changed:
+        wrong = [*mistakes(spec.options, spec.rules, arguments), *(one.sentence for one in changed)]
         raise InvalidArguments(
             f"The options of {operation.name} are not right",
             subject=operation.name,
@@ -72,11 +68,6 @@ def validated(operation: Operation[Any], arguments: dict[str, Any]) -> dict[str,
             or f"'ansible-doc service_mesh.istio.{operation.name}' lists the options",
         )
     return params
-
-
-def _is_null(name: str, arguments: Mapping[str, Any]) -> bool:
-    """An inventory whose entries are all commented out says null, and with `prune` all of them would go."""
-    return name in arguments and arguments[name] is None
 
 
 def _judged(spec: ArgumentSpec, arguments: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

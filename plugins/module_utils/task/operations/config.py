@@ -59,8 +59,7 @@ CONFIG: Operation[Config] = Operation(
     _MANIFESTS + spec_of_lists() + STATE + OWNERSHIP + CHECKS + MESH_ROOT + OBJECT_SET + ON_ERROR + VALIDATE,
     config_of_many,
     run_config,
-    texts=spec_of_lists().options,
-    contents=(_MANIFESTS + spec_of_lists()).options,
+    texts=(_MANIFESTS + spec_of_lists()).options,
 )
 
 CONFIG_INFO: Operation[Query] = Operation(

@@ -119,6 +119,52 @@ def test_no_text_is_made_of_lists_and_mappings(
     assert hint in refusal.value.hint
 
 
+@pytest.mark.parametrize(
+    ("operation", "arguments", "reason"),
+    [
+        (CONFIG, {"src": None}, "'src' is null: [] says that there is none"),
+        (CONFIG, {"objects": None, "src": []}, "'objects' is null: [] says that there is none"),
+        (CONFIG, {"gateways": None, "prune": True, "set": "a"}, "'gateways' is null: [] says that there is none"),
+        (
+            CONFIG,
+            {"virtual_services": [{**ENTRY, "hosts": ["r"], "http": None}]},
+            "'virtual_services[0].http' is null: [] says that there is none",
+        ),
+        (
+            CONFIG,
+            {"authorization_policies": [ENTRY, {**ENTRY, "selector": None, "rules": None}]},
+            "'authorization_policies[1].rules' is null: [] says that there is none; "
+            "'authorization_policies[1].selector' is null: leave it out",
+        ),
+        (
+            CONFIG,
+            {"workload_entries": [{**ENTRY, "weight": None}]},
+            "'workload_entries[0].weight' is null: leave it out",
+        ),
+        (
+            CONFIG,
+            {"gateways": [{**ENTRY, "state": None}]},
+            "value of state must be one of: present, absent, got: None in 'gateways[0]'; "
+            "'gateways[0].state' is null: leave it out",
+        ),
+        (ROUTE, {**ENTRY, "hosts": ["a"], "labels": None}, "'labels' is null: leave it out"),
+        (ROUTE, {"name": "a", "namespace": None, "hosts": ["a"]}, "'namespace' is null: leave it out"),
+        (ROUTE, {**ENTRY, "hosts": ["a"], "http": None}, "'http' is null: [] says that there is none"),
+        (RULE, {**ENTRY, "spec_host": "a", "traffic_policy": None}, "'traffic_policy' is null: leave it out"),
+        (PLUGIN, {**ENTRY, "url": "oci://a", "priority": None}, "'priority' is null: leave it out"),
+        (PLUGIN, {**ENTRY, "url": "oci://a", "plugin_name": None}, "'plugin_name' is null: leave it out"),
+    ],
+)
+def test_null_is_not_the_same_as_absent(operation: Operation[Any], arguments: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InvalidArguments) as refusal:
+        validated(operation, arguments)
+    assert (refusal.value.reason, "a template gives 'omit'" in refusal.value.hint) == (reason, True)
+
+
+def test_what_is_no_field_of_an_object_may_be_null() -> None:
+    assert validated(ROUTE, {**ENTRY, "hosts": ["a"], "context": None})["context"] is None
+
+
 def test_what_is_no_field_of_an_object_may_be_written_as_one_likes() -> None:
     given = {**ENTRY, "hosts": ["8080"], "http": [{"timeout": 1}], "context": 1, "take_ownership_from": [1]}
     assert validated(ROUTE, given)["context"] == "1"
@@ -159,8 +205,6 @@ def test_what_is_no_field_of_an_object_may_be_written_as_one_likes() -> None:
             "parameters are mutually exclusive: repository|directory|archives in 'charts'",
         ),
         (CONFIG, {"objects": [{}, None]}, "'objects[1]' must be a mapping and is null"),
-        (CONFIG, {"objects": None, "src": []}, "'objects' is null: [] says that there is none"),
-        (CONFIG, {"gateways": None, "prune": True, "set": "a"}, "'gateways' is null: [] says that there is none"),
         (
             INJECTION,
             {"namespaces": ["web", '{"mode": "enabled"}', "name=a", {"name": "b"}]},
