@@ -453,7 +453,7 @@ def _unverified(cluster: _Cluster, resource: Resource, desired: Desired, error: 
     """A creation that the server cannot be asked about, because something planned is missing."""
     key = desired.key
     missing = _missing(cluster, key, error)
-    schema = cluster.schemas.planned(key)
+    schema = cluster.schemas.planned(key) or cluster.schemas.published(key)
     if schema:
         _require_valid(key, schema, desired.content)
     return _as_written(resource, desired, None, _UNVERIFIED.format(missing))

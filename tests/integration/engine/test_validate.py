@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Invalid, NotFound
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired
 from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.plan import InvalidObject
-from integration.engine.driver import Engine, Object, named, state, verbs, virtual_service
+from integration.engine.driver import Engine, Object, config_map, named, state, verbs, virtual_service
 from integration.support.audit import Audit
 from integration.support.bed import Cluster
 from integration.support.operations import Operations
@@ -96,6 +96,20 @@ def test_all_objects_that_are_not_valid_are_told_at_once(namespace: str, engine:
 def test_a_missing_namespace_is_found_before_the_first_write(namespace: str, engine: Engine) -> None:
     with pytest.raises(NotFound, match=f"The namespace of VirtualService {namespace}-no/v0 does not exist"):
         engine.run([*routes(namespace), *routes(f"{namespace}-no", 1)], validate="schema")
+
+
+@pytest.mark.usefixtures("nothing_persisted")
+@pytest.mark.parametrize("check", [True, False])
+def test_what_the_schema_says_is_found_in_a_namespace_that_comes_with_it(
+    new_namespace: str, engine: Engine, check: bool
+) -> None:
+    home: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": new_namespace}}
+    strict = named("PeerAuthentication", "strict", new_namespace, "security.istio.io/v1")
+    wanted = [home, config_map("a", new_namespace), {**strict, "spec": {"mtls": {"mode": "STRICT"}}}]
+    unasked = f"not verified by the server: namespace {new_namespace} is only planned"
+    assert [row["reason"] for row in engine.run(wanted, check=True).plan()] == ["", unasked, unasked]
+    with pytest.raises(InvalidObject, match=r"spec\.mtls\.mode: 'STRICTT' is not one of"):
+        engine.run([*wanted[:2], {**strict, "spec": {"mtls": {"mode": "STRICTT"}}}], check=check)
 
 
 def test_what_only_the_server_knows_is_found_while_writing_and_taken_back(
