@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..kube.errors import Failure
-from ..kube.yaml_loader import DEEPEST, TooDeep, limited_loader
+from ..kube.yaml_loader import DEEPEST, TooDeep, limited_loader, without_names
 
 MISSING_LIBRARY: str | None = None
 try:
@@ -34,6 +34,9 @@ _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
 _TEXT = f"{_TAG}str"
 _SEQUENCE, _MAPPING = f"{_TAG}seq", f"{_TAG}map"
+# What YAML itself has beside. Any other tag may be a password that begins with "!", so only these are named.
+_NAMED = {f"{_TAG}{name}": f"!!{name}" for name in ("binary", "map", "omap", "pairs", "seq", "set", "str")}
+_NAMED["!vault"] = "!vault"
 _NO_KEYS = frozenset({f"{_TAG}bool", f"{_TAG}null", f"{_TAG}float"})
 
 
@@ -115,7 +118,7 @@ def _not_yaml(place: str, text: str, error: Any) -> InvalidSource:
     if line < len(lines) and "\t" in lines[line][: len(lines[line]) - len(lines[line].lstrip())]:
         return refused(place, line + 1, "it is indented by a tab", "YAML takes only spaces: replace the tab")
     why = ": ".join(part for part in (error.context, error.problem) if part)
-    return refused(place, line + 1, f"it is not YAML: {why}")
+    return refused(place, line + 1, f"it is not YAML: {without_names(why)}")
 
 
 class _Builder:
@@ -195,9 +198,11 @@ class _Builder:
         return twice(self.place, key, f", in line {first} and in line {line}", line)
 
     def _unknown_tag(self, node: Any) -> InvalidSource:
-        vaulted = node.tag == "!vault"
-        hint = "Encrypt the whole file by 'ansible-vault encrypt'" if vaulted else "Remove the tag"
-        return refused(self.place, _line(node), f"the tag '{node.tag.replace(_TAG, '!!')}' is not known here", hint)
+        name = _NAMED.get(node.tag)
+        why = f"the tag '{name}' is not known here" if name else "it has a tag, which is not known here"
+        hint = "Remove the tag" if name else "Remove the tag, or put a text in quotes that begins with '!'"
+        vaulted = "Encrypt the whole file by 'ansible-vault encrypt'"
+        return refused(self.place, _line(node), why, vaulted if node.tag == "!vault" else hint)
 
 
 def shown(value: Any) -> str:

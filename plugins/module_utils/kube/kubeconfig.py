@@ -17,7 +17,7 @@ from typing import Any
 
 from .credentials import fill
 from .errors import ConnectionOptionsError
-from .yaml_loader import TooDeep, limited_loader
+from .yaml_loader import TooDeep, limited_loader, without_names
 
 try:
     import yaml
@@ -156,7 +156,8 @@ def _document(path: str) -> Mapping[str, Any]:
         with open(path, encoding="utf-8") as file:
             document = yaml.load(file, Loader=limited_loader())  # safe, and in C
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TooDeep, RecursionError) as error:
-        reason = next(iter(str(error).splitlines()), "it is nested too deep")
+        told = next(iter(str(error).splitlines()), "it is nested too deep")
+        reason = without_names(told) if isinstance(error, yaml.YAMLError) else told
         raise ConnectionOptionsError(f"The kubeconfig {path} cannot be read", reason=reason) from error
     if not isinstance(document, dict):
         raise ConnectionOptionsError(f"The kubeconfig {path} is not a kubeconfig", reason="it holds no mapping")

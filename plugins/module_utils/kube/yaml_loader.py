@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 try:
@@ -16,6 +17,8 @@ except ImportError:  # who reads says which library is missing
 
 # Far beyond any object; what is deeper crashes the process in C.
 DEEPEST = 200
+# The name of an alias, an anchor or a tag: what is in quotes and neither one character (',', '\t') nor a '<token>'.
+_NAME = re.compile(r""" ('|")(?![<\\])(?:(?!\1)\S){2,}\1""")
 
 
 class TooDeep(Exception):
@@ -36,3 +39,8 @@ def limited_loader() -> Any:
         self.depth -= 1
 
     return type("LimitedLoader", (base,), {"descend_resolver": descend, "ascend_resolver": ascend})
+
+
+def without_names(words: str) -> str:
+    """PyYAML's words about a mistake. What it quotes may be a password that begins with '*', '&' or '!'."""
+    return _NAME.sub("", words)

@@ -119,6 +119,10 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("a: !!map [x]\n", "the tag '!!map' is not known here"),
         ("a: !!seq {x: y}\n", "the tag '!!seq' is not known here"),
         ("a: !!str [x]\n", "the tag '!!str' is not known here"),
+        (
+            "a: !Ref x\n",
+            "it has a tag, which is not known here. Remove the tag, or put a text in quotes that begins with",
+        ),
         ("a: .nan\n", "it has a number that JSON cannot hold"),
         ("a: 1\nb: 1.0e+400\n", "line 2 cannot be read: it has a number that JSON cannot hold"),
         ("a: !!int x\n", "it has a number that JSON cannot hold"),
@@ -136,6 +140,22 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 def test_what_is_refused_in_yaml(text: str, told: str) -> None:
     assert told in refused(text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["!Hunter2", "!!Hunter2", "!Hunter2 [a]", "!Hunter2!b c", "*Hunter2", "&Hunter2 a\nb: &Hunter2 c"],
+)
+@pytest.mark.usefixtures("each_loader")
+def test_a_password_without_quotes_is_not_told(value: str) -> None:
+    message = refused(f"password: {value}\n")
+    assert "cannot be read: it" in message
+    assert "Hunter2" not in message
+
+
+@pytest.mark.usefixtures("each_loader")
+def test_what_is_missing_is_told() -> None:
+    assert "expected ',' or ']'" in refused("a: [b\n")
 
 
 @pytest.mark.parametrize(

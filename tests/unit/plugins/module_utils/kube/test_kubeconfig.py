@@ -124,6 +124,16 @@ def test_a_broken_kubeconfig_is_named(tmp_path: Path, content: str | None, messa
     assert f"The kubeconfig {path} {message}" in str(refusal.value)
 
 
+@pytest.mark.parametrize("value", ["!Hunter2", "*Hunter2", "&Hunter2 a\nb: &Hunter2 c"])
+@pytest.mark.usefixtures("each_loader")
+def test_a_password_without_quotes_is_not_told(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(f"password: {value}\n")
+    with pytest.raises(ConnectionOptionsError, match="cannot be read") as refusal:
+        connect(ConnectionOptions(kubeconfig=str(path)))
+    assert "Hunter2" not in str(refusal.value)
+
+
 def test_a_kubeconfig_that_is_nested_too_deep_ends_nothing(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text(f"contexts: {'[' * 100_000}")
