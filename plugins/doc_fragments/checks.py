@@ -38,7 +38,8 @@ options:
         plaintext.
       - >-
         In check mode V(subset_not_defined) and V(subset_in_use) are warnings, because a task before this one may
-        only have planned what is missing.
+        only have planned what is missing, and so they are where only a part of the cluster may be read.
+        V(gateway_not_defined) is told with doubt then.
     type: list
     elements: str
     default: []

@@ -6,9 +6,10 @@
 
 `early` ones need nothing but the input and run before any request; all run
 against the cluster, for what changes only. An error refuses the task, a warning
-informs. A `reference` is an error in a run and a warning in check mode, where
-a task before this one may only have planned what is missing. A `rooted` one goes by
-the root namespace of the mesh, whose policies are for all namespaces.
+informs. A `reference` is a warning and told with doubt in check mode, where a task
+before this one may only have planned what is missing, and where we may not look at
+the whole cluster. A `rooted` one goes by the root namespace of the mesh, whose
+policies are for all namespaces.
 `istioctl` names the same finding of `istioctl analyze`; severities agree with it
 (pkg/config/analysis/msg/messages.yaml) where it has one.
 """
@@ -161,6 +162,7 @@ _ALL = (
         (VIRTUAL_SERVICE,),
         routing.unknown_gateway,
         "a C(VirtualService) is for a C(Gateway) that does not exist",
+        reference=True,
         istioctl="IST0101",
     ),
     Analyzer(

@@ -91,6 +91,8 @@ def _doubted(found: Finding) -> Finding:
     """What may be defined by a task before this one, which was only planned, or where we cannot look."""
     if not ANALYZERS[found.code].reference:
         return found
+    if found.level == "warning":
+        return replace(found, text=f"{found.text}, as far as this task can see")
     return replace(found, level="warning", text=f"{found.text}; unless something out of sight does, a run refuses it")
 
 

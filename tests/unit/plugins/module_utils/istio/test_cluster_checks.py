@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.analyzers import ANALYZERS
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.checks import check_cluster
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import KINDS
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.routing_checks import canonical
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.world import Change
-from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Key
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Forbidden
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import Resource
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.objects import Desired, Key
+from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile.plan import Action
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.support.meshes import Cluster, Made, found, gateway, made, pod, routes, rule, service, to_subset
@@ -76,6 +82,36 @@ def test_warnings_about_routes() -> None:
     entry = made("ServiceEntry", "web/a", hosts=["x.com"])
     assert len(found("service_host_taken", entry, made("ServiceEntry", "shop/a", hosts=["x.com"]))) == 1
     assert found("service_host_taken", entry, made("ServiceEntry", "web/b", hosts=["x.com"])) == []
+
+
+class Client:
+    """Answers a LIST of what is there; of the whole cluster only for who may read it."""
+
+    def __init__(self, *there: Made, everywhere: bool = True) -> None:
+        self.there, self.everywhere = there, everywhere
+
+    def list_objects(self, resource: Resource, namespace: str | None) -> list[Made]:
+        if not namespace and not self.everywhere:
+            raise Forbidden("Could not list", status=403)
+        of_kind = [item for item in self.there if Key.of(item).group_kind == resource.group_kind]
+        return [item for item in of_kind if namespace in (None, item["metadata"]["namespace"])]
+
+
+def warned(client: Any, after: Made, before: Made | None = None, *, check_mode: bool = False) -> list[str]:
+    """What all checks tell of one write."""
+    desired = Desired(after)
+    resource = next(kind.resource for kind in KINDS if kind.resource.kind == after["kind"])
+    action = Action("update" if before else "create", desired.key, resource, (), "", desired, before, after)
+    return check_cluster(client, [action], check_mode=check_mode)
+
+
+def test_a_missing_gateway_is_told_with_doubt_where_it_may_be_out_of_sight() -> None:
+    routed = service("web/a", "x.com", gateways=["shop/in"])
+    fact = "VirtualService web/a: spec.gateways[0]: there is no Gateway shop/in"
+    code = " [gateway_not_defined, istioctl: IST0101]"
+    assert warned(Client(), routed) == [fact + code]
+    for doubted in (warned(Client(), routed, check_mode=True), warned(Client(everywhere=False), routed)):
+        assert doubted == [f"{fact}, as far as this task can see{code}"]
 
 
 OWNED = {"ownerReferences": [{"controller": True, "kind": "ReplicaSet", "name": "cart-77"}]}
