@@ -35,7 +35,8 @@ options:
         two C(ServiceEntry) of different namespaces are for one host and seen by the same workloads;
         V(first_allow), a policy is the first that allows something for workloads, which refuses all else from
         then on; V(strict_outside_mesh), mutual TLS becomes V(STRICT) where workloads without a proxy send
-        plaintext.
+        plaintext, be it on single ports. It names those of the policy's own scope (its namespace, or all of them for
+        one in the root namespace); who sends from another namespace is not looked for.
       - >-
         In check mode V(subset_not_defined) and V(subset_in_use) are warnings, because a task before this one may
         only have planned what is missing, and so they are where only a part of the cluster may be read.

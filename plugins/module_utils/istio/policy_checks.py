@@ -67,12 +67,23 @@ def first_allow(change: Change, world: World) -> Trouble:
 
 def strict(change: Change, world: World) -> Trouble:
     """STRICT where workloads without a proxy would no longer get an answer."""
-    if not _is_strict(change.after) or _is_strict(change.before):
-        return
-    outside = [pod for pod in _pods(world, change.key.namespace) if not _in_mesh(pod)]
+    newly = list(_newly_strict(change))
+    outside = [pod for pod in _pods(world, change.key.namespace) if not _in_mesh(pod)] if newly else []
     if outside:
         where = "the mesh" if change.key.namespace == world.root else f"the namespace {change.key.namespace}"
-        yield "spec.mtls.mode", f"STRICT refuses plaintext, all that these can send in {where}: {_workloads(outside)}"
+        for field, plaintext in newly:
+            yield field, f"STRICT refuses {plaintext}, all that these can send in {where}: {_workloads(outside)}"
+
+
+def _newly_strict(change: Change) -> Trouble:
+    """What a change makes STRICT, each field with what it refuses: on all ports, or on single ones."""
+    if _is_strict(change.after) and not _is_strict(change.before):
+        yield "spec.mtls.mode", "plaintext"
+        return
+    ports = dict.fromkeys([*_modes_of_ports(change.after), *_modes_of_ports(change.before)])
+    newly = [port for port in ports if _is_strict(change.after, port) and not _is_strict(change.before, port)]
+    if newly:
+        yield "spec.portLevelMtls", f"plaintext on port {' and on port '.join(newly)}"
 
 
 def _scope(found: Object) -> list[Hashable]:
@@ -105,8 +116,19 @@ def _policies(world: World, change: Change) -> Iterable[Object]:
         yield from (policy for policy in world.live(_POLICY, namespace) if _allows(policy))
 
 
-def _is_strict(policy: Object | None) -> bool:
-    return mapping(spec_of(policy).get("mtls")).get("mode") == "STRICT"
+def _is_strict(policy: Object | None, port: str = "") -> bool:
+    """On a port, or where no port has a mode of its own."""
+    mode = mapping(spec_of(policy).get("mtls")).get("mode")
+    return _modes_of_ports(policy).get(port, mode) == "STRICT"
+
+
+def _modes_of_ports(policy: Object | None) -> dict[str, Any]:
+    """UNSET is the mode of all other ports."""
+    modes = {
+        str(port): mapping(of_port).get("mode")
+        for port, of_port in mapping(spec_of(policy).get("portLevelMtls")).items()
+    }
+    return {port: mode for port, mode in modes.items() if mode not in (None, "UNSET")}
 
 
 def _pods(world: World, namespace: str) -> list[Object]:

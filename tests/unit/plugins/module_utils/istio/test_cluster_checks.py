@@ -169,6 +169,38 @@ def test_strict_names_who_sends_plaintext() -> None:
     assert found("strict_outside_mesh", made("PeerAuthentication", "web/a"), *PODS) == []
 
 
+ON_A_PORT = {"portLevelMtls": {"8080": {"mode": "STRICT"}, "9090": {"mode": "PERMISSIVE"}}}
+EVERYWHERE = {"mtls": {"mode": "STRICT"}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (None, ON_A_PORT, "spec.portLevelMtls: STRICT refuses plaintext on port 8080, all that"),
+        ({}, ON_A_PORT, "spec.portLevelMtls: STRICT refuses plaintext on port 8080, all that"),
+        (ON_A_PORT, ON_A_PORT, ""),
+        (ON_A_PORT, EVERYWHERE, "spec.mtls.mode: STRICT refuses plaintext, all that"),
+        (EVERYWHERE, ON_A_PORT, ""),
+        (
+            {**EVERYWHERE, **ON_A_PORT},
+            EVERYWHERE,
+            "spec.portLevelMtls: STRICT refuses plaintext on port 9090, all that",
+        ),
+        (EVERYWHERE, {**EVERYWHERE, **ON_A_PORT}, ""),
+        (EVERYWHERE, {**EVERYWHERE, "portLevelMtls": {"8080": {"mode": "UNSET"}}}, ""),
+        (
+            None,
+            {"portLevelMtls": {"1": {"mode": "STRICT"}, "2": {"mode": "STRICT"}}},
+            "spec.portLevelMtls: STRICT refuses plaintext on port 1 and on port 2, all that",
+        ),
+    ],
+)
+def test_strict_on_single_ports_is_told_where_it_is_new(before: Made | None, after: Made, told: str) -> None:
+    there = None if before is None else made("PeerAuthentication", "web/a", **before)
+    warnings = found("strict_outside_mesh", made("PeerAuthentication", "web/a", **after), *PODS, before=there)
+    assert [warning.partition(" these")[0] for warning in warnings] == ([told] if told else [])
+
+
 def test_native_sidecars_ambient_and_ended_pods_are_not_outside() -> None:
     native = made("Pod", "web/native", containers=[], initContainers=[{"name": "istio-proxy"}])
     ambient = pod("web/ambient", "a", False, annotations={"ambient.istio.io/redirection": "enabled"})
@@ -181,7 +213,7 @@ PLAIN = (
     st.none() | st.booleans() | st.integers() | st.sampled_from(["a", "*", "mesh", "x.com", "v1", "STRICT", "ALLOW"])
 )
 _WORDS = """hosts http route weight destination host subset gateways servers port number selector matchLabels
-match exportTo mtls mode action trafficPolicy subsets name targetRef"""
+match exportTo mtls mode action trafficPolicy subsets name targetRef portLevelMtls"""
 KEYS = st.sampled_from(_WORDS.split())
 SPECS = st.dictionaries(
     KEYS, st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=8)
