@@ -49,8 +49,13 @@ class Change:
 
     @property
     def means(self) -> bool:
-        """Whether it changes what an object says: a label that is put back is no reason to judge the rest."""
-        return self.before is None or self.after is None or spec_of(self.before) != spec_of(self.after)
+        """Whether it changes what an object says, or which istiod reads it.
+
+        Any other label that is put back is no reason to judge the rest.
+        """
+        if self.before is None or self.after is None or spec_of(self.before) != spec_of(self.after):
+            return True
+        return _revision(self.before) != _revision(self.after)
 
 
 class World:
@@ -143,8 +148,12 @@ def _read_apart(one: Object, other: Object) -> bool:
 
     The label is compared letter by letter, a tag means nothing there (Istio: pkg/config/model.go, LabelsInRevision).
     """
-    revisions = {str(mapping(found["metadata"].get("labels")).get(REVISION_LABEL) or "") for found in (one, other)}
+    revisions = {_revision(one), _revision(other)}
     return len(revisions) > 1 and "" not in revisions
+
+
+def _revision(found: Object) -> str:
+    return str(mapping(found["metadata"].get("labels")).get(REVISION_LABEL) or "")
 
 
 def identity(found: Object) -> tuple[str, str]:

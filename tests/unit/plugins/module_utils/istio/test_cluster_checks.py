@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.analyzers import ANALYZERS
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.checks import check_cluster
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.checks import CheckFailed, check_cluster
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import KINDS
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.routing_checks import canonical
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.world import Change
@@ -112,6 +112,23 @@ def test_a_missing_gateway_is_told_with_doubt_where_it_may_be_out_of_sight() -> 
     assert warned(Client(), routed) == [fact + code]
     for doubted in (warned(Client(), routed, check_mode=True), warned(Client(everywhere=False), routed)):
         assert doubted == [f"{fact}, as far as this task can see{code}"]
+
+
+def labelled(content: Made, labels: dict[str, str]) -> Made:
+    return {**content, "metadata": {**content["metadata"], "labels": labels}}
+
+
+def test_who_leaves_a_revision_is_compared_with_all_that_its_istiod_reads() -> None:
+    ours, theirs = made("Sidecar", "web/a"), labelled(made("Sidecar", "web/b"), {"istio.io/rev": "blue"})
+    before = labelled(ours, {"istio.io/rev": "green"})
+    with pytest.raises(CheckFailed, match="Sidecar web/b is for the same workloads"):
+        warned(Client(before, theirs), ours, before)
+    assert warned(Client(before, theirs), labelled(ours, {"istio.io/rev": "red"}), before) == []
+
+
+def test_what_is_wrong_already_is_no_reason_against_another_label() -> None:
+    before, theirs = made("Sidecar", "web/a"), made("Sidecar", "web/b")
+    assert warned(Client(before, theirs), labelled(before, {"team": "a"}), before) == []
 
 
 OWNED = {"ownerReferences": [{"controller": True, "kind": "ReplicaSet", "name": "cart-77"}]}
