@@ -28,6 +28,21 @@ def test_role_applies_to_primary_clusters_only(
     assert cluster.names("virtualservices", namespace) == there
 
 
+def test_role_empties_no_set_by_silence(runner: Runner, cluster: Cluster, namespace: str) -> None:
+    """The variables that name the objects are in a file that was not loaded; none is needed where nothing is pruned."""
+    role = {"ansible.builtin.include_role": {"name": "service_mesh.istio.mesh_config"}, "name": "Configuration"}
+    quiet = {"mesh_kubeconfig": cluster.kubeconfig, "mesh_root_namespace": namespace, "mesh_config_set": "shop"}
+    pruning = {**quiet, "mesh_config_prune": True}
+    shop = [{"name": "shop", "namespace": namespace, "hosts": ["shop"]}]
+    assert runner.run({**role, "vars": {**pruning, "mesh_config_virtual_services": shop}}).rc == 0
+    refused = runner.run({**role, "vars": pruning})
+    assert "'prune' would delete every member of the set 'shop'" in refused.last.data["msg"], refused.output
+    assert runner.run({**role, "vars": {"mesh_kubeconfig": cluster.kubeconfig}}).rc == 0
+    assert cluster.names("virtualservices", namespace) == {"shop"}
+    assert runner.run({**role, "vars": {**pruning, "mesh_config_objects": []}}).rc == 0
+    assert cluster.names("virtualservices", namespace) == set()
+
+
 def webhook(name: str) -> dict[str, Any]:
     hook = {
         "name": "config.example.com",

@@ -78,6 +78,6 @@ def test_the_role_has_a_variable_for_it(kind: Kind) -> None:
     (task,) = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text(encoding="utf-8"))
     specs = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
     option = specs["argument_specs"]["main"]["options"][variable]
-    assert yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))[variable] == []
-    assert task["service_mesh.istio.config"][kind.plural_name] == f"{{{{ {variable} }}}}"
+    assert variable not in yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
+    assert task["service_mesh.istio.config"][kind.plural_name] == f"{{{{ {variable} | default(omit) }}}}"
     assert f"M(service_mesh.istio.{kind.name})" in option["description"]
