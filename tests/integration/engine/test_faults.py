@@ -5,6 +5,7 @@ What is persisted is read from the API server's audit log, what is there from th
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.client import Client, Object
@@ -25,7 +27,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.reconcile impor
 from campaigns.faults import disturbed
 from faults import FAULTS, PASSING, Proxy, Rule
 from faults.cases import AFTER, AIMS, BEFORE, CASES, MAY_FAIL, PLAN, SET, SET_CASES, Aim, wanted, wanted_in_set
-from faults.catalogue import WRITES
+from faults.catalogue import WRITES, Answer, Fault
 from integration.engine.driver import unguarded, unwatched
 from integration.support.audit import Audit
 from integration.support.bed import Cluster
@@ -276,6 +278,28 @@ def test_list(world: World, many: set[str], page: int, fault: str) -> None:
     else:
         assert sorted(item["metadata"]["name"] for item in found) == sorted(many)
     assert [entry.what for entry in world.proxy.injected] == [fault]
+
+
+def expired(world: World) -> tuple[str, Fault]:
+    """What a server answers to a token that is too old: another one, for the rest of the list as it is now."""
+    path = f"{CONFIG_MAP.path(world.namespace)}?limit=500&labelSelector=many%3Dyes"
+    token = json.loads(world.cluster.kubectl("get", "--raw", path))["metadata"]["continue"]
+    place = json.loads(base64.urlsafe_b64decode(f"{token}==="))
+    now = base64.urlsafe_b64encode(json.dumps({**place, "rv": -1}).encode()).decode().rstrip("=")
+    fault = FAULTS["410"]
+    assert isinstance(fault.reply, Answer)
+    body = json.dumps({**json.loads(fault.reply.body), "metadata": {"continue": now}})
+    return now, dataclasses.replace(fault, reply=dataclasses.replace(fault.reply, body=body.encode()))
+
+
+def test_a_list_goes_on_where_the_server_says(world: World, many: set[str]) -> None:
+    """What has come already is not asked for again."""
+    token, fault = expired(world)
+    world.proxy.play([Rule(fault, verb="list", nth={2})])
+    found = list(client(world.proxy.kubeconfig).list_objects(CONFIG_MAP, world.namespace, labels="many=yes"))
+    assert sorted(item["metadata"]["name"] for item in found) == sorted(many)
+    asked = [parse_qs(urlsplit(entry.asked.target).query).get("continue") for entry in world.proxy.log]
+    assert (asked[0], asked[1] is None, asked[2:]) == (None, False, [[token]])
 
 
 def _judged(found: Object | None) -> Verdict:
