@@ -12,6 +12,7 @@ import pytest
 from integration.support import bed
 from integration.support.audit import Audit
 from integration.support.bed import Cluster
+from integration.support.crds import install_youngest, remove_youngest
 from integration.support.operations import Operations
 from integration.support.playbook import Runner
 
@@ -56,6 +57,14 @@ def crds(cluster: Cluster, charts: Path) -> Path:
     file = charts / "base" / "files" / "crd-all.gen.yaml"
     install_crds(cluster, file)
     return file
+
+
+@pytest.fixture(scope="module")
+def every_kind(cluster: Cluster, crds: Path) -> Iterator[Path]:
+    """Istio's CRDs, and that of a kind which only a newer Istio has; it goes again for the tests that miss it."""
+    install_youngest(cluster)
+    yield crds
+    remove_youngest(cluster)
 
 
 def install_crds(cluster: Cluster, file: Path) -> None:

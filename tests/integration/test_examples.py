@@ -18,7 +18,6 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds imp
 from integration.conftest import install_crds
 from integration.support import bed
 from integration.support.bed import ROOT, Cluster
-from integration.support.crds import install_youngest, remove_youngest
 from integration.support.operations import Operations
 from integration.support.playbook import Runner
 
@@ -56,13 +55,6 @@ def test_every_module_is_accounted_for() -> None:
     modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
     assert OF_KINDS | PLAYED | {*ELSEWHERE} | {*NEED_A_MESH} == modules
     assert all((Path(__file__).parent / file).exists() for file in ELSEWHERE.values())
-
-
-@pytest.fixture(scope="module")
-def every_kind(cluster: Cluster, crds: object) -> Iterator[object]:
-    install_youngest(cluster)
-    yield crds
-    remove_youngest(cluster)
 
 
 def examples_of_kinds() -> Iterator[Any]:

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kind import Kind, module_options
+from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kind import Kind
 from ansible_collections.service_mesh.istio.plugins.module_utils.istio.kinds import KINDS
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Conflict
-from ansible_collections.service_mesh.istio.plugins.module_utils.task.arguments import CONNECTION
 from integration.support.bed import Cluster
 from integration.support.case import Case
 from integration.support.cases import CASES
-from integration.support.crds import install_youngest, remove_youngest
 from integration.support.operations import Operations
 
 pytestmark = pytest.mark.usefixtures("every_kind")
 Changes = Callable[[], list[str]]
-# The cases stand alone, and others of their kind are in other namespaces.
-ALONE = ["subset_not_defined", "gateway_conflict", "mesh_host_taken"]
 METADATA = {"labels", "annotations"}
 SAME = ("changed", "plan", "summary", "diff")
 LABELLED = [case for case in CASES if "labels" in case.options]
-
-
-@pytest.fixture(scope="module")
-def every_kind(cluster: Cluster, crds: Path) -> Iterator[Path]:
-    """Istio's CRDs, and that of a kind which only a newer Istio has; it goes again for the tests that miss it."""
-    install_youngest(cluster)
-    yield crds
-    remove_youngest(cluster)
-
-
-def options(case: Case, namespace: str, **more: Any) -> dict[str, Any]:
-    """An option that the connection has too goes under another name (`host` of a DestinationRule)."""
-    names = module_options(case.kind, CONNECTION.options)
-    renamed = {names.get(name, name): value for name, value in case.options.items()}
-    return {"name": "subject", "namespace": namespace, "ignore_checks": ALONE, **renamed, **more}
 
 
 def spec(case: Case) -> dict[str, Any]:
@@ -63,7 +43,7 @@ def test_cases_give_every_option_a_value(kind: Kind) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_life(case: Case, namespace: str, operations: Operations, cluster: Cluster, changes: Changes) -> None:
     """Present four ways, then absent four ways."""
-    wanted = options(case, namespace)
+    wanted = case.given(namespace)
     _four_ways(operations, case.module, wanted, "create", changes)
     live = cluster.get(case.resource, "subject", namespace)
     assert live["spec"] == spec(case)
@@ -91,7 +71,7 @@ def _four_ways(operations: Operations, module: str, wanted: dict[str, Any], acti
 def test_changed_field_is_named_and_taken_back(
     case: Case, namespace: str, operations: Operations, cluster: Cluster, changes: Changes
 ) -> None:
-    wanted = options(case, namespace)
+    wanted = case.given(namespace)
     operations.run(case.module, wanted)
     before = cluster.get(case.resource, "subject", namespace)
     cluster.patch(case.resource, "subject", namespace, case.drift)
@@ -111,7 +91,7 @@ def test_changed_field_is_named_and_taken_back(
 def test_removed_field_is_put_back_and_dropped_option_goes(
     case: Case, namespace: str, operations: Operations, cluster: Cluster
 ) -> None:
-    wanted = options(case, namespace)
+    wanted = case.given(namespace)
     operations.run(case.module, wanted)
     cluster.patch(case.resource, "subject", namespace, {"metadata": {"labels": {"team": None}}})
     check = operations.run(case.module, wanted, check=True)
@@ -125,5 +105,5 @@ def test_removed_field_is_put_back_and_dropped_option_goes(
 def test_host_of_the_cluster_and_host_of_the_rule(namespace: str, cluster: Cluster) -> None:
     case = next(case for case in CASES if case.module == "destination_rule")
     by_token = Operations({"host": cluster.server, "api_key": cluster.token, "ca_cert": cluster.ca_file})
-    assert by_token.run(case.module, options(case, namespace))["changed"] is True
+    assert by_token.run(case.module, case.given(namespace))["changed"] is True
     assert cluster.get(case.resource, "subject", namespace)["spec"] == {"host": "reviews"}

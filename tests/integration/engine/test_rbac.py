@@ -12,6 +12,8 @@ from faults.catalogue import FAULTS
 from integration.engine.bound import Bound, Verb, bound, example
 from integration.support.audit import Audit
 from integration.support.bed import Cluster
+from integration.support.case import Case
+from integration.support.cases import CASES
 from integration.support.operations import Operations
 
 pytestmark = pytest.mark.usefixtures("crds")
@@ -100,6 +102,22 @@ def test_configuration(configuration: Bound, cluster: Cluster, namespace: str) -
     assert configuration.operations.run("virtual_service", one(namespace, "a"))["changed"]
     assert not configuration.operations.run("virtual_service", one(namespace, "a"), check=True)["changed"]
     assert cluster.names("virtualservices", namespace) == {"stays", "comes", "one"}
+
+
+@pytest.mark.usefixtures("every_kind")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_configuration_is_enough_for_every_kind(
+    configuration: Bound, cluster: Cluster, namespace: str, case: Case
+) -> None:
+    wanted = case.given(namespace)
+    labelled = {**wanted, "labels": {"team": "other"}}
+    for options in (wanted, labelled, {**labelled, "state": "absent"}):
+        assert configuration.operations.run(case.module, options)["changed"]
+    assert cluster.names(case.resource, namespace) == set()
+    kind = case.kind.resource
+    missing = ("create", f"{kind.plural}.{kind.group}")
+    configuration.grant(missing)
+    refused(configuration.operations, case.module, wanted, missing)
 
 
 def test_what_is_left_undone_without_a_verb_is_said(configuration: Bound, cluster: Cluster, namespace: str) -> None:
