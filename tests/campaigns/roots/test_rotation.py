@@ -1,7 +1,7 @@
 """The root of a mesh of two clusters is rotated while every client asks across: cut off once, finished by the next run.
 
-Where both have a control plane, the proxies of one are told of new roots by istiod; those of the other find them when
-their short-lived certificates are renewed. Where one serves both, all are told.
+Where both have a control plane, on one network or on one each, the proxies of one are told of new roots by istiod;
+those of the other find them when their short-lived certificates are renewed. Where one serves both, all are told.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from integration.support import bed
 from integration.support.bed import ROOT, Cluster
-from integration.support.meshes import Changes, Meshes, cloud, east_west, shared
+from integration.support.meshes import NETS, Changes, Meshes, cloud, east_west, shared
 from integration.support.playbook import Played, Runner
 from unit.support.certificates import root
 
@@ -32,6 +32,7 @@ pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(1200)]
 TOLD = {"PROXY_CONFIG_XDS_AGENT": "true"}
 # Renewed after a minute.
 RENEWED = {"SECRET_TTL": "120s"}
+NET = {"mesh_network": "net1"}
 
 
 @dataclass(frozen=True)
@@ -45,41 +46,55 @@ class Rotating:
         self.describe(self.meshes, file)
 
 
-@pytest.fixture(scope="module", params=["multi-primary", "primary and remote"])
-def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rotating]:
-    """Two clusters on one network, with sidecars and a gateway."""
-    folder, hosted = tmp_path_factory.mktemp("roots"), request.param == "primary and remote"
-    with bed.own_clusters(folder, 2, "--network", "flat") as several, cloud(several.clusters):
-        meshes = Meshes(several, Runner(folder, within=("nsenter", f"--net={several.switch}")))
-        found = Rotating(meshes, describe_hosted if hosted else describe)
-        found.wants("root.pem")
-        made = meshes.play("mesh")
-        assert made.rc == 0, made.output
-        if hosted:
-            meshes.deploy(list(meshes.clusters)[1])
-        meshes.await_application(meshes.clusters)
-        yield found
-
-
-def describe(meshes: Meshes, file: str, others: Mapping[str, str] = RENEWED) -> None:
+def describe(meshes: Meshes, file: str, others: Mapping[str, str] = RENEWED, network: Mapping[str, Any] = NET) -> None:
     """Each has a control plane; how the proxies of the second learn of this root."""
     first, second = meshes.clusters
     common, values = described(meshes, file)
-    meshes.describe(common, {first: {**values_with(values, TOLD), **east_west()}, second: values_with(values, others)})
+    hosts = {first: {**values_with(values, TOLD), **east_west()}, second: values_with(values, others)}
+    meshes.describe({**common, **network}, hosts)
+
+
+def describe_on_networks(meshes: Meshes, file: str) -> None:
+    """The same, each with a door to its network."""
+    describe(meshes, file, network=NETS)
 
 
 def describe_hosted(meshes: Meshes, file: str) -> None:
     """The control plane of the first serves both."""
     first, second = meshes.clusters
     common, values = described(meshes, file)
-    shape = {**common, **values_with(values, TOLD), "mesh_mode": "hosted"}
+    shape = {**common, **NET, **values_with(values, TOLD), "mesh_mode": "hosted"}
     meshes.describe(shape, {first: east_west(), second: {"mesh_cluster_role": "remote"}})
+
+
+# Of the bed, and by an inventory.
+SHAPES: dict[str, tuple[str, Callable[[Meshes, str], None]]] = {
+    "multi-primary": ("flat", describe),
+    "multi-primary on networks": ("separate", describe_on_networks),
+    "primary and remote": ("flat", describe_hosted),
+}
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rotating]:
+    """Two clusters, with sidecars and a gateway at least."""
+    folder, (network, described_as) = tmp_path_factory.mktemp("roots"), SHAPES[request.param]
+    with bed.own_clusters(folder, 2, "--network", network) as several, cloud(several.clusters):
+        meshes = Meshes(several, Runner(folder, within=("nsenter", f"--net={several.switch}")))
+        found = Rotating(meshes, described_as)
+        found.wants("root.pem")
+        made = meshes.play("mesh")
+        assert made.rc == 0, made.output
+        if described_as is describe_hosted:
+            meshes.deploy(list(meshes.clusters)[1])
+        meshes.await_application(meshes.clusters)
+        yield found
 
 
 def described(meshes: Meshes, file: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the clusters have in common, and the values of istiod."""
     folder = meshes.runner.folder
-    common = {**shared(folder, meshes.several), "mesh_network": "net1", "mesh_clusters_root_file": str(folder / file)}
+    common = {**shared(folder, meshes.several), "mesh_clusters_root_file": str(folder / file)}
     return common, common.pop("mesh_control_plane_values")["istiod"]
 
 
