@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -20,6 +20,8 @@ from integration.support.shapes import SHAPES, Shape
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 WHOLE, ALONE = "A probe gets a sidecar, and that what it needs", "A Pod of this cluster would get a sidecar"
+# A remote cluster asks once it has a control plane, and takes the probe away: a check has nobody to ask.
+OF_A_PROBE = re.compile(r"(Deployment|Service) istio-system/mesh-probe-.*")
 APPLICATION = {"Deployment shop/shop", "Deployment shop/client", "Service shop/shop"}
 
 
@@ -33,10 +35,11 @@ MOST_SECONDS = 120.0 if CAMPAIGN else 300.0
 
 @dataclass(frozen=True)
 class Run:
-    """A playbook, how many seconds it took, and what it has persisted."""
+    """A playbook, how many seconds it took, what it has persisted, and what of that it has created, by cluster."""
 
     played: Played
     seconds: float
+    created: Mapping[str, set[str]]
     persisted: list[str]
 
 
@@ -88,7 +91,7 @@ def joined(meshes: Meshes, shape: Shape) -> Joined:
 def _timed(meshes: Meshes, changes: Changes, *arguments: str) -> Run:
     begin = time.monotonic()
     played = meshes.play("mesh", *arguments)
-    return Run(played, time.monotonic() - begin, changes.since())
+    return Run(played, time.monotonic() - begin, changes.created(), changes.since())
 
 
 def test_one_playbook_makes_them_one_mesh(mesh: Joined, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,6 +100,30 @@ def test_one_playbook_makes_them_one_mesh(mesh: Joined, capsys: pytest.CaptureFi
     assert (mesh.check.played.rc, mesh.check.persisted) == (0, []), mesh.check.played.output
     assert len(mesh.run.persisted) > 15 * COUNT
     assert mesh.run.seconds < MOST_SECONDS
+
+
+def test_a_check_before_it_tells_what_it_creates_and_nothing_else(mesh: Joined) -> None:
+    made = {
+        name: {what for what in found if not OF_A_PROBE.fullmatch(what)} for name, found in mesh.run.created.items()
+    }
+    planned = planned_in(mesh.meshes.clusters, mesh.check.played)
+    assert all(len(found) > 5 for found in made.values()), made
+    assert {name: made[name] - planned[name] for name in made} == {name: set() for name in made}
+    assert set().union(*planned.values()) == set().union(*made.values())
+
+
+def planned_in(clusters: Iterable[str], played: Played) -> dict[str, set[str]]:
+    """What would be created in each cluster. A task about two clusters does not say in which of them."""
+    names = list(clusters)
+    found: dict[str, set[str]] = {name: set() for name in names}
+    for result in played.results:
+        host = names[int(result.host.removeprefix("host"))]
+        for told in (result.data, *result.data.get("results", [])):
+            rows = [row for row in told.get("plan", []) if row["action"] == "create"]
+            made = {f"{row['kind']} {row['namespace']}/{row['name']}" for row in rows}
+            for name in (told["primary"], told["cluster"]) if "primary" in told else (host,):
+                found[name] |= made
+    return found
 
 
 def test_remote_clusters_ask_their_control_plane_once(mesh: Joined) -> None:

@@ -48,6 +48,14 @@ class Audit:
         """The changes that a user agent has made since a mark, in words."""
         return [_words(event) for event in self.requests(since, agent) if _persists(event)]
 
+    def created(self, since: int, agent: str = AGENT) -> set[tuple[str, str, str]]:
+        """The objects that a user agent has made since a mark: resource with its group, namespace and name.
+
+        An apply, too, is answered with 201 where there was no such object.
+        """
+        made = [event for event in self.requests(since, agent) if _persists(event)]
+        return {_object(event["objectRef"]) for event in made if event.get("responseStatus", {}).get("code") == 201}
+
 
 def _persists(event: dict[str, Any]) -> bool:
     reference = event.get("objectRef") or {}
@@ -55,6 +63,11 @@ def _persists(event: dict[str, Any]) -> bool:
     answered = event.get("responseStatus", {}).get("code", 0) < 300
     asked = reference.get("resource") in _QUESTIONS or reference.get("subresource") == "token"
     return event["verb"] in _MUTATING and answered and not dry and not asked
+
+
+def _object(reference: dict[str, Any]) -> tuple[str, str, str]:
+    resource = ".".join(part for part in (reference["resource"], reference.get("apiGroup")) if part)
+    return resource, reference.get("namespace", ""), reference["name"]
 
 
 def _words(event: dict[str, Any]) -> str:

@@ -204,8 +204,19 @@ class Changes:
     """What we have persisted in all clusters since the last look."""
 
     def __init__(self, clusters: Mapping[str, Cluster]) -> None:
+        self._clusters = clusters
         self._audits = {name: Audit(Path(one.audit_log)) for name, one in clusters.items()}
         self._marks = {name: audit.mark() for name, audit in self._audits.items()}
+
+    def created(self) -> dict[str, set[str]]:
+        """What of it was not there before, by cluster: kind, namespace and name. To be asked before the next look."""
+        found = {name: audit.created(self._marks[name]) for name, audit in self._audits.items()}
+        return {name: {self._told(name, *one) for one in objects} for name, objects in found.items()}
+
+    def _told(self, cluster: str, resource: str, namespace: str, name: str) -> str:
+        """As a plan says it; of a Namespace the audit log says that it is in itself."""
+        known = self._clusters[cluster].rest.resource(resource)
+        return f"{known.kind} {namespace if known.namespaced else ''}/{name}"
 
     def since(self) -> list[str]:
         found = [
