@@ -261,6 +261,7 @@ def test_who_leaves_is_nowhere_any_more(mesh: Joined) -> None:
                 assert mesh.meshes.answered_by(name, stay).keys() == stay
         assert left.rc == 0, left.output
         assert {name: one.failed for name, one in seen.items()} == {name: {} for name in stay}, [*seen.values()]
+        assert all(one.statuses["200"] > 100 for one in seen.values()), [*seen.values()]
         nowhere(mesh, names[number], kept)
         if mesh.remotes and not gone:
             there = presence(mesh.meshes.clusters[names[number]])

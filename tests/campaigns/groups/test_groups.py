@@ -44,3 +44,4 @@ def test_networks_answer_within_their_groups(meshes: Meshes) -> None:
         in_groups(meshes, chain)
         assert {name: meshes.answered_by(name, near[name]).keys() for name in everybody} == near
     assert {name: (one.failed, one.lines) for name, one in seen.items()} == dict.fromkeys(everybody, ({}, []))
+    assert all(one.statuses["200"] > 500 for one in seen.values()), {name: one.statuses for name, one in seen.items()}

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,14 +37,31 @@ class Seen:
 
 
 def _answers(cluster: Cluster, namespace: str, request: Sequence[str]) -> dict[str, Any]:
-    """A round of requests of a client Pod, each URL at least once. One that is restarted meanwhile asks nothing."""
+    """A round of requests of a client Pod, each URL at least once.
+
+    One that is restarted meanwhile asks nothing. One that stays and does not ask has failed: else a block in which
+    nobody could ask would look like one in which no request has failed.
+    """
     client = ("exec", "-n", namespace, "deployment/client", "-c", "client", "--")
     argv = [str(cluster.bin / "kubectl"), "--kubeconfig", cluster.kubeconfig, *client]
     count = max(ROUND, len(request))
     asked = [*argv, "httpapp", "get", "-json", "-n", str(count), "-p", PAUSE, *request]
+    before = _pods(cluster, namespace)
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
-    found: dict[str, Any] = json.loads(done.stdout) if done.stdout.startswith("{") else {"statuses": {}, "errors": {}}
-    return found
+    if done.stdout.startswith("{"):
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+    stays = all(before.values()) and _pods(cluster, namespace) == before
+    error = f"the client did not ask, kubectl exec ended with {done.returncode}: {done.stderr[-200:].strip()}"
+    return {"statuses": {}, "errors": {error: 1} if stays else {}}
+
+
+def _pods(cluster: Cluster, namespace: str) -> dict[str, bool]:
+    """The client's Pods, and whether each of them runs and shall stay."""
+    return {
+        pod["metadata"]["uid"]: pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]
+        for pod in cluster.objects("pods", namespace, "app=client")
+    }
 
 
 def await_answers(cluster: Cluster, clients: Mapping[str, Sequence[str]], within: float = 60.0) -> None:
@@ -71,12 +89,11 @@ def under_traffic(cluster: Cluster, clients: Mapping[str, Sequence[str]]) -> Ite
         while not over.is_set():
             ask(namespace)
 
-    threads = [threading.Thread(target=ask_on, args=(space,)) for space in clients]
-    for thread in threads:
-        thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
+    with ThreadPoolExecutor(len(clients)) as threads:
+        asking = [threads.submit(ask_on, namespace) for namespace in clients]
+        try:
+            yield seen
+        finally:
+            over.set()
+    for one in asking:
+        one.result()  # what has ended a client would otherwise end it unseen
