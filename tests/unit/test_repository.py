@@ -18,6 +18,9 @@ ROLES = sorted(path.parent.parent for path in ROOT.glob("roles/*/meta/main.yml")
 # Written in two parts, so that this file does not find itself.
 MACHINE_PATH = re.compile(r"(?<![\w.}\-])/(?:wo" + "rk|ro" + "ot)/")
 UNFINISHED = re.compile(r"\b(?:TO" + "DO|FIX" + r"ME)\b")
+# What refuses clusters with a sentence of its own, and reasons that people look up as much as these.
+REFUSING = ("mesh_ca", "networks", "remote_address", "remote_cluster")
+REASONS = ("encrypted by Ansible Vault", "know addresses of IPv4")
 
 
 def load(path: str) -> dict[str, Any]:
@@ -181,3 +184,23 @@ def test_nothing_is_ignored() -> None:
     """Sanity and lint judge the whole collection: their ignore files are empty or absent."""
     ignores = [ROOT / ".ansible-lint-ignore", *(ROOT / "tests" / "sanity").glob("ignore-*.txt")]
     assert [path.name for path in ignores if path.exists() and path.read_text(encoding="utf-8").strip()] == []
+
+
+def refusals() -> Iterator[str]:
+    """Sentences with which something is refused, with dots for what differs from cluster to cluster."""
+    for name in REFUSING:
+        tree = ast.parse((ROOT / "plugins/module_utils/istio" / f"{name}.py").read_text(encoding="utf-8"))
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            if any(keyword.arg == "hint" for keyword in call.keywords):
+                said = call.args[0]
+                parts = said.values if isinstance(said, ast.JoinedStr) else [said]
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in parts)
+
+
+def test_every_refusal_of_clusters_is_explained() -> None:
+    """Whoever meets one looks for its words in the table."""
+    lines = (ROOT / "docs/multicluster.md").read_text(encoding="utf-8").splitlines()
+    explained = [line.split("|")[1] for line in lines if line.startswith("|")]
+    said = [*refusals(), *REASONS]
+    assert len(said) > 12
+    assert [words for words in said if not any(words in one for one in explained)] == []
