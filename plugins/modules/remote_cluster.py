@@ -22,8 +22,10 @@ description:
     connections, such as exec plugins and client certificates, are never copied: istiod could not use them.
   - >-
     A token is renewed when less than a third of its life is left, so run this often enough; otherwise a second run
-    writes nothing. The old token is revoked when every istiod of the primary that is ready says that it reads the
-    remote by the new one (C(wait_timeout)). Both clusters are planned before either is written.
+    writes nothing. The old token is revoked when every istiod of the primary that is ready says that it is synced with
+    the remote (C(wait_timeout)). By which token it does not say; so where a Secret changes in place, it is asked until
+    a second after that at least, by when it has heard of the change. Both clusters are planned before either is
+    written.
   - >-
     An istiod of a version that does not take up a Secret which changes in place reads the remote by another Secret,
     C(istio-remote-secret-NAME-token-renewal), while that one is deleted and created, so that it loses no endpoint. It
