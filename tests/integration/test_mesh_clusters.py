@@ -212,10 +212,17 @@ def test_the_playbook_refuses_one_cluster_twice_before_the_first_write(
 def test_the_playbook_refuses_the_address_of_another_cluster_before_the_first_write(
     mesh: Runner, cluster: Cluster, west: Cluster, charts: Path, changes_in_both: Callable[[], list[str]]
 ) -> None:
-    _host(mesh.folder, "host1", "west", west, mesh_clusters_server=cluster.server)
-    played = whole(mesh, cluster, charts)
-    assert (played.rc, changes_in_both()) == (2, []), played.output
-    assert f"{cluster.server}, by which east would read west, does not prove that it is west" in played.output
+    """By another of its own addresses, and by the very one that is given for that cluster, too."""
+    elsewhere = cluster.server.replace("127.0.0.1", "localhost")
+    said = {
+        elsewhere: f"{elsewhere}, by which east would read west, does not prove that it is west",
+        cluster.server: f"host0 and host1 have one address for their API servers ({cluster.server})",
+    }
+    for address, refusal in said.items():
+        _host(mesh.folder, "host1", "west", west, mesh_clusters_server=address)
+        played = whole(mesh, cluster, charts)
+        assert (played.rc, changes_in_both()) == (2, []), played.output
+        assert refusal in played.output, played.output
 
 
 def test_the_playbook_refuses_roots_and_addresses_that_are_there_before_the_first_write(
