@@ -59,6 +59,7 @@ RULE = kind_operation(DESTINATION_RULE)
             {**ENTRY, "hosts": ["a"], "name": False},
             "'name' must be text, but YAML reads it as the boolean false",
         ),
+        (CONFIG, {"src": [None]}, "'src[0]' must be text, but YAML reads it as null"),
         (PLUGIN, {**ENTRY, "url": 1}, "'url' must be text, but YAML reads it as the number 1"),
         (
             CONFIG,
