@@ -26,10 +26,6 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-# First of ours: what is imported before it is compiled again in every run.
-from ..plugin_utils import bytecode as _bytecode  # noqa: F401
-
-# isort: split
 from ..module_utils.istio.sources import not_found, not_opened, packed_files
 
 # Imported here on purpose: the controller loads this file before it forks, so

@@ -9,10 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-# First of ours: what is imported before it is compiled again in every run.
-from ..plugin_utils import bytecode as _bytecode  # noqa: F401
-
-# isort: split
 from ..module_utils.istio.networks import mesh_networks
 
 DOCUMENTATION = r"""
