@@ -159,7 +159,9 @@ def test_no_text_is_made_of_lists_and_mappings(
 def test_null_is_not_the_same_as_absent(operation: Operation[Any], arguments: dict[str, Any], reason: str) -> None:
     with pytest.raises(InvalidArguments) as refusal:
         validated(operation, arguments)
-    assert (refusal.value.reason, "a template gives 'omit'" in refusal.value.hint) == (reason, True)
+    # Of some of them ansible-core 2.16 says something, too.
+    assert refusal.value.reason.endswith(reason)
+    assert "a template gives 'omit'" in refusal.value.hint
 
 
 def test_what_is_no_field_of_an_object_may_be_null() -> None:
