@@ -233,10 +233,11 @@ def test_new_tokens_fail_no_request(mesh: Joined) -> None:
     ]
     assert all(one.statuses["200"] > 100 for one in seen.values())
     new = mesh.meshes.tokens()
-    assert old or mesh.shape.is_external, "the cluster of its configuration is read by a file"
+    assert old
     assert len(old) == len(new) == len(old | new) / 2
     assert all(mesh.meshes.refuses(name, token) for name, token in old)
     assert not any(mesh.meshes.refuses(name, token, within=0) for name, token in new)
+    assert mesh.meshes.configuration_arrives(mesh.inside[0]), "an external istiod reads it by a new token as well"
     test_every_cluster_reaches_the_pods_of_the_others(mesh)
 
 

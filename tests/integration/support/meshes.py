@@ -7,6 +7,7 @@ import os
 import subprocess
 import threading
 import time
+import uuid
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -86,7 +87,22 @@ class Meshes:
         """By which tokens the clusters are read: the cluster that accepts it, and the token."""
         lists = [cluster.objects("secrets", labels="istio/multiCluster=true") for cluster in self.clusters.values()]
         files = [(name, file) for secrets in lists for one in secrets for name, file in one["data"].items()]
-        return {(name, yaml.safe_load(b64decode(file))["users"][0]["user"]["token"]) for name, file in files}
+        read = {(name, yaml.safe_load(b64decode(file))["users"][0]["user"]["token"]) for name, file in files}
+        return read | {told for cluster in self.clusters.values() for told in _mounted(cluster)}
+
+    def configuration_arrives(self, name: str, within: float = 30.0) -> bool:
+        """Whether what is written in a cluster from now on comes to its client."""
+        cluster, host = self.clusters[name], f"{uuid.uuid4().hex[:8]}.example"
+        ports = [{"number": 80, "name": "http", "protocol": "HTTP"}]
+        spec = {"hosts": [host], "ports": ports, "resolution": "NONE"}
+        entry = {"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "spec": spec}
+        cluster.apply({**entry, "metadata": {"name": host, "namespace": "shop"}})
+        asked = ("proxy-config", "cluster", "deployment/client", "-n", "shop", "--fqdn", host)
+        until = time.monotonic() + within
+        while not (rows := self._istioctl(name, *asked)) and time.monotonic() < until:
+            time.sleep(0.5)
+        cluster.kubectl("delete", "serviceentry", host, "-n", "shop")
+        return bool(rows)
 
     def refuses(self, name: str, token: str, within: float = 15.0) -> bool:
         """Whether a cluster does not know a token, once it has forgotten that it did: that takes ten seconds."""
@@ -168,6 +184,14 @@ class Meshes:
         path = self.runner.folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(yaml.safe_dump(dict(content)), encoding="utf-8")
+
+
+def _mounted(cluster: Cluster) -> Iterator[tuple[str, str]]:
+    """The token of a file by which the external control plane that runs in a cluster has its configuration."""
+    for secret in cluster.objects("secrets"):
+        if secret["metadata"]["name"] == "istio-kubeconfig":
+            config = yaml.safe_load(b64decode(secret["data"]["config"]))
+            yield config["current-context"], b64decode(secret["data"]["token"]).decode()
 
 
 @contextmanager
