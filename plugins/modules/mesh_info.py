@@ -114,7 +114,7 @@ mesh:
     trust_domain:
       description: >-
         Trust domain of the mesh, as the charts were told it. Empty where their values are not read, which they are with
-        V(clusters) in O(gather), and in remote clusters.
+        C(gather=[clusters]), and in remote clusters.
       type: str
     control_planes:
       description: Control planes, with revision, version, image, owner, replicas, state, and reasons where not ready.
