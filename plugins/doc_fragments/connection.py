@@ -115,10 +115,12 @@ options:
     default: 30.0
 requirements:
   - python >= 3.10 on the host that runs the module (with a local connection, the controller)
-  - kubernetes >= 24.2.0
+  - urllib3 >= 1.26
   - PyYAML >= 5.1
   - jsonschema >= 4.0 (to plan objects whose CRD is not installed yet)
   - cryptography >= 42.0 (to read and make certificates)
+  - kubernetes >= 24.2.0 (for an C(auth-provider) of a kubeconfig and for proxies)
+  - websocket-client (for commands in containers)
 notes:
   - >-
     With a local connection, tasks run inside the controller's own process, with the controller's Python and its

@@ -474,7 +474,7 @@ def _address(remote: Client, wanted: Registration) -> Address:
             reason="its certificate authority is not known: the connection is not verified, or has no CA of its own",
             hint="Give 'server_ca', the text of the CA certificate of the API server (PEM)",
         )
-    name = "" if wanted.server else str(getattr(connection.configuration, "tls_server_name", None) or "")
+    name = "" if wanted.server else connection.access.server_name
     return Address(server, authority, name)
 
 

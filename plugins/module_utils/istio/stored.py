@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..kube.client import Object
-from ..reconcile.objects import SERVER_FIELDS
+from ..reconcile.objects import SERVER_FIELDS, mappings
 
 STAMP = "creationTimestamp"
 _PLAIN = "stringData"
@@ -50,11 +50,8 @@ def _encoded(secret: Object) -> Object:
     return {**kept, "data": {**secret.get("data", {}), **plain}}
 
 
-def _has_stamp(content: Any) -> bool:
-    if isinstance(content, dict) and content.get(STAMP, "") is None:
-        return True
-    inner = content.values() if isinstance(content, dict) else content
-    return any(_has_stamp(item) for item in inner if isinstance(item, (dict, list)))
+def _has_stamp(content: Object) -> bool:
+    return any(part.get(STAMP, "") is None for part in mappings(content))
 
 
 def _unstamped(content: Any) -> Any:

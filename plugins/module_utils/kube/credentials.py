@@ -2,113 +2,135 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a context of a kubeconfig says, in the library's configuration: address, authority, lasting credentials."""
+"""Who we are, by the user of a kubeconfig: what it holds, a file of it, a program, or a provider.
+
+Of several the first counts, in this order: provider, token, file with a token, program, name and password.
+"""
 
 from __future__ import annotations
 
-import logging
+import base64
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import ConnectionOptionsError
+from .access import Access, Pem
+from .errors import ConnectionOptionsError, missing_library
+from .login import Login, Plugin
 
-try:
-    from kubernetes.client import Configuration
-    from kubernetes.config.kube_config import KubeConfigLoader, load_kube_config
-except ImportError:  # connect() says which library is missing
-    pass
-
-_LONGEST_WORDS = 300
+_Entry = Mapping[str, Any]
 
 
-def fill(
-    configuration: Configuration,
-    documents: Sequence[Mapping[str, Any]],
-    source: str | Mapping[str, Any],
-    context: str,
-    *,
-    persist: bool,
-) -> None:
-    """Take a context that is there. `documents` are what the files of `source` hold, or `source` itself.
-
-    Raises ConnectionOptionsError for a plugin that fails, and whatever the library does over wrong shapes.
-    """
-    folders = [os.path.dirname(path) for path in source.split(os.pathsep)] if isinstance(source, str) else [""]
-    with _logged() as said:
-        if isinstance(source, str) and (len(documents) > 1 or persist):
-            load_kube_config(source, context, configuration, persist_config=persist)
-        else:  # what has been read already is not read again: a fleet's kubeconfig is long
-            folder = os.path.abspath(folders[0]) if isinstance(source, str) else ""
-            KubeConfigLoader(_distinct(documents[0]), context, config_base_path=folder).load_and_set(configuration)
-    user, folder = _user(documents, folders, context)
-    _refuse_failed_plugin(user.get("exec"), said, configuration)
-    if user.get("tokenFile") and not user.get("token"):
-        untyped: Any = configuration  # the library's own types know no hook but None
-        untyped.refresh_api_key_hook = _rereading(os.path.join(folder, user["tokenFile"]))
+def bearer(token: str) -> str:
+    return f"Bearer {token}"
 
 
-def _distinct(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The same, with the first of entries of one name, as the library takes them where it reads a file itself."""
-    lists = {
-        item: list({entry["name"]: entry for entry in reversed(document.get(item) or [])}.values())
-        for item in ("clusters", "contexts", "users")
-    }
-    return {**document, **lists}
+def basic(username: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
 
 
-def _user(
-    documents: Sequence[Mapping[str, Any]], folders: Sequence[str], context: str
-) -> tuple[Mapping[str, Any], str]:
-    """The user of a context, and the folder of the file that has it, to which its paths are relative."""
-    entries = {entry["name"]: entry["context"] for document in documents for entry in document.get("contexts") or []}
-    for document, folder in zip(documents, folders, strict=True):
-        for entry in document.get("users") or []:
-            if entry["name"] == entries[context].get("user"):
-                return entry.get("user") or {}, folder
-    return {}, ""
+def pem_of(entry: _Entry, name: str, folder: str) -> Pem | None:
+    """What is in the kubeconfig itself wins over a file, whose path is relative to the kubeconfig."""
+    if data := entry.get(f"{name}-data"):
+        return Pem(text=base64.b64decode(data).decode())
+    return Pem(path=os.path.join(folder, entry[name])) if entry.get(name) else None
 
 
-def _refuse_failed_plugin(plugin: Mapping[str, Any] | None, said: Sequence[str], configuration: Configuration) -> None:
-    """The library only logs that a plugin gives no credentials, and the server would then be asked by nobody."""
-    if plugin and not configuration.api_key and not configuration.cert_file:
-        raise ConnectionOptionsError(
-            f"The plugin '{plugin.get('command')}' that the kubeconfig names gives no credentials",
-            reason=" ".join(" ".join(said).split())[:_LONGEST_WORDS],
-            hint="Run it by hand as the user that runs Ansible: it has to be on PATH there, and may need a login",
-        )
+def take_user(access: Access, user: _Entry, folder: str, cluster: _Entry) -> None:
+    """What a user of a kubeconfig has, without a provider. Raises ConnectionOptionsError for a plugin that fails."""
+    access.certificate, access.key = (pem_of(user, name, folder) for name in ("client-certificate", "client-key"))
+    if user.get("token"):
+        access.authorization = _always(bearer(str(user["token"])))
+    elif user.get("tokenFile"):
+        access.authorization = TokenFile(Path(folder, user["tokenFile"]))
+    elif user.get("exec"):
+        _take_login(access, Plugin(user["exec"], folder, cluster))
+    elif user.get("username") and user.get("password"):
+        access.authorization = _always(basic(user["username"], user["password"]))
 
 
-class _Heard(logging.Handler):
-    """Keeps what is logged."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.said: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage())
+def _always(value: str) -> Callable[[], str]:
+    return lambda: value
 
 
-@contextmanager
-def _logged() -> Iterator[list[str]]:
-    """What the library logs meanwhile, which would be printed between the lines of the playbook."""
-    heard = _Heard()
-    logging.getLogger().addHandler(heard)
-    try:
-        yield heard.said
-    finally:
-        logging.getLogger().removeHandler(heard)
+def _take_login(access: Access, plugin: Plugin) -> None:
+    login = plugin.log_in()
+    if login.certificate and login.key:
+        access.certificate, access.key = Pem(text=login.certificate), Pem(text=login.key)
+    access.authorization = LoggedIn(plugin, login)
 
 
-def _rereading(path: str) -> Callable[[Configuration], None]:
-    """The library reads a token file once; what is rotated while a task waits would be refused."""
+@dataclass
+class TokenFile:
+    """A token that somebody else renews: what is rotated while a task waits would be refused."""
 
-    def refresh(configuration: Configuration) -> None:
+    path: Path
+    seen: str = ""
+
+    def __post_init__(self) -> None:
+        self.seen = self._read()
+        if not self.seen:
+            raise ValueError(f"{self.path} has no token in it")
+
+    def __call__(self) -> str:
         with suppress(OSError):  # in the middle of a rotation the token that we have is as good as any
-            token = Path(path).read_text(encoding="utf-8").strip()
-            configuration.api_key = {"authorization": f"Bearer {token}"}
+            self.seen = self._read() or self.seen
+        return bearer(self.seen)
 
-    return refresh
+    def _read(self) -> str:
+        return self.path.read_text(encoding="utf-8").strip()
+
+
+@dataclass
+class LoggedIn:
+    """What a plugin has given; it is asked again when that has ended."""
+
+    plugin: Plugin
+    login: Login = field(repr=False)
+
+    def __call__(self) -> str:
+        if self.login.is_over:
+            self.login = self.plugin.log_in()
+        return bearer(self.login.token) if self.login.token else ""
+
+
+def of_provider(source: str | _Entry, context: str, *, persist: bool) -> Callable[[], str]:
+    """The token of an `auth-provider` (OpenID Connect), which the library `kubernetes` gets and renews.
+
+    It is imported by who needs it alone: that takes longer than most tasks.
+    """
+    try:
+        from kubernetes import config as library
+        from kubernetes.client import Configuration
+        from kubernetes.config import kube_config
+    except ImportError as error:
+        why = "the kubeconfig names an 'auth-provider', which it knows"
+        raise missing_library("kubernetes", why) from error
+    configuration = Configuration()
+    try:
+        if isinstance(source, str):
+            library.load_kube_config(source, context, configuration, persist_config=persist)
+        else:
+            library.load_kube_config_from_dict(dict(source), context, configuration, persist_config=False)
+    except Exception as error:  # it has no type for what its own libraries raise on the way to a provider
+        raise _without_token(context, f"{type(error).__name__}: {error}") from error
+    finally:  # it writes key data to files that only its atexit hook removes, and a forked worker never runs that
+        kube_config._cleanup_temp_files()
+
+    def authorization() -> str:
+        return str(configuration.auth_settings().get("BearerToken", {}).get("value") or "")
+
+    if not authorization():
+        raise _without_token(context, "it is none that the library 'kubernetes' knows, or what it holds has ended")
+    return authorization
+
+
+def _without_token(context: str, why: str) -> ConnectionOptionsError:
+    return ConnectionOptionsError(
+        f"The auth-provider of the kubeconfig gives no token for the context '{context}'",
+        reason=why,
+        hint="Log in anew, or name a program instead ('exec'), as clouds do since kubectl 1.26",
+    )

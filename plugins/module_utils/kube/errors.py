@@ -86,6 +86,16 @@ class ConnectionOptionsError(Failure):
     code = "connection_options"
 
 
+def missing_library(name: str, why: str = "") -> ConnectionOptionsError:
+    """The error of whoever needs a library that is not there."""
+    return ConnectionOptionsError(
+        f"The Python library '{name}' is missing",
+        reason=why,
+        hint="Install the collection's requirements.txt for the Python that runs Ansible "
+        "(with a local connection that is the controller's, not ansible_python_interpreter)",
+    )
+
+
 class ApiError(Failure):
     """The API server, or the way to it, answered with an error."""
 

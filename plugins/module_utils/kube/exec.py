@@ -16,15 +16,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-try:
-    import websocket  # the kubernetes library asks for it
-except ImportError:  # connect() says which library is missing
-    pass
-
 from .connection import Connection
-from .errors import ApiError, Failure, Unreachable, error_from_status
+from .errors import ApiError, Failure, Unreachable, error_from_status, missing_library
 from .resources import POD
 from .transport import read_status
+
+MISSING_LIBRARY: str | None = None
+try:
+    import websocket  # comes with `kubernetes`
+except ImportError as error:  # said when it is needed
+    MISSING_LIBRARY = error.name or str(error)
 
 _PROTOCOL = "v4.channel.k8s.io"
 _OUT, _ERR, _STATUS = 1, 2, 3
@@ -40,6 +41,8 @@ def run_in_container(
     connection: Connection, namespace: str, pod: str, container: str, command: Sequence[str], seconds: float
 ) -> str:
     """What the command prints. Raises CommandFailed, or an ApiError where the API server does not let it run."""
+    if MISSING_LIBRARY:
+        raise missing_library(MISSING_LIBRARY, "commands in containers go over it")
     subject = f"exec in Pod {namespace}/{pod}"
     query = [("container", container), ("stdout", "true"), ("stderr", "true"), *(("command", word) for word in command)]
     url = f"{connection.url}{POD.path(namespace, pod)}/exec?{urlencode(query)}"
@@ -68,7 +71,7 @@ def _options(connection: Connection, seconds: float) -> dict[str, Any]:
         "suppress_origin": True,
     }
     if connection.tls:
-        name = getattr(connection.configuration, "tls_server_name", None)
+        name = connection.access.server_name
         checks = connection.tls.verify_mode == ssl.CERT_REQUIRED
         options["sslopt"] = {"context": connection.tls, "check_hostname": checks}
         options["sslopt"] |= {"server_hostname": name} if name else {}

@@ -13,20 +13,21 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from .credentials import fill
+from .access import Access, Pem
+from .credentials import TokenFile, of_provider, pem_of, take_user
 from .errors import ConnectionOptionsError
 from .yaml_loader import TooDeep, limited_loader, without_names
 
 try:
     import yaml
-    from kubernetes import config as kube_config
-    from kubernetes.client import Configuration
-    from kubernetes.config.config_exception import ConfigException
 except ImportError:  # connect() says which library is missing
     pass
 
+# Where a Pod finds its account. Source: Kubernetes, "Accessing the Kubernetes API from a Pod".
+_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 # What of a kubeconfig's users may be shown; everything else may be a credential (tokens, key data, plugins' settings).
 _SHOWABLE = ("name", "username", "client-certificate", "client-certificate-data", "client-key", "tokenFile")
@@ -92,18 +93,23 @@ def _refuse_unnamed(options: ConnectionOptions) -> None:
     )
 
 
-def load(options: ConnectionOptions, configuration: Configuration) -> str:
-    """Fill the configuration from a kubeconfig, and tell the name of the context taken."""
+def load(options: ConnectionOptions) -> tuple[Access, str]:
+    """The way that a kubeconfig tells of, and the name of the context taken; both empty where none is asked for."""
     _refuse_unnamed(options)
     if options.has_explicit_credentials or (options.host and not (options.kubeconfig or options.context)):
-        return ""
+        return Access(), ""
     if options.use_current_context and not options.kubeconfig and not options.context and _runs_in_cluster():
-        return _load_in_cluster(configuration)
+        return _of_this_cluster(), "in-cluster"
     source = _kubeconfig_source(options)
     try:
-        return _load_kubeconfig(source, options, configuration)
-    # The library does not check shapes and encodings before it uses them.
-    except (ConfigException, AttributeError, KeyError, TypeError, ValueError) as error:
+        return _of_kubeconfig(source, options)
+    except (
+        AttributeError,
+        KeyError,
+        OSError,
+        TypeError,
+        ValueError,
+    ) as error:  # wrong shapes, files that are not there
         raise ConnectionOptionsError(
             f"The kubeconfig {_described(source)} cannot be used",
             reason=str(error),
@@ -111,35 +117,63 @@ def load(options: ConnectionOptions, configuration: Configuration) -> str:
         ) from error
 
 
-def _load_in_cluster(configuration: Configuration) -> str:
+def _of_this_cluster() -> Access:
     try:
-        kube_config.load_incluster_config(client_configuration=configuration)
-    except ConfigException as error:
+        host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
+        return Access(
+            host=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
+            authority=Pem(path=str(_ACCOUNT / "ca.crt")),
+            authorization=TokenFile(_ACCOUNT / "token"),
+        )
+    except (KeyError, OSError, ValueError) as error:
         raise ConnectionOptionsError(
             "The cluster that this runs in cannot be used",
             reason=str(error),
             hint="Give the Pod a service account token",
         ) from error
-    return "in-cluster"
 
 
-def _load_kubeconfig(source: str | Mapping[str, Any], options: ConnectionOptions, configuration: Configuration) -> str:
-    documents = [source] if isinstance(source, Mapping) else [_document(path) for path in source.split(os.pathsep)]
+def _of_kubeconfig(source: str | Mapping[str, Any], options: ConnectionOptions) -> tuple[Access, str]:
+    paths = source.split(os.pathsep) if isinstance(source, str) else []
+    documents = [_document(path) for path in paths] if isinstance(source, str) else [source]
     contexts, current = _contexts(documents)
-    context = _chosen_context(contexts, current, source, options)
-    _refuse_unknown_user(documents, context, source)
-    fill(configuration, documents, source, context, persist=bool(options.persist_config))
-    return context
+    name = _chosen_context(contexts, current, source, options)
+    files = list(zip(documents, [os.path.abspath(os.path.dirname(path)) for path in paths] or [""], strict=True))
+    context, _folder = _entry(files, "context", name)
+    _refuse_unknown_user(documents, name, context, source)
+    cluster, folder = _entry(files, "cluster", context["cluster"])
+    access = Access(
+        host=cluster["server"],
+        authority=pem_of(cluster, "certificate-authority", folder),
+        is_verified=not cluster.get("insecure-skip-tls-verify"),
+        server_name=cluster.get("tls-server-name") or "",
+        proxy=cluster.get("proxy-url") or None,
+    )
+    if context.get("user"):
+        user, folder = _entry(files, "user", context["user"])
+        take_user(access, user, folder, cluster)
+        if user.get("auth-provider"):
+            access.authorization = of_provider(source, name, persist=bool(options.persist_config))
+    return access, name
 
 
-def _refuse_unknown_user(documents: Sequence[Mapping[str, Any]], context: str, source: str | Mapping[str, Any]) -> None:
-    """Without this check the library would connect as nobody."""
-    entries = {entry["name"]: entry["context"] for document in documents for entry in document.get("contexts") or []}
-    user = entries[context].get("user")
+def _entry(files: Sequence[tuple[Mapping[str, Any], str]], kind: str, name: str) -> tuple[Mapping[str, Any], str]:
+    """A named part of a kubeconfig with the folder of its file; of several of one name the first, as in kubectl."""
+    for document, folder in files:
+        for entry in document.get(f"{kind}s") or []:
+            if entry["name"] == name:
+                return entry.get(kind) or {}, folder
+    raise KeyError(f"it has no {kind} '{name}'")
+
+
+def _refuse_unknown_user(
+    documents: Sequence[Mapping[str, Any]], name: str, context: Mapping[str, Any], source: str | Mapping[str, Any]
+) -> None:
+    user = context.get("user")
     if user and user not in [entry["name"] for document in documents for entry in document.get("users") or []]:
         raise ConnectionOptionsError(
             f"The kubeconfig {_described(source)} has no user '{user}'",
-            reason=f"its context '{context}' names it",
+            reason=f"its context '{name}' names it",
             hint="Correct the kubeconfig",
         )
 

@@ -18,6 +18,7 @@ from ..kube.client import Object
 # What the API server keeps for itself; a change in it is no change that anybody asked for.
 SERVER_FIELDS = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink")
 _SECRET_PARTS = ("data", "stringData")
+_DROPPED = ("labels", "annotations")
 # By which an object is in a set (the ApplySet specification).
 PART_OF = "applyset.kubernetes.io/part-of"
 Path = tuple[str, ...]
@@ -107,22 +108,35 @@ def without(content: Any, path: Path) -> Any:
     return {**content, path[0]: inner} if inner else kept
 
 
-def _tidy(content: Any) -> Any:
+def mappings(content: Any) -> Iterator[dict[str, Any]]:
+    """All mappings in something, itself included: one loop, as every object of every run is looked through."""
+    todo = [content]
+    for part in todo:
+        if isinstance(part, dict):
+            yield part
+            part = part.values()
+        todo.extend(item for item in part if isinstance(item, (dict, list)))
+
+
+def _tidy(content: Object) -> Object:
     """Without empty labels and annotations, which charts like to render.
 
     The server drops an empty mapping on creation and counts it as ours at the next
     apply: the second run would change who manages a field that says nothing.
     """
+    found = [part["metadata"] for part in mappings(content) if isinstance(part.get("metadata"), dict)]
+    return _tidied(content) if any(not metadata.get(name, True) for metadata in found for name in _DROPPED) else content
+
+
+def _tidied(content: Any) -> Any:
     if isinstance(content, list):
-        return [_tidy(item) if isinstance(item, (dict, list)) else item for item in content]
+        return [_tidied(item) for item in content]
     if not isinstance(content, dict):
         return content
-    tidied = {key: _tidy(value) if isinstance(value, (dict, list)) else value for key, value in content.items()}
+    tidied = {key: _tidied(value) for key, value in content.items()}
     metadata = tidied.get("metadata")
     if isinstance(metadata, dict):
-        tidied["metadata"] = {
-            key: value for key, value in metadata.items() if key not in ("labels", "annotations") or value
-        }
+        tidied["metadata"] = {key: value for key, value in metadata.items() if key not in _DROPPED or value}
     return tidied
 
 

@@ -6,13 +6,16 @@ import base64
 import os
 import pty
 import ssl
+import stat
 import tempfile
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.access import Pem
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import Connection, connect
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import ConnectionOptionsError
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
@@ -102,6 +105,11 @@ def test_basic_authentication() -> None:
     assert headers["Authorization"] == f"Basic {encoded(b'ann:pass')}"
 
 
+def test_a_password_given_by_option_wins_over_the_token_of_a_kubeconfig() -> None:
+    options = ConnectionOptions(kubeconfig=kubeconfig(), context="east", username="ann", password="pass")
+    assert connect(options).headers()["Authorization"] == f"Basic {encoded(b'ann:pass')}"
+
+
 def test_impersonation_travels_in_headers() -> None:
     options = ConnectionOptions(host=HOST, api_key="t", impersonate_user="bob", impersonate_groups=["a", "b"])
     connection = connect(options)
@@ -171,8 +179,18 @@ def test_key_data_of_a_kubeconfig_is_used_and_leaves_no_file(scratch: Path) -> N
     connection = connect(
         ConnectionOptions(kubeconfig=kubeconfig(user, **{"certificate-authority-data": encoded(CERTIFICATE)}))
     )
-    assert Path(str(connection.configuration.key_file)).parent == scratch
     assert context_of(connection).cert_store_stats()["x509_ca"] == 1
+    assert connection.authority == CERTIFICATE.decode()
+    assert list(scratch.iterdir()) == []
+
+
+def test_key_data_is_written_where_nobody_else_reads_it(scratch: Path) -> None:
+    with Pem(text="a key").as_file() as path:
+        assert (Path(path).parent, Path(path).read_text(), stat.S_IMODE(os.stat(path).st_mode)) == (
+            scratch,
+            "a key",
+            0o600,
+        )
     assert list(scratch.iterdir()) == []
 
 
@@ -250,6 +268,21 @@ def test_a_proxy_is_taken_or_bypassed(no_proxy: str | None, kind: type) -> None:
     connection = connect(options)
     assert type(connection.pool) is kind
     assert connection.base == ("" if kind is urllib3.HTTPSConnectionPool else HOST)
+
+
+def test_the_proxy_of_the_environment_is_taken_unless_a_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As kubectl does; an empty option is one that says: none."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.8:3128")
+    plain = ConnectionOptions(host=HOST, api_key="t")
+    monkeypatch.setenv("NO_PROXY", "192.0.2.0/24")
+    assert connect(plain).proxy == "http://127.0.0.8:3128"
+    assert connect(replace(plain, proxy="http://127.0.0.9:3128")).proxy == "http://127.0.0.9:3128"
+    of_file = kubeconfig(None, **{"proxy-url": "http://127.0.0.7:3128"})
+    assert connect(ConnectionOptions(kubeconfig=of_file)).proxy == "http://127.0.0.7:3128"
+    assert connect(replace(plain, proxy="")).proxy == ""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.0/8")
+    assert connect(plain).proxy == ""
+    assert connect(replace(plain, no_proxy="192.0.2.7")).proxy == "http://127.0.0.8:3128"
 
 
 @pytest.mark.parametrize(("path", "base"), [("", ""), ("/", ""), ("/k8s/clusters/c-1", "/k8s/clusters/c-1")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube import kubeconfig as kubeconfigs
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.access import Pem
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import Connection, connect
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import ConnectionOptionsError
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
@@ -141,9 +145,8 @@ def test_a_kubeconfig_that_is_nested_too_deep_ends_nothing(tmp_path: Path) -> No
         connect(ConnectionOptions(kubeconfig=str(path)))
 
 
-@pytest.mark.parametrize("persist", [False, True], ids=["read once", "by the library"])
-def test_a_file_says_the_same_whoever_reads_it(persist: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first of two entries of one name counts, and what a file names is beside it, wherever Ansible was started."""
+def test_what_a_file_names_is_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever Ansible was started; and the first of two entries of one name counts, as in kubectl."""
     content = kubeconfig("east")
     content["users"].append({"name": "east", "user": {"token": "another"}})
     content["clusters"][0]["cluster"]["certificate-authority"] = "ca.pem"
@@ -151,9 +154,51 @@ def test_a_file_says_the_same_whoever_reads_it(persist: bool, tmp_path: Path, mo
     (tmp_path / "own" / "ca.pem").write_text(certificate(datetime(2036, 1, 1, tzinfo=timezone.utc)))
     monkeypatch.chdir(tmp_path)
     for name in (path, "own/config"):
-        connection = connect(ConnectionOptions(kubeconfig=name, persist_config=persist))
+        connection = connect(ConnectionOptions(kubeconfig=name))
         assert token(connection) == "Bearer token-of-east"
-        assert Path(str(connection.configuration.ssl_ca_cert)) == tmp_path / "own" / "ca.pem"
+        assert connection.access.authority == Pem(path=str(tmp_path / "own" / "ca.pem"))
+
+
+def test_of_several_files_each_part_may_be_in_another(tmp_path: Path) -> None:
+    """The token file is beside the file with the user, not beside the one with the cluster."""
+    whole = kubeconfig("east")
+    user = {"users": [{"name": "east", "user": {"tokenFile": "token"}}]}
+    paths = [
+        written(tmp_path / "contexts", {"contexts": whole["contexts"]}),
+        written(tmp_path / "a" / "clusters", {"clusters": whole["clusters"]}),
+        written(tmp_path / "b" / "users", user),
+    ]
+    (tmp_path / "b" / "token").write_text("of-b\n")
+    connection = connect(ConnectionOptions(kubeconfig=":".join(paths)))
+    assert (connection.url, token(connection)) == (SERVER.format(1), "Bearer of-b")
+
+
+@pytest.mark.parametrize(
+    ("user", "why"),
+    [
+        ({"tokenFile": "nowhere"}, "No such file or directory: '.*nowhere'"),
+        ({"tokenFile": "empty"}, "empty has no token in it"),
+        ({"client-certificate-data": "abc"}, "padding"),
+        ({"exec": {"command": "a"}}, "apiVersion"),
+    ],
+)
+def test_credentials_that_are_not_there_are_told(tmp_path: Path, user: dict[str, str], why: str) -> None:
+    (tmp_path / "empty").write_text("\n")
+    path = written(tmp_path / "config", {**kubeconfig("east"), "users": [{"name": "east", "user": user}]})
+    with pytest.raises(ConnectionOptionsError, match=f"The kubeconfig {path} cannot be used: .*{why}"):
+        connect(ConnectionOptions(kubeconfig=path))
+
+
+def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
+    content = kubeconfig("east")
+    content["clusters"][0]["cluster"]["certificate-authority"] = "gone.pem"
+    with pytest.raises(ConnectionOptionsError, match=r"cannot be read: .*No such file or directory: '.*gone\.pem'"):
+        connect(ConnectionOptions(kubeconfig=written(tmp_path / "config", content)))
+
+
+def test_a_password_in_a_kubeconfig() -> None:
+    content = {**kubeconfig("east"), "users": [{"name": "east", "user": {"username": "ann", "password": "pass"}}]}
+    assert token(connect(ConnectionOptions(kubeconfig=content))) == "Basic YW5uOnBhc3M="
 
 
 @pytest.mark.parametrize(
@@ -169,20 +214,6 @@ def test_what_is_no_path_is_refused_and_never_shown(kubeconfig: Any, what: str) 
         connect(ConnectionOptions(kubeconfig=kubeconfig))
     assert "secret" not in str(refusal.value)
     assert "from_yaml" in str(refusal.value)
-
-
-def test_a_plugin_that_fails_is_told_and_nobody_asks_without_credentials(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    login = tmp_path / "login"
-    login.write_text("#!/bin/sh\necho login please >&2\nexit 3\n")
-    login.chmod(0o755)
-    for command, said in ((str(login), "exec: process returned 3. login please"), ("nowhere-to-be-found", "No such")):
-        plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": command, "interactiveMode": "Never"}
-        content = {**kubeconfig("east"), "users": [{"name": "east", "user": {"exec": plugin}}]}
-        with pytest.raises(ConnectionOptionsError, match=f"The plugin '{command}'.* gives no credentials: .*{said}"):
-            connect(ConnectionOptions(kubeconfig=content))
-    assert capfd.readouterr().err == ""
 
 
 NOT_BASE64 = {"server": SERVER.format(1), "certificate-authority-data": "abc"}
@@ -205,6 +236,58 @@ def test_a_pod_without_an_account_is_told_so(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
     with pytest.raises(ConnectionOptionsError, match="The cluster that this runs in cannot be used"):
         connect(ConnectionOptions(use_current_context=True))
+
+
+@pytest.mark.parametrize(("host", "url"), [("127.0.0.1", SERVER.format(443)), ("::1", "https://[::1]:443")])
+def test_in_a_pod_its_own_account_is_taken(
+    host: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its token is rotated by the kubelet."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    monkeypatch.setattr(kubeconfigs, "_ACCOUNT", tmp_path)
+    (tmp_path / "token").write_text("first")
+    (tmp_path / "ca.crt").write_text(certificate(datetime(2036, 1, 1, tzinfo=timezone.utc)))
+    connection = connect(ConnectionOptions(use_current_context=True))
+    assert (connection.name, connection.url, token(connection)) == ("in-cluster", url, "Bearer first")
+    (tmp_path / "token").write_text("second")
+    assert token(connection) == "Bearer second"
+
+
+def jwt(ends: float) -> str:
+    """A token as the library reads it: nobody verifies it here."""
+    parts = ({"alg": "none"}, {"exp": ends})
+    return ".".join(
+        [*(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts), "s"]
+    )
+
+
+def of_provider(**config: str) -> dict[str, Any]:
+    user = {"auth-provider": {"name": "oidc", "config": config}}
+    return {**kubeconfig("east"), "users": [{"name": "east", "user": user}]}
+
+
+@pytest.mark.parametrize("persist", [False, True])
+def test_a_provider_is_asked_by_the_library(persist: bool, tmp_path: Path) -> None:
+    good = jwt(4_000_000_000)
+    for source in (of_provider(**{"id-token": good}), written(tmp_path / "config", of_provider(**{"id-token": good}))):
+        connection = connect(ConnectionOptions(kubeconfig=source, persist_config=persist))
+        assert token(connection) == f"Bearer {good}"
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"id-token": "none-at-all"}, "it is none that the library 'kubernetes' knows"),
+        ({"id-token": jwt(1), "idp-issuer-url": "https://127.0.0.1:1", "client-id": "a"}, "Max retries"),
+    ],
+    ids=["no token", "nobody renews it"],
+)
+def test_a_provider_without_a_token_is_told(config: dict[str, str], why: str) -> None:
+    with pytest.raises(ConnectionOptionsError, match=f"gives no token for the context 'east': .*{why}") as refusal:
+        connect(ConnectionOptions(kubeconfig=of_provider(**config)))
+    assert config["id-token"] not in str(refusal.value)
 
 
 USERS: list[tuple[dict[str, Any], set[str]]] = [

@@ -1,0 +1,82 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What has to be known of an API server before it is asked: its address, whom to trust, and who we are."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Pem:
+    """Certificates or a key: what is in a kubeconfig itself, or the path of a file."""
+
+    path: str = ""
+    text: str = ""
+
+    def read(self) -> str:
+        return self.text or Path(self.path).read_text(encoding="utf-8", errors="replace")
+
+    @contextmanager
+    def as_file(self) -> Iterator[str]:
+        """OpenSSL takes keys from files alone; one that is made for it is nobody else's to read, and goes at once."""
+        if self.path:
+            with open(self.path, "rb"):  # an error of this one names the file, which one of OpenSSL does not
+                yield self.path
+            return
+        handle, path = tempfile.mkstemp()
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(self.text)
+            yield path
+        finally:
+            os.unlink(path)
+
+
+def _nobody() -> str:
+    return ""
+
+
+@dataclass
+class Access:
+    """The way to one API server. `authorization` gives the header's value for one request, empty for nobody."""
+
+    host: str = ""
+    authority: Pem | None = None
+    certificate: Pem | None = None
+    key: Pem | None = None
+    is_verified: bool = True
+    server_name: str = ""
+    proxy: str | None = None  # None: as the environment says
+    no_proxy: str | None = None
+    proxy_headers: Mapping[str, Any] | None = None
+    authorization: Callable[[], str] = _nobody
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Raises OSError (of which ssl.SSLError is one) for files and certificates that cannot be read."""
+        with ExitStack() as files:
+            authority, certificate, key = (
+                files.enter_context(pem.as_file()) if pem else None
+                for pem in (self.authority, self.certificate, self.key)
+            )
+            context = ssl.create_default_context(cafile=authority)
+            if certificate:
+                context.load_cert_chain(certificate, key, password=_no_pass_phrase)
+        if not self.is_verified:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+def _no_pass_phrase() -> str:
+    """Without this OpenSSL would ask on the terminal, and the worker would wait for ever."""
+    return ""

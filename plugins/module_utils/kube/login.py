@@ -1,0 +1,137 @@
+# Copyright: Contributors to the service_mesh.istio collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Credentials from a program that a kubeconfig names (`aws eks get-token`, `kubelogin` and their like).
+
+Source: Kubernetes, "client-go credential plugins": ExecCredential of client.authentication.k8s.io/v1 and v1beta1.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from .errors import ConnectionOptionsError
+
+_LONGEST_WORDS = 300
+_EXTENSION = "client.authentication.k8s.io/exec"
+# What `provideClusterInfo` tells a plugin of the cluster, in the words of the kubeconfig.
+_OF_CLUSTER = ("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url")
+_FRACTION = re.compile(r"\.\d+")
+
+
+@dataclass(frozen=True)
+class Login:
+    """What a plugin has given: a token, or a certificate with its key, or both."""
+
+    token: str = ""
+    certificate: str = ""
+    key: str = ""
+    ends: datetime | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.ends is not None and self.ends <= datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One entry `exec` of a user, with the folder of its kubeconfig and the cluster that it is for."""
+
+    spec: Mapping[str, Any]
+    folder: str
+    cluster: Mapping[str, Any]
+
+    def log_in(self) -> Login:
+        """Run the program; it is never asked on a terminal. Raises ConnectionOptionsError."""
+        status = self._status(self._printed())
+        login = Login(
+            str(status.get("token") or ""),
+            str(status.get("clientCertificateData") or ""),
+            str(status.get("clientKeyData") or ""),
+            self._end(status.get("expirationTimestamp")),
+        )
+        if not login.token and not (login.certificate and login.key):
+            raise self._failure("its answer has neither 'token' nor 'clientCertificateData' with 'clientKeyData'")
+        return login
+
+    def _printed(self) -> str:
+        command = [str(self.spec["command"]), *map(str, self.spec.get("args") or ())]
+        own = {str(item["name"]): str(item["value"]) for item in self.spec.get("env") or ()}
+        environment = {**os.environ, **own, "KUBERNETES_EXEC_INFO": json.dumps(self._question())}
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self.folder or None,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+        except OSError as error:
+            raise self._failure(str(error)) from error
+        if done.returncode:
+            raise self._failure(f"it ended with {done.returncode}. {done.stderr}")
+        return done.stdout
+
+    def _question(self) -> dict[str, Any]:
+        spec: dict[str, Any] = {"interactive": False}
+        if self.spec.get("provideClusterInfo"):
+            spec["cluster"] = self._told_of_cluster()
+        return {"apiVersion": self.spec["apiVersion"], "kind": "ExecCredential", "spec": spec}
+
+    def _told_of_cluster(self) -> dict[str, Any]:
+        told = {name: self.cluster[name] for name in _OF_CLUSTER if name in self.cluster}
+        authority = self.cluster.get("certificate-authority")
+        if authority and "certificate-authority-data" not in told:
+            with open(os.path.join(self.folder, authority), "rb") as file:
+                told["certificate-authority-data"] = base64.b64encode(file.read()).decode()
+        extensions = {entry["name"]: entry["extension"] for entry in self.cluster.get("extensions") or ()}
+        return {**told, **({"config": extensions[_EXTENSION]} if _EXTENSION in extensions else {})}
+
+    def _status(self, printed: str) -> Mapping[str, Any]:
+        """What it prints is never quoted: it may hold the token."""
+        try:
+            answer = json.loads(printed)
+        except ValueError:
+            raise self._failure("its answer is not JSON") from None
+        status = answer.get("status") if isinstance(answer, dict) else None
+        if not isinstance(status, dict):
+            raise self._failure("its answer is no ExecCredential with a status")
+        if answer.get("apiVersion") != self.spec["apiVersion"]:
+            said = answer.get("apiVersion")
+            raise self._failure(f"its answer is of {said}, and the kubeconfig asks for {self.spec['apiVersion']}")
+        return status
+
+    def _end(self, text: Any) -> datetime | None:
+        """RFC 3339, with or without parts of a second; Python 3.10 reads neither those nor a 'Z'."""
+        if not text:
+            return None
+        try:
+            end = datetime.fromisoformat(_FRACTION.sub("", str(text)).replace("Z", "+00:00"))
+        except ValueError:
+            raise self._failure("its 'expirationTimestamp' is no time of RFC 3339") from None
+        return end if end.tzinfo else end.replace(tzinfo=timezone.utc)
+
+    def _failure(self, why: str) -> ConnectionOptionsError:
+        hint = str(self.spec.get("installHint") or "").strip()
+        run = "Run it by hand as the user that runs Ansible: it has to be on PATH there, and may need a login"
+        return ConnectionOptionsError(
+            f"The plugin '{self.spec['command']}' that the kubeconfig names gives no credentials",
+            reason=_short(why),
+            hint=f"{run}. {_short(hint)}" if hint else run,
+        )
+
+
+def _short(words: str) -> str:
+    return " ".join(words.split())[:_LONGEST_WORDS]

@@ -1,0 +1,142 @@
+"""Programs that give credentials: what they are asked, what they may answer, and when they are asked again."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.access import Pem
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import Connection, connect
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import ConnectionOptionsError
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
+from unit.plugins.module_utils.kube.test_connection import CERTIFICATE, HOST, KEY, context_of
+
+VERSION = "client.authentication.k8s.io/v1"
+
+
+class Program:
+    """A program of a test, which answers what stands in a file and counts how often it ran."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "log-in"
+        self.path.write_text(
+            '#!/bin/sh\necho "$KUBERNETES_EXEC_INFO" >> asked\n'
+            'echo "$*:$OWN" >> given\n[ -z "$FAIL" ] || { echo "$FAIL" >&2; exit 3; }\ncat answer\n'
+        )
+        self.path.chmod(0o755)
+
+    def answer(self, **status: str) -> None:
+        self.says(json.dumps({"apiVersion": VERSION, "kind": "ExecCredential", "status": status}))
+
+    def says(self, text: str) -> None:
+        (self.folder / "answer").write_text(text)
+
+    def asked(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "asked").read_text().splitlines()]
+
+    def connect(self, cluster: dict[str, Any] | None = None, command: str = "./log-in", **more: Any) -> Connection:
+        plugin = {"apiVersion": VERSION, "command": command, "interactiveMode": "Never", **more}
+        content = {
+            "contexts": [{"name": "east", "context": {"cluster": "east", "user": "ann"}}],
+            "clusters": [{"name": "east", "cluster": {"server": HOST, **(cluster or {})}}],
+            "users": [{"name": "ann", "user": {"exec": plugin}}],
+        }
+        path = self.folder / "config"
+        path.write_text(json.dumps(content))
+        return connect(ConnectionOptions(kubeconfig=str(path)))
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+def token(connection: Connection) -> str | None:
+    return connection.headers().get("Authorization")
+
+
+def test_it_runs_beside_the_kubeconfig_with_its_arguments_and_its_environment(program: Program) -> None:
+    program.answer(token="secret")
+    connection = program.connect(args=["get", "token"], env=[{"name": "OWN", "value": "mine"}])
+    assert token(connection) == "Bearer secret"
+    assert (program.folder / "given").read_text() == "get token:mine\n"
+    assert program.asked() == [{"apiVersion": VERSION, "kind": "ExecCredential", "spec": {"interactive": False}}]
+
+
+def test_what_it_has_given_is_kept_until_it_ends(program: Program) -> None:
+    program.answer(token="first", expirationTimestamp="2001-01-01T00:00:00.123456789Z")
+    connection = program.connect()
+    program.answer(token="second", expirationTimestamp="2101-01-01T00:00:00Z")
+    assert [token(connection) for _request in range(3)] == ["Bearer second"] * 3
+    assert len(program.asked()) == 2
+
+
+def test_it_is_told_of_the_cluster_on_demand(program: Program) -> None:
+    program.answer(token="secret")
+    (program.folder / "ca.pem").write_bytes(CERTIFICATE)
+    extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "east"}}
+    program.connect({"certificate-authority": "ca.pem", "extensions": [extension]}, provideClusterInfo=True)
+    (question,) = program.asked()
+    cluster = question["spec"]["cluster"]
+    assert (cluster["server"], cluster["config"]) == (HOST, {"audience": "east"})
+    assert cluster["certificate-authority-data"].startswith("LS0t")
+
+
+def test_it_may_give_a_certificate(program: Program) -> None:
+    program.answer(clientCertificateData=CERTIFICATE.decode(), clientKeyData=KEY.decode())
+    connection = program.connect()
+    assert token(connection) is None
+    assert connection.access.certificate == Pem(text=CERTIFICATE.decode())
+    assert context_of(connection)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("secret", "its answer is not JSON"),
+        ('["secret"]', "is no ExecCredential with a status"),
+        ('{"status": "secret"}', "is no ExecCredential with a status"),
+        ('{"apiVersion": "v1", "status": {"token": "secret"}}', f"is of v1, and the kubeconfig asks for {VERSION}"),
+        (json.dumps({"apiVersion": VERSION, "status": {"clientCertificateData": "secret"}}), "has neither 'token' nor"),
+        (
+            json.dumps({"apiVersion": VERSION, "status": {"token": "secret", "expirationTimestamp": "soon"}}),
+            "is no time of RFC 3339",
+        ),
+    ],
+)
+def test_an_answer_that_is_none_is_told_and_not_shown(program: Program, answer: str, why: str) -> None:
+    program.says(answer)
+    with pytest.raises(
+        ConnectionOptionsError, match=rf"The plugin '\./log-in'.* gives no credentials: .*{why}"
+    ) as said:
+        program.connect()
+    assert "secret" not in str(said.value)
+
+
+def test_a_plugin_that_fails_is_told_and_nobody_asks_without_credentials(
+    program: Program, capfd: pytest.CaptureFixture[str]
+) -> None:
+    failing: dict[str, Any] = {"env": [{"name": "FAIL", "value": "login please"}], "installHint": "See example.com"}
+    with pytest.raises(ConnectionOptionsError, match=r"it ended with 3\. login please\. .*See example\.com"):
+        program.connect(**failing)
+    with pytest.raises(ConnectionOptionsError, match=r"The plugin 'nowhere-to-be-found'.*No such file"):
+        program.connect(command="nowhere-to-be-found")
+    assert capfd.readouterr().err == ""
+
+
+def test_it_never_waits_for_a_terminal(program: Program) -> None:
+    program.path.write_text("#!/bin/sh\nread answer || echo nobody >&2; exit 1\n")
+    with pytest.raises(ConnectionOptionsError, match=r"it ended with 1\. nobody"):
+        program.connect()
+
+
+def test_a_time_without_a_zone_is_of_utc(program: Program) -> None:
+    ends = datetime.now(timezone.utc).replace(tzinfo=None, microsecond=0).isoformat()
+    program.answer(token="secret", expirationTimestamp=ends)
+    connection = program.connect()
+    token(connection)
+    assert len(program.asked()) == 2
