@@ -44,10 +44,11 @@ class Command:
 
 @dataclass(frozen=True)
 class Sample:
-    """What one run cost. `megabytes` is the peak of the proportional memory of all its processes, where sampled."""
+    """What one run cost, itself and the server. `megabytes` is the peak of its processes' memory, where sampled."""
 
     seconds: float
     cpu_seconds: float
+    server_seconds: float
     requests: int
     writes: int
     megabytes: float | None = None
@@ -63,7 +64,7 @@ class Laboratory:
 
     def measure(self, command: Command) -> Sample:
         """Raises DidNotRunError."""
-        mark, cpu = self.audit.mark(), _children_cpu()
+        mark, cpu, served = self.audit.mark(), _children_cpu(), cpu_of_those_in(self.audit.path.parent)
         log = self.folder / "output.log"
         since = time.monotonic()
         with log.open("wb") as output:
@@ -79,10 +80,12 @@ class Laboratory:
             with _ending(process), _peak(process.pid if command.sampled else 0) as peak:
                 code = _wait(process, command)
                 seconds = time.monotonic() - since
+        server = cpu_of_those_in(self.audit.path.parent) - served
         requests = sum(1 for _ in self.audit.requests(mark, command.agent))
         writes = len(self.audit.persisted(mark, command.agent))
         check(command, code, log.read_text(encoding="utf-8", errors="replace"), writes)
-        return Sample(seconds, _children_cpu() - cpu, requests, writes, peak[0] / 2**20 if command.sampled else None)
+        megabytes = peak[0] / 2**20 if command.sampled else None
+        return Sample(seconds, _children_cpu() - cpu, server, requests, writes, megabytes)
 
 
 def _wait(process: subprocess.Popen[bytes], command: Command) -> int:
@@ -122,6 +125,24 @@ def check(command: Command, code: int, output: str, writes: int) -> None:
 def _children_cpu() -> float:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
+
+
+def cpu_of_those_in(folder: Path) -> float:
+    """Seconds that processes in a folder have worked: etcd, API server and its controllers have one of their own."""
+    spent = (_ticks(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit() and _is_in(entry.name, folder))
+    return sum(spent) / os.sysconf("SC_CLK_TCK")
+
+
+def _is_in(pid: str, folder: Path) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cwd").samefile(folder)
+    except OSError:
+        return False
+
+
+def _ticks(pid: str) -> int:
+    """Of itself, in user mode and in the kernel's: the words 12 and 13 after the command's name."""
+    return sum(map(int, _status(pid)[11:13]))
 
 
 @contextmanager
@@ -171,12 +192,17 @@ def family(pid: int) -> list[int]:
 
 def _parent(pid: str) -> int:
     """The parent's process id; 0 when the process has just ended."""
+    status = _status(pid)
+    return int(status[1]) if status else 0
+
+
+def _status(pid: str) -> list[str]:
+    """The words of /proc/PID/stat from the state on: the command's name before may hold spaces and brackets."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return 0
-    # The command's name, in brackets, may hold spaces and brackets; the parent is the second word after it.
-    return int(status.rpartition(")")[2].split()[1])
+        return []
+    return status.rpartition(")")[2].split()
 
 
 def proportional_bytes(pid: int) -> int:

@@ -14,7 +14,7 @@ SECOND, THEIRS = Row(rows.SECOND, OURS), Row(rows.SECOND, KUBECTL)
 
 
 def samples(*seconds: float, requests: int = 0, megabytes: float | None = None) -> list[Sample]:
-    return [Sample(value, value / 2, requests, 0, megabytes) for value in seconds]
+    return [Sample(value, value / 2, value / 4, requests, 0, megabytes) for value in seconds]
 
 
 RESULTS = {
@@ -44,6 +44,11 @@ def test_figures_are_made_of_medians() -> None:
     assert bars.ratio(SECOND, THEIRS)(RESULTS) == 0.2
     assert bars.above(Row(rows.TASKS, OURS), Row(rows.TASK, OURS), 10)(RESULTS) == 0.1
     assert bars.value(SECOND, times=20)(RESULTS) == 20.0
+
+
+def test_no_machine_is_quicker_than_all_of_its_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    assert bars.at_best(SECOND, THEIRS)(RESULTS) == (0.5 + 0.25) / 3 / 5.0
 
 
 @pytest.mark.parametrize(
@@ -76,9 +81,9 @@ def test_what_is_just_over_a_limit_is_seen_to_be() -> None:
 def test_measurements_have_spread_ratio_and_the_memory_of_their_twins() -> None:
     table = report.measurements(Measured(RESULTS, {Row(rows.FRESH, OURS): "exit code 2"}))
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
-    assert [rows.SECOND, OURS, "1.00", "1.00", "7.00", "0.20", "0.50", "15", "0", "120"] in lines
-    assert [rows.VARIABLES, OURS, "2.50", "2.50", "2.50", "1.25", "1.25", "0", "0", ""] in lines
-    assert [rows.FRESH, OURS, *["did not run"] * 3, *[""] * 5] in lines
+    assert [rows.SECOND, OURS, "1.00", "1.00", "7.00", "0.20", "0.50", "0.25", "15", "0", "120"] in lines
+    assert [rows.VARIABLES, OURS, "2.50", "2.50", "2.50", "1.25", "1.25", "0.62", "0", "0", ""] in lines
+    assert [rows.FRESH, OURS, *["did not run"] * 3, *[""] * 6] in lines
     assert rows.SECOND_MEMORY not in table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,20 @@ def test_memory_is_that_of_all_descendants(laboratory: Laboratory) -> None:
     sample = laboratory.measure(python(PARENT, sampled=True))
     assert sample.megabytes is not None
     assert 64 < sample.megabytes < 160
+
+
+def test_what_the_server_works_meanwhile_is_told_apart(tmp_path: Path) -> None:
+    """Who runs in the folder of the log is the server; the measured process is not, wherever it runs."""
+    elsewhere = Laboratory(tmp_path, {"PATH": ""}, Audit(tmp_path / "server" / "audit.log"))
+    elsewhere.audit.path.parent.mkdir()
+    elsewhere.audit.path.touch()
+    busy = [sys.executable, "-c", "while True: pass"]
+    with subprocess.Popen(busy, cwd=tmp_path / "server") as server:
+        sample = elsewhere.measure(python("import time; time.sleep(1)"))
+        server.kill()
+    assert 0.3 < sample.server_seconds < 1.5
+    assert sample.cpu_seconds < 0.3
+    assert elsewhere.measure(python("pass")).server_seconds == 0
 
 
 def test_time_of_children_counts_as_work(laboratory: Laboratory) -> None:
