@@ -11,7 +11,7 @@ import ssl
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ class Pem:
     """Certificates or a key: what is in a kubeconfig itself, or the path of a file."""
 
     path: str = ""
-    text: str = ""
+    text: str = field(default="", repr=False)
 
     def read(self) -> str:
         return self.text or Path(self.path).read_text(encoding="utf-8", errors="replace")

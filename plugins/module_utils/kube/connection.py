@@ -95,7 +95,7 @@ def connect(options: ConnectionOptions) -> Connection:
         tls,
         proxy,
         _warnings(access),
-        access.authority.read() if access.authority and access.is_verified else "",
+        access.authority.read() if tls and access.authority and access.is_verified else "",
     )
 
 

@@ -68,7 +68,7 @@ class TokenFile:
     """A token that somebody else renews: what is rotated while a task waits would be refused."""
 
     path: Path
-    seen: str = ""
+    seen: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         self.seen = self._read()

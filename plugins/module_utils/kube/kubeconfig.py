@@ -103,16 +103,10 @@ def load(options: ConnectionOptions) -> tuple[Access, str]:
     source = _kubeconfig_source(options)
     try:
         return _of_kubeconfig(source, options)
-    except (
-        AttributeError,
-        KeyError,
-        OSError,
-        TypeError,
-        ValueError,
-    ) as error:  # wrong shapes, files that are not there
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:  # nothing checks shapes and encodings
         raise ConnectionOptionsError(
             f"The kubeconfig {_described(source)} cannot be used",
-            reason=str(error),
+            reason=f"{error} is missing in it" if isinstance(error, KeyError) else str(error),
             hint="Check 'kubeconfig' and 'context'",
         ) from error
 
@@ -128,7 +122,7 @@ def _of_this_cluster() -> Access:
     except (KeyError, OSError, ValueError) as error:
         raise ConnectionOptionsError(
             "The cluster that this runs in cannot be used",
-            reason=str(error),
+            reason=f"{error} is not set" if isinstance(error, KeyError) else str(error),
             hint="Give the Pod a service account token",
         ) from error
 
@@ -163,7 +157,7 @@ def _entry(files: Sequence[tuple[Mapping[str, Any], str]], kind: str, name: str)
         for entry in document.get(f"{kind}s") or []:
             if entry["name"] == name:
                 return entry.get(kind) or {}, folder
-    raise KeyError(f"it has no {kind} '{name}'")
+    raise ValueError(f"it has no {kind} '{name}'")
 
 
 def _refuse_unknown_user(

@@ -15,7 +15,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -32,9 +32,9 @@ _FRACTION = re.compile(r"\.\d+")
 class Login:
     """What a plugin has given: a token, or a certificate with its key, or both."""
 
-    token: str = ""
+    token: str = field(default="", repr=False)
     certificate: str = ""
-    key: str = ""
+    key: str = field(default="", repr=False)
     ends: datetime | None = None
 
     @property

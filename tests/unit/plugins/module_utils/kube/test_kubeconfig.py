@@ -115,7 +115,12 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("a: [", "cannot be read"),
         ("just text", "is not a kubeconfig: it holds no mapping"),
         ("{}", "does not name one cluster: it has no contexts"),
-        ("contexts: [{name: east, context: {cluster: c}}]", "cannot be used"),
+        ("contexts: [{name: east, context: {cluster: c}}]", "cannot be used: it has no cluster 'c'"),
+        ("contexts: [{name: east, context: {}}]", "cannot be used: 'cluster' is missing in it"),
+        (
+            "{contexts: [{name: east, context: {cluster: c}}], clusters: [{name: c, cluster: {}}]}",
+            "cannot be used: 'server' is missing in it",
+        ),
         ("contexts: [{name: east, context: {user: ann}}]", "has no user 'ann': its context 'east' names it"),
     ],
 )
@@ -179,7 +184,7 @@ def test_of_several_files_each_part_may_be_in_another(tmp_path: Path) -> None:
         ({"tokenFile": "nowhere"}, "No such file or directory: '.*nowhere'"),
         ({"tokenFile": "empty"}, "empty has no token in it"),
         ({"client-certificate-data": "abc"}, "padding"),
-        ({"exec": {"command": "a"}}, "apiVersion"),
+        ({"exec": {"command": "a"}}, "'apiVersion' is missing in it"),
     ],
 )
 def test_credentials_that_are_not_there_are_told(tmp_path: Path, user: dict[str, str], why: str) -> None:
