@@ -73,11 +73,16 @@ options:
     aliases: [verify_ssl]
   proxy:
     description:
-      - URL of an HTTP proxy. Can also be given by E(K8S_AUTH_PROXY).
+      - >-
+        URL of an HTTP proxy. Can also be given by E(K8S_AUTH_PROXY). Without it the C(proxy-url) of the kubeconfig
+        counts, then E(HTTPS_PROXY), or E(HTTP_PROXY) for an address without TLS.
+      - An empty text means that there is none.
     type: str
   no_proxy:
     description:
-      - Hosts, separated by commas, that are reached without the proxy. Can also be given by E(K8S_AUTH_NO_PROXY).
+      - >-
+        Hosts, separated by commas, that are reached without the proxy. Can also be given by E(K8S_AUTH_NO_PROXY), else
+        by E(NO_PROXY).
     type: str
   proxy_headers:
     description:
@@ -90,7 +95,7 @@ options:
     type: bool
   impersonate_user:
     description:
-      - User to impersonate. Can also be given by E(K8S_AUTH_IMPERSONATE_USER).
+      - User to impersonate. Can also be given by E(K8S_AUTH_IMPERSONATE_USER), else by C(as) of a kubeconfig's user.
     type: str
   impersonate_groups:
     description:
@@ -115,12 +120,12 @@ options:
     default: 30.0
 requirements:
   - python >= 3.10 on the host that runs the module (with a local connection, the controller)
-  - urllib3 >= 1.26
-  - PyYAML >= 5.1
+  - urllib3 >= 2.0
+  - PyYAML >= 6.0
   - jsonschema >= 4.0 (to plan objects whose CRD is not installed yet)
   - cryptography >= 42.0 (to read and make certificates)
-  - kubernetes >= 24.2.0 (for an C(auth-provider) of a kubeconfig and for proxies)
-  - websocket-client (for commands in containers)
+  - kubernetes >= 29.0.0 (for an C(auth-provider) of a kubeconfig)
+  - requests (for proxies) and websocket-client (for commands in containers), which come with kubernetes
 notes:
   - >-
     With a local connection, tasks run inside the controller's own process, with the controller's Python and its

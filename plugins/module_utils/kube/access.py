@@ -28,18 +28,37 @@ class Pem:
 
     @contextmanager
     def as_file(self) -> Iterator[str]:
-        """OpenSSL takes keys from files alone; one that is made for it is nobody else's to read, and goes at once."""
+        """OpenSSL takes keys from files alone."""
         if self.path:
             with open(self.path, "rb"):  # an error of this one names the file, which one of OpenSSL does not
                 yield self.path
-            return
-        handle, path = tempfile.mkstemp()
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(self.text)
-            yield path
-        finally:
-            os.unlink(path)
+        else:
+            with _IN_MEMORY(self.text.encode()) as path:
+                yield path
+
+
+@contextmanager
+def _memory(content: bytes) -> Iterator[str]:
+    """A file of Linux that lies in no folder: whoever is killed leaves nothing."""
+    with os.fdopen(os.memfd_create("pem"), "wb") as file:
+        file.write(content)
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
+
+
+@contextmanager
+def _scratch(content: bytes) -> Iterator[str]:
+    """A file that nobody else may read, and that goes at once."""
+    handle, path = tempfile.mkstemp()
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        yield path
+    finally:
+        os.unlink(path)
+
+
+_IN_MEMORY = _memory if hasattr(os, "memfd_create") else _scratch
 
 
 def _nobody() -> str:
@@ -56,10 +75,12 @@ class Access:
     key: Pem | None = None
     is_verified: bool = True
     server_name: str = ""
-    proxy: str | None = None  # None: as the environment says
+    proxy: str | None = field(default=None, repr=False)  # None: as the environment says
     no_proxy: str | None = None
-    proxy_headers: Mapping[str, Any] | None = None
-    authorization: Callable[[], str] = _nobody
+    proxy_headers: Mapping[str, Any] | None = field(default=None, repr=False)
+    acts_as: str = ""  # whom a kubeconfig impersonates, and with which groups
+    with_groups: tuple[str, ...] = ()
+    authorization: Callable[[], str] = field(default=_nobody, repr=False)
 
     def ssl_context(self) -> ssl.SSLContext:
         """Raises OSError (of which ssl.SSLError is one) for files and certificates that cannot be read."""

@@ -13,19 +13,19 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
 from .access import Access, Pem
-from .credentials import basic, bearer
+from .credentials import always, basic, bearer
 from .errors import ConnectionOptionsError, missing_library
 from .kubeconfig import ConnectionOptions, load
 
 MISSING_LIBRARY: str | None = None
 try:
     import urllib3
+    import yaml  # noqa: F401  # what others need is told here, before anything is written
 except ImportError as error:  # said when a task runs, not when the plugin is only looked at
     MISSING_LIBRARY = error.name or str(error)
 
@@ -59,13 +59,14 @@ class Connection:
         authorization = self.access.authorization()
         if authorization:
             headers["Authorization"] = authorization
-        if self.options.impersonate_user:
-            headers["Impersonate-User"] = self.options.impersonate_user
+        if user := self.options.impersonate_user or self.access.acts_as:
+            headers["Impersonate-User"] = user
         return headers
 
     def repeated_headers(self) -> list[tuple[str, str]]:
-        """Headers that may stand several times."""
-        return [("Impersonate-Group", group) for group in self.options.impersonate_groups or []]
+        """Headers that may stand several times. Whom the options name has no groups of whom the kubeconfig names."""
+        of_kubeconfig = () if self.options.impersonate_user else self.access.with_groups
+        return [("Impersonate-Group", group) for group in self.options.impersonate_groups or of_kubeconfig]
 
 
 def connect(options: ConnectionOptions) -> Connection:
@@ -83,8 +84,16 @@ def connect(options: ConnectionOptions) -> Connection:
     _refuse_unverified(options, access)
     url = access.host.rstrip("/")
     tls = _ssl_context(access) if url.startswith("https") else None
-    proxy = _proxy(access)
-    pool, base = _pool(access, url, tls, proxy)
+    try:
+        proxy = _proxy(access)
+        pool, base = _pool(access, url, tls, proxy)
+    except (urllib3.exceptions.HTTPError, ValueError) as error:
+        # What is wrong is not quoted: the address of a proxy may hold a password.
+        raise ConnectionOptionsError(
+            f"The address of {url}, or of the proxy on the way, cannot be used",
+            reason=type(error).__name__,
+            hint="Check 'host' and 'proxy' (or K8S_AUTH_PROXY, HTTPS_PROXY, 'proxy-url'): only HTTP proxies are known",
+        ) from None
     return Connection(
         options.context or options.host or context or access.host,
         url,
@@ -101,8 +110,6 @@ def connect(options: ConnectionOptions) -> Connection:
 
 def _override(options: ConnectionOptions, access: Access) -> None:
     """Explicit options win over the kubeconfig."""
-    if options.api_key:
-        _refuse_unsendable(options.api_key)
     plain: dict[str, Any] = {
         "host": options.host,
         "certificate": Pem(path=options.client_cert) if options.client_cert else None,
@@ -119,21 +126,11 @@ def _override(options: ConnectionOptions, access: Access) -> None:
             setattr(access, name, value)
 
 
-def _refuse_unsendable(token: str) -> None:
-    """A header cannot hold everything, and the error of who tries would quote the token."""
-    if not (token.isascii() and token.isprintable()):
-        raise ConnectionOptionsError(
-            "The token cannot be sent",
-            reason="'api_key' has characters that no token has, such as a line break",
-            hint="Correct 'api_key'",
-        )
-
-
 def _authorization(options: ConnectionOptions) -> Callable[[], str] | None:
     if options.api_key:
-        return partial(bearer, options.api_key)
+        return always(bearer(options.api_key))
     if options.username and options.password:
-        return partial(basic, options.username, options.password)
+        return always(basic(options.username, options.password))
     return None
 
 
@@ -197,10 +194,12 @@ def _proxy(access: Access) -> str:
     of_environment = getproxies_environment()
     proxy, no_proxy = access.proxy, access.no_proxy
     if proxy is None:
-        proxy = of_environment.get(urlsplit(access.host).scheme) or of_environment.get("all")
+        proxy = of_environment.get(urlsplit(access.host).scheme)
     if no_proxy is None:
         no_proxy = of_environment.get("no")
-    return "" if not proxy or _bypasses(access.host, no_proxy) else proxy
+    if not proxy or _bypasses(access.host, no_proxy):
+        return ""
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _bypasses(host: str, no_proxy: str | None) -> bool:

@@ -25,6 +25,13 @@ _Entry = Mapping[str, Any]
 
 
 def bearer(token: str) -> str:
+    """The header's value. Raises ConnectionOptionsError for what cannot be sent: whoever tries would quote it."""
+    if not (token.isascii() and token.isprintable()):
+        raise ConnectionOptionsError(
+            "The token cannot be sent",
+            reason="it has characters that no token has, such as a line break",
+            hint="Correct 'api_key', or the token that the kubeconfig has or leads to",
+        )
     return f"Bearer {token}"
 
 
@@ -35,24 +42,35 @@ def basic(username: str, password: str) -> str:
 def pem_of(entry: _Entry, name: str, folder: str) -> Pem | None:
     """What is in the kubeconfig itself wins over a file, whose path is relative to the kubeconfig."""
     if data := entry.get(f"{name}-data"):
-        return Pem(text=base64.b64decode(data).decode())
+        return Pem(text=base64.b64decode(data).decode(errors="replace"))
     return Pem(path=os.path.join(folder, entry[name])) if entry.get(name) else None
 
 
 def take_user(access: Access, user: _Entry, folder: str, cluster: _Entry) -> None:
     """What a user of a kubeconfig has, without a provider. Raises ConnectionOptionsError for a plugin that fails."""
+    _refuse_unknown_impersonation(user)
+    access.acts_as, access.with_groups = str(user.get("as") or ""), tuple(map(str, user.get("as-groups") or ()))
     access.certificate, access.key = (pem_of(user, name, folder) for name in ("client-certificate", "client-key"))
     if user.get("token"):
-        access.authorization = _always(bearer(str(user["token"])))
+        access.authorization = always(bearer(str(user["token"]).strip()))
     elif user.get("tokenFile"):
         access.authorization = TokenFile(Path(folder, user["tokenFile"]))
     elif user.get("exec"):
         _take_login(access, Plugin(user["exec"], folder, cluster))
-    elif user.get("username") and user.get("password"):
-        access.authorization = _always(basic(user["username"], user["password"]))
+    elif user.get("username"):
+        access.authorization = always(basic(user["username"], user.get("password") or ""))
 
 
-def _always(value: str) -> Callable[[], str]:
+def _refuse_unknown_impersonation(user: _Entry) -> None:
+    """Who acts as somebody else would act as himself, with rights that were not meant."""
+    unknown = sorted({"as-uid", "as-user-extra"} & user.keys())
+    if unknown or (user.get("as-groups") and not user.get("as")):
+        raise ValueError(
+            f"its user has '{unknown[0] if unknown else 'as-groups'}', and only 'as' with 'as-groups' works"
+        )
+
+
+def always(value: str) -> Callable[[], str]:
     return lambda: value
 
 
@@ -89,11 +107,10 @@ class LoggedIn:
     """What a plugin has given; it is asked again when that has ended."""
 
     plugin: Plugin
-    login: Login = field(repr=False)
+    login: Login
 
     def __call__(self) -> str:
-        if self.login.is_over:
-            self.login = self.plugin.log_in()
+        self.login = self.plugin.renewed(self.login)
         return bearer(self.login.token) if self.login.token else ""
 
 
@@ -116,7 +133,8 @@ def of_provider(source: str | _Entry, context: str, *, persist: bool) -> Callabl
         else:
             library.load_kube_config_from_dict(dict(source), context, configuration, persist_config=False)
     except Exception as error:  # it has no type for what its own libraries raise on the way to a provider
-        raise _without_token(context, f"{type(error).__name__}: {error}") from error
+        # Its texts quote the user, and that is the credentials.
+        raise _without_token(context, f"the library 'kubernetes' fails with {type(error).__name__}") from None
     finally:  # it writes key data to files that only its atexit hook removes, and a forked worker never runs that
         kube_config._cleanup_temp_files()
 

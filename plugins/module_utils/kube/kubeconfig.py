@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +39,18 @@ class ConnectionOptions:
     """The connection options of every module; names and meaning are those of kubernetes.core."""
 
     host: str | None = None
-    api_key: str | None = None
-    kubeconfig: str | Mapping[str, Any] | None = None
+    api_key: str | None = field(default=None, repr=False)
+    kubeconfig: str | Mapping[str, Any] | None = field(default=None, repr=False)
     context: str | None = None
     username: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     client_cert: str | None = None
     client_key: str | None = None
     ca_cert: str | None = None
     validate_certs: bool | None = None
     proxy: str | None = None
     no_proxy: str | None = None
-    proxy_headers: Mapping[str, Any] | None = None
+    proxy_headers: Mapping[str, Any] | None = field(default=None, repr=False)
     persist_config: bool | None = None
     impersonate_user: str | None = None
     impersonate_groups: list[str] | None = None
@@ -101,14 +101,17 @@ def load(options: ConnectionOptions) -> tuple[Access, str]:
     if options.use_current_context and not options.kubeconfig and not options.context and _runs_in_cluster():
         return _of_this_cluster(), "in-cluster"
     source = _kubeconfig_source(options)
-    try:
-        return _of_kubeconfig(source, options)
-    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:  # nothing checks shapes and encodings
-        raise ConnectionOptionsError(
-            f"The kubeconfig {_described(source)} cannot be used",
-            reason=f"{error} is missing in it" if isinstance(error, KeyError) else str(error),
-            hint="Check 'kubeconfig' and 'context'",
-        ) from error
+    paths = source.split(os.pathsep) if isinstance(source, str) else []
+    files = [_File(_document(path), os.path.abspath(os.path.dirname(path))) for path in paths]
+    return _of_kubeconfig(files if isinstance(source, str) else [_File(source, "")], source, options)
+
+
+@dataclass(frozen=True)
+class _File:
+    """What a file of a kubeconfig holds, and its folder, to which paths in it are relative."""
+
+    document: Mapping[str, Any]
+    folder: str
 
 
 def _of_this_cluster() -> Access:
@@ -127,49 +130,63 @@ def _of_this_cluster() -> Access:
         ) from error
 
 
-def _of_kubeconfig(source: str | Mapping[str, Any], options: ConnectionOptions) -> tuple[Access, str]:
-    paths = source.split(os.pathsep) if isinstance(source, str) else []
-    documents = [_document(path) for path in paths] if isinstance(source, str) else [source]
-    contexts, current = _contexts(documents)
+def _of_kubeconfig(
+    files: Sequence[_File], source: str | Mapping[str, Any], options: ConnectionOptions
+) -> tuple[Access, str]:
+    try:
+        return _way(files, source, options)
+    except ConnectionOptionsError as error:
+        failure = error
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:  # nothing checks shapes and encodings
+        failure = ConnectionOptionsError(
+            f"The kubeconfig {_described(source)} cannot be used",
+            reason=f"{error} is missing in it" if isinstance(error, KeyError) else str(error),
+            hint="Check 'kubeconfig' and 'context'",
+        )
+    failure.hide(text for file in files for text in _secrets(file.document.get("users")))
+    raise failure
+
+
+def _way(files: Sequence[_File], source: str | Mapping[str, Any], options: ConnectionOptions) -> tuple[Access, str]:
+    contexts, current = _contexts([file.document for file in files])
     name = _chosen_context(contexts, current, source, options)
-    files = list(zip(documents, [os.path.abspath(os.path.dirname(path)) for path in paths] or [""], strict=True))
     context, _folder = _entry(files, "context", name)
-    _refuse_unknown_user(documents, name, context, source)
     cluster, folder = _entry(files, "cluster", context["cluster"])
     access = Access(
-        host=cluster["server"],
+        host=_text(cluster, "server"),
         authority=pem_of(cluster, "certificate-authority", folder),
-        is_verified=not cluster.get("insecure-skip-tls-verify"),
+        is_verified=not _flag(cluster, "insecure-skip-tls-verify"),
         server_name=cluster.get("tls-server-name") or "",
-        proxy=cluster.get("proxy-url") or None,
+        proxy=_text(cluster, "proxy-url") if cluster.get("proxy-url") else None,
     )
     if context.get("user"):
-        user, folder = _entry(files, "user", context["user"])
+        user, folder = _entry(files, "user", context["user"], f", which its context '{name}' names")
         take_user(access, user, folder, cluster)
         if user.get("auth-provider"):
             access.authorization = of_provider(source, name, persist=bool(options.persist_config))
     return access, name
 
 
-def _entry(files: Sequence[tuple[Mapping[str, Any], str]], kind: str, name: str) -> tuple[Mapping[str, Any], str]:
+def _text(entry: Mapping[str, Any], name: str) -> str:
+    if isinstance(entry[name], str):
+        return str(entry[name])
+    raise ValueError(f"'{name}' of its cluster is no text")
+
+
+def _flag(entry: Mapping[str, Any], name: str) -> bool:
+    """The text "false" is true to Python, and kubectl refuses it."""
+    if isinstance(entry.get(name) or False, bool):
+        return bool(entry.get(name))
+    raise ValueError(f"'{name}' of its cluster is neither true nor false")
+
+
+def _entry(files: Sequence[_File], kind: str, name: Any, why: str = "") -> tuple[Mapping[str, Any], str]:
     """A named part of a kubeconfig with the folder of its file; of several of one name the first, as in kubectl."""
-    for document, folder in files:
-        for entry in document.get(f"{kind}s") or []:
-            if entry["name"] == name:
-                return entry.get(kind) or {}, folder
-    raise ValueError(f"it has no {kind} '{name}'")
-
-
-def _refuse_unknown_user(
-    documents: Sequence[Mapping[str, Any]], name: str, context: Mapping[str, Any], source: str | Mapping[str, Any]
-) -> None:
-    user = context.get("user")
-    if user and user not in [entry["name"] for document in documents for entry in document.get("users") or []]:
-        raise ConnectionOptionsError(
-            f"The kubeconfig {_described(source)} has no user '{user}'",
-            reason=f"its context '{name}' names it",
-            hint="Correct the kubeconfig",
-        )
+    for file in files:
+        for entry in file.document.get(f"{kind}s") or []:
+            if str(entry["name"]) == str(name):
+                return entry.get(kind) or {}, file.folder
+    raise ValueError(f"it has no {kind} '{name}'{why}")
 
 
 def _contexts(documents: Sequence[Mapping[str, Any]]) -> tuple[list[str], str | None]:

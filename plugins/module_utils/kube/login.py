@@ -13,15 +13,21 @@ import base64
 import json
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 from .errors import ConnectionOptionsError
 
 _LONGEST_WORDS = 300
+# Seconds. Who waits for a person longer than that has to be run by hand before.
+_LONGEST = 60.0
+# How long before its end a token is no longer good for a request: clocks differ, and requests take their time.
+_MARGIN = timedelta(minutes=1)
 _EXTENSION = "client.authentication.k8s.io/exec"
 # What `provideClusterInfo` tells a plugin of the cluster, in the words of the kubeconfig.
 _OF_CLUSTER = ("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url")
@@ -37,21 +43,33 @@ class Login:
     key: str = field(default="", repr=False)
     ends: datetime | None = None
 
-    @property
-    def is_over(self) -> bool:
-        return self.ends is not None and self.ends <= datetime.now(timezone.utc)
+    def ends_within(self, margin: timedelta) -> bool:
+        return self.ends is not None and self.ends <= datetime.now(timezone.utc) + margin
 
 
 @dataclass(frozen=True)
 class Plugin:
     """One entry `exec` of a user, with the folder of its kubeconfig and the cluster that it is for."""
 
-    spec: Mapping[str, Any]
+    spec: Mapping[str, Any] = field(repr=False)
     folder: str
-    cluster: Mapping[str, Any]
+    cluster: Mapping[str, Any] = field(repr=False)
+
+    def renewed(self, login: Login) -> Login:
+        """The same while it is good for another request, else a new one; raises ConnectionOptionsError when it ends."""
+        if not login.ends_within(_MARGIN):
+            return login
+        try:
+            return self.log_in()
+        except ConnectionOptionsError:
+            if login.ends_within(timedelta(0)):
+                raise
+            return login
 
     def log_in(self) -> Login:
-        """Run the program; it is never asked on a terminal. Raises ConnectionOptionsError."""
+        """Run the program, without a terminal. Raises ConnectionOptionsError."""
+        if self.spec.get("interactiveMode") == "Always":
+            raise self._failure("it wants to ask somebody (interactiveMode: Always), and here is nobody")
         status = self._status(self._printed())
         login = Login(
             str(status.get("token") or ""),
@@ -68,21 +86,32 @@ class Plugin:
         own = {str(item["name"]): str(item["value"]) for item in self.spec.get("env") or ()}
         environment = {**os.environ, **own, "KUBERNETES_EXEC_INFO": json.dumps(self._question())}
         try:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 command,
                 cwd=self.folder or None,
                 env=environment,
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                check=False,
+                start_new_session=True,  # away from the terminal, on which it could ask all the same
             )
         except OSError as error:
             raise self._failure(str(error)) from error
-        if done.returncode:
-            raise self._failure(f"it ended with {done.returncode}. {done.stderr}")
-        return done.stdout
+        return self._answer_of(process)
+
+    def _answer_of(self, process: subprocess.Popen[str]) -> str:
+        with process:
+            try:
+                printed, said = process.communicate(timeout=_LONGEST)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)  # with its children, which hold its output open
+                _printed, said = process.communicate()
+                raise self._failure(f"no answer within {_LONGEST:g} s. {said}") from None
+        if process.returncode:
+            raise self._failure(f"it ended with {process.returncode}. {said}")
+        return printed
 
     def _question(self) -> dict[str, Any]:
         spec: dict[str, Any] = {"interactive": False}
@@ -94,10 +123,15 @@ class Plugin:
         told = {name: self.cluster[name] for name in _OF_CLUSTER if name in self.cluster}
         authority = self.cluster.get("certificate-authority")
         if authority and "certificate-authority-data" not in told:
-            with open(os.path.join(self.folder, authority), "rb") as file:
-                told["certificate-authority-data"] = base64.b64encode(file.read()).decode()
+            told["certificate-authority-data"] = base64.b64encode(self._file(authority)).decode()
         extensions = {entry["name"]: entry["extension"] for entry in self.cluster.get("extensions") or ()}
         return {**told, **({"config": extensions[_EXTENSION]} if _EXTENSION in extensions else {})}
+
+    def _file(self, name: str) -> bytes:
+        try:
+            return Path(self.folder, name).read_bytes()
+        except OSError as error:
+            raise self._failure(str(error)) from error
 
     def _status(self, printed: str) -> Mapping[str, Any]:
         """What it prints is never quoted: it may hold the token."""
@@ -121,6 +155,8 @@ class Plugin:
             end = datetime.fromisoformat(_FRACTION.sub("", str(text)).replace("Z", "+00:00"))
         except ValueError:
             raise self._failure("its 'expirationTimestamp' is no time of RFC 3339") from None
+        if end.year == 1:  # Go's way to say: never
+            return None
         return end if end.tzinfo else end.replace(tzinfo=timezone.utc)
 
     def _failure(self, why: str) -> ConnectionOptionsError:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import urllib3
-from ansible_collections.service_mesh.istio.plugins.module_utils.kube.access import Pem
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube import access
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import Connection, connect
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import ConnectionOptionsError
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
@@ -184,14 +184,15 @@ def test_key_data_of_a_kubeconfig_is_used_and_leaves_no_file(scratch: Path) -> N
     assert list(scratch.iterdir()) == []
 
 
-def test_key_data_is_written_where_nobody_else_reads_it(scratch: Path) -> None:
-    with Pem(text="a key").as_file() as path:
-        assert (Path(path).parent, Path(path).read_text(), stat.S_IMODE(os.stat(path).st_mode)) == (
-            scratch,
-            "a key",
-            0o600,
-        )
+@pytest.mark.parametrize("way", [access._memory, access._scratch])
+def test_key_data_is_nobody_elses_to_read(way: Any, scratch: Path) -> None:
+    """In memory where the system can do that, so that even a kill leaves nothing."""
+    with way(b"a key") as path:
+        assert Path(path).read_bytes() == b"a key"
+        assert len(list(scratch.iterdir())) == int(way is access._scratch)
+        assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in scratch.iterdir())
     assert list(scratch.iterdir()) == []
+    assert not Path(path).exists()
 
 
 def test_broken_key_data_leaves_no_file_either(scratch: Path) -> None:
@@ -280,9 +281,32 @@ def test_the_proxy_of_the_environment_is_taken_unless_a_proxy_is_named(monkeypat
     of_file = kubeconfig(None, **{"proxy-url": "http://127.0.0.7:3128"})
     assert connect(ConnectionOptions(kubeconfig=of_file)).proxy == "http://127.0.0.7:3128"
     assert connect(replace(plain, proxy="")).proxy == ""
+    monkeypatch.setenv("HTTPS_PROXY", "127.0.0.8:3128")
+    assert connect(plain).proxy == "http://127.0.0.8:3128", "a proxy may be written without its scheme"
     monkeypatch.setenv("NO_PROXY", "127.0.0.0/8")
     assert connect(plain).proxy == ""
     assert connect(replace(plain, no_proxy="192.0.2.7")).proxy == "http://127.0.0.8:3128"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ConnectionOptions(HOST, "t", proxy="socks5://ann:hunter2@127.0.0.1:1"),
+        ConnectionOptions(f"{HOST} ", "t"),
+        ConnectionOptions("https://[fd00::1:6443", "t"),
+    ],
+    ids=["no HTTP proxy", "a space", "half an address"],
+)
+def test_an_address_that_is_none_is_told_without_the_password_of_a_proxy(options: ConnectionOptions) -> None:
+    with pytest.raises(ConnectionOptionsError, match=r"cannot be used: .*Check 'host' and 'proxy'") as refusal:
+        connect(options)
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_no_credentials_in_what_python_shows() -> None:
+    options = ConnectionOptions(HOST, "hunter2", password="hunter2", proxy="http://a:hunter2@127.0.0.1:1")
+    assert "hunter2" not in repr(connect(replace(options, proxy_headers={"a": "hunter2"})).access)
+    assert "hunter2" not in repr(replace(options, proxy=None))
 
 
 @pytest.mark.parametrize(("path", "base"), [("", ""), ("/", ""), ("/k8s/clusters/c-1", "/k8s/clusters/c-1")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,15 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             "{contexts: [{name: east, context: {cluster: c}}], clusters: [{name: c, cluster: {}}]}",
             "cannot be used: 'server' is missing in it",
         ),
-        ("contexts: [{name: east, context: {user: ann}}]", "has no user 'ann': its context 'east' names it"),
+        (
+            "{contexts: [{name: east, context: {cluster: c, user: ann}}], "
+            "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]}",
+            "cannot be used: it has no user 'ann', which its context 'east' names",
+        ),
+        (
+            "{contexts: [{name: east, context: {cluster: c}}], clusters: [{name: c, cluster: {server: 443}}]}",
+            "cannot be used: 'server' of its cluster is no text",
+        ),
     ],
 )
 def test_a_broken_kubeconfig_is_named(tmp_path: Path, content: str | None, message: str) -> None:
@@ -201,9 +210,49 @@ def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
         connect(ConnectionOptions(kubeconfig=written(tmp_path / "config", content)))
 
 
+def of_user(**user: Any) -> ConnectionOptions:
+    return ConnectionOptions(kubeconfig={**kubeconfig("east"), "users": [{"name": "east", "user": user}]})
+
+
 def test_a_password_in_a_kubeconfig() -> None:
-    content = {**kubeconfig("east"), "users": [{"name": "east", "user": {"username": "ann", "password": "pass"}}]}
-    assert token(connect(ConnectionOptions(kubeconfig=content))) == "Basic YW5uOnBhc3M="
+    assert token(connect(of_user(username="ann", password="pass"))) == "Basic YW5uOnBhc3M="
+    assert token(connect(of_user(username="ann", password=""))) == "Basic YW5uOg=="
+
+
+def test_a_token_with_a_line_break_is_sent_and_one_with_two_lines_refused() -> None:
+    assert token(connect(of_user(token="abc\n"))) == "Bearer abc"
+    with pytest.raises(ConnectionOptionsError, match="The token cannot be sent") as refusal:
+        connect(of_user(token="hunter2\nhunter3"))
+    assert "hunter" not in str(refusal.value)
+
+
+def test_whom_a_kubeconfig_impersonates_unless_the_options_name_somebody() -> None:
+    """Otherwise the task would act with the rights of the user himself, which are as a rule greater."""
+    options = of_user(token="t", **{"as": "bob", "as-groups": ["a", "b"]})
+    connection = connect(options)
+    assert connection.headers()["Impersonate-User"] == "bob"
+    assert connection.repeated_headers() == [("Impersonate-Group", "a"), ("Impersonate-Group", "b")]
+    other = connect(replace(options, impersonate_user="eve"))
+    assert (other.headers()["Impersonate-User"], other.repeated_headers()) == ("eve", [])
+
+
+@pytest.mark.parametrize("more", [{"as-uid": "1"}, {"as-user-extra": {}}, {"as-groups": ["a"]}])
+def test_an_impersonation_that_is_not_known_is_refused(more: dict[str, Any]) -> None:
+    with pytest.raises(ConnectionOptionsError, match=f"its user has '{next(iter(more))}', and only 'as'"):
+        connect(of_user(token="t", **more))
+
+
+def test_verification_is_no_text() -> None:
+    """The text "False" of a template would switch it off."""
+    content = kubeconfig("east")
+    content["clusters"][0]["cluster"]["insecure-skip-tls-verify"] = "False"
+    with pytest.raises(ConnectionOptionsError, match="'insecure-skip-tls-verify' of its cluster is neither true nor"):
+        connect(ConnectionOptions(kubeconfig=content))
+
+
+def test_a_name_may_be_a_number() -> None:
+    content = json.loads(json.dumps(kubeconfig("123", "456")).replace('"name": "123"', '"name": 123'))
+    assert connect(ConnectionOptions(kubeconfig=content, context="123")).url == SERVER.format(1)
 
 
 @pytest.mark.parametrize(
@@ -285,14 +334,20 @@ def test_a_provider_is_asked_by_the_library(persist: bool, tmp_path: Path) -> No
     ("config", "why"),
     [
         ({"id-token": "none-at-all"}, "it is none that the library 'kubernetes' knows"),
-        ({"id-token": jwt(1), "idp-issuer-url": "https://127.0.0.1:1", "client-id": "a"}, "Max retries"),
+        ({"id-token": jwt(1), "idp-issuer-url": "https://127.0.0.1:1", "client-id": "a"}, "fails with MaxRetryError"),
+        ({"id-token": jwt(1), "refresh-token": "hunter2hunter2"}, "fails with ConfigException"),
     ],
-    ids=["no token", "nobody renews it"],
+    ids=["no token", "nobody renews it", "no issuer"],
 )
-def test_a_provider_without_a_token_is_told(config: dict[str, str], why: str) -> None:
-    with pytest.raises(ConnectionOptionsError, match=f"gives no token for the context 'east': .*{why}") as refusal:
-        connect(ConnectionOptions(kubeconfig=of_provider(**config)))
-    assert config["id-token"] not in str(refusal.value)
+def test_a_provider_without_a_token_is_told_and_nothing_that_it_was_given(
+    config: dict[str, str], why: str, tmp_path: Path
+) -> None:
+    """The library's own words quote all that it knows of a user."""
+    for source in (of_provider(**config), written(tmp_path / "config", of_provider(**config))):
+        with pytest.raises(ConnectionOptionsError, match=f"no token for the context 'east': .*{why}") as refusal:
+            connect(ConnectionOptions(kubeconfig=source))
+        assert refusal.value.__suppress_context__ or refusal.value.__context__ is None
+        assert not [secret for secret in config.values() if len(secret) > 5 and secret in str(refusal.value)]
 
 
 USERS: list[tuple[dict[str, Any], set[str]]] = [

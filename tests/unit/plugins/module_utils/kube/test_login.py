@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube import login
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.access import Pem
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import Connection, connect
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import ConnectionOptionsError
@@ -25,7 +27,7 @@ class Program:
         self.path = folder / "log-in"
         self.path.write_text(
             '#!/bin/sh\necho "$KUBERNETES_EXEC_INFO" >> asked\n'
-            'echo "$*:$OWN" >> given\n[ -z "$FAIL" ] || { echo "$FAIL" >&2; exit 3; }\ncat answer\n'
+            'echo "$*:$OWN" >> given\n[ "$1" != fail ] || { echo "login please, $OWN" >&2; exit 3; }\ncat answer\n'
         )
         self.path.chmod(0o755)
 
@@ -75,6 +77,31 @@ def test_what_it_has_given_is_kept_until_it_ends(program: Program) -> None:
     assert len(program.asked()) == 2
 
 
+def test_it_is_asked_before_that_ends_and_may_fail_until_then(program: Program) -> None:
+    """A clock may be behind, and a service away for a moment: neither ends an upgrade in the middle."""
+    soon = datetime.now(timezone.utc) + timedelta(seconds=30)
+    program.answer(token="first", expirationTimestamp=soon.isoformat())
+    connection = program.connect()
+    program.says("away")
+    assert token(connection) == "Bearer first"
+    program.answer(token="second", expirationTimestamp="2101-01-01T00:00:00Z")
+    assert token(connection) == "Bearer second"
+
+
+def test_what_has_ended_and_is_not_renewed_is_not_sent(program: Program) -> None:
+    program.answer(token="first", expirationTimestamp="2001-01-01T00:00:00Z")
+    connection = program.connect()
+    program.says("away")
+    with pytest.raises(ConnectionOptionsError, match="its answer is not JSON"):
+        token(connection)
+
+
+def test_go_says_never_by_its_first_year(program: Program) -> None:
+    program.answer(token="first", expirationTimestamp="0001-01-01T00:00:00Z")
+    assert [token(program.connect()) for _request in range(1)] == ["Bearer first"]
+    assert len(program.asked()) == 1
+
+
 def test_it_is_told_of_the_cluster_on_demand(program: Program) -> None:
     program.answer(token="secret")
     (program.folder / "ca.pem").write_bytes(CERTIFICATE)
@@ -120,18 +147,33 @@ def test_an_answer_that_is_none_is_told_and_not_shown(program: Program, answer: 
 def test_a_plugin_that_fails_is_told_and_nobody_asks_without_credentials(
     program: Program, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    failing: dict[str, Any] = {"env": [{"name": "FAIL", "value": "login please"}], "installHint": "See example.com"}
-    with pytest.raises(ConnectionOptionsError, match=r"it ended with 3\. login please\. .*See example\.com"):
-        program.connect(**failing)
+    own = [{"name": "OWN", "value": "hunter2hunter2"}]
+    with pytest.raises(ConnectionOptionsError, match=r"with 3\. login please, .*See example\.com") as refusal:
+        program.connect(args=["fail"], env=own, installHint="See example.com")
+    assert "hunter2" not in str(refusal.value)
     with pytest.raises(ConnectionOptionsError, match=r"The plugin 'nowhere-to-be-found'.*No such file"):
         program.connect(command="nowhere-to-be-found")
     assert capfd.readouterr().err == ""
 
 
-def test_it_never_waits_for_a_terminal(program: Program) -> None:
-    program.path.write_text("#!/bin/sh\nread answer || echo nobody >&2; exit 1\n")
-    with pytest.raises(ConnectionOptionsError, match=r"it ended with 1\. nobody"):
+@pytest.mark.parametrize("source", ["", "< /dev/tty"])
+def test_it_never_waits_for_a_terminal(program: Program, source: str) -> None:
+    """Neither for its input nor for the terminal itself, on which passwords are asked."""
+    program.path.write_text(f"#!/bin/sh\nread answer {source} || echo nobody >&2; exit 1\n")
+    with pytest.raises(ConnectionOptionsError, match=r"it ended with 1\. .*nobody"):
         program.connect()
+    with pytest.raises(ConnectionOptionsError, match="interactiveMode: Always"):
+        program.connect(interactiveMode="Always")
+
+
+def test_it_does_not_keep_a_task_for_ever(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor do its children; and what it has said tells why."""
+    monkeypatch.setattr(login, "_LONGEST", 0.5)
+    program.path.write_text("#!/bin/sh\necho open https://example.com/device >&2\nsleep 60 &\nsleep 60\n")
+    since = time.monotonic()
+    with pytest.raises(ConnectionOptionsError, match=r"no answer within 0\.5 s\. open https://example\.com/device"):
+        program.connect()
+    assert time.monotonic() - since < 10
 
 
 def test_a_time_without_a_zone_is_of_utc(program: Program) -> None:
