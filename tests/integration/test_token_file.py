@@ -1,7 +1,9 @@
-"""A token file that is rotated while a task runs: the next request carries the new token."""
+"""Credentials that are renewed while a task runs: the next request carries the new ones."""
 
 from __future__ import annotations
 
+import json
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors imp
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.resources import NAMESPACE
 from integration.support.bed import Cluster
+from integration.support.servers import expired_certificate
 
 
 def test_token_is_read_again(cluster: Cluster, tmp_path: Path) -> None:
@@ -30,3 +33,27 @@ def test_token_is_read_again(cluster: Cluster, tmp_path: Path) -> None:
     assert client.get(NAMESPACE, "default")
     token.unlink()
     assert client.get(NAMESPACE, "default"), "a file that is away for a moment is not a token less"
+
+
+def test_certificate_of_a_plugin_is_renewed(cluster: Cluster, tmp_path: Path) -> None:
+    """The API server looks at the certificate of a connection for every request: a new one needs a new connection."""
+    version, answer = "client.authentication.k8s.io/v1", tmp_path / "answer.json"
+    soon = datetime.now(timezone.utc) + timedelta(seconds=30)
+
+    def says(certificate: Path | str, key: Path | str) -> None:
+        pair = {"clientCertificateData": Path(certificate).read_text(), "clientKeyData": Path(key).read_text()}
+        status = {**pair, "expirationTimestamp": soon.isoformat()}
+        answer.write_text(json.dumps({"apiVersion": version, "kind": "ExecCredential", "status": status}))
+
+    expired = expired_certificate(cluster, tmp_path)
+    says(expired, expired)
+    kubeconfig = {
+        "clusters": [{"name": "a", "cluster": {"server": cluster.server, "certificate-authority": cluster.ca_file}}],
+        "users": [{"name": "a", "user": {"exec": {"apiVersion": version, "command": "cat", "args": [str(answer)]}}}],
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+    }
+    client = Client(connect(ConnectionOptions(kubeconfig=kubeconfig)))
+    with pytest.raises(Unauthorized):
+        client.get(NAMESPACE, "default")
+    says(cluster.client_certificate_file, cluster.client_key_file)
+    assert client.get(NAMESPACE, "default")

@@ -10,7 +10,7 @@ import os
 import ssl
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,18 +84,19 @@ class Access:
 
     def ssl_context(self) -> ssl.SSLContext:
         """Raises OSError (of which ssl.SSLError is one) for files and certificates that cannot be read."""
-        with ExitStack() as files:
-            authority, certificate, key = (
-                files.enter_context(pem.as_file()) if pem else None
-                for pem in (self.authority, self.certificate, self.key)
-            )
+        with self.authority.as_file() if self.authority else nullcontext() as authority:
             context = ssl.create_default_context(cafile=authority)
-            if certificate:
-                context.load_cert_chain(certificate, key, password=_no_pass_phrase)
+        self.identify(context)
         if not self.is_verified:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
+
+    def identify(self, context: ssl.SSLContext) -> None:
+        """Let connections from now on show our certificate. Raises OSError."""
+        if self.certificate:
+            with self.certificate.as_file() as certificate, (self.key or self.certificate).as_file() as key:
+                context.load_cert_chain(certificate, key, password=_no_pass_phrase)
 
 
 def _no_pass_phrase() -> str:

@@ -46,6 +46,7 @@ class Connection:
     tls: ssl.SSLContext | None = None
     proxy: str = ""
     warnings: list[str] = field(default_factory=list)
+    identity: Pem | None = None  # the certificate that connections show
     authority: str = ""  # what verifies the server, as PEM; empty where nothing does, or the system's own store
     _credentials: threading.Lock = field(default_factory=threading.Lock)
 
@@ -57,11 +58,19 @@ class Connection:
     def _headers(self) -> dict[str, str]:
         headers = {"User-Agent": "service_mesh.istio"}
         authorization = self.access.authorization()
+        if self.tls and self.access.certificate is not self.identity:
+            self._change_identity(self.tls)
         if authorization:
             headers["Authorization"] = authorization
         if user := self.options.impersonate_user or self.access.acts_as:
             headers["Impersonate-User"] = user
         return headers
+
+    def _change_identity(self, tls: ssl.SSLContext) -> None:
+        """A plugin has given another certificate. Connections that are there go on with the old one: they are left."""
+        self.access.identify(tls)
+        self.pool, self.base = _pool(self.access, self.url, tls, self.proxy)
+        self.identity = self.access.certificate
 
     def repeated_headers(self) -> list[tuple[str, str]]:
         """Headers that may stand several times. Whom the options name has no groups of whom the kubeconfig names."""
@@ -104,6 +113,7 @@ def connect(options: ConnectionOptions) -> Connection:
         tls,
         proxy,
         _warnings(access),
+        access.certificate,
         access.authority.read() if tls and access.authority and access.is_verified else "",
     )
 

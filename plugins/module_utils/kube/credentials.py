@@ -76,9 +76,13 @@ def always(value: str) -> Callable[[], str]:
 
 def _take_login(access: Access, plugin: Plugin) -> None:
     login = plugin.log_in()
+    _take_certificate(access, login)
+    access.authorization = LoggedIn(access, plugin, login)
+
+
+def _take_certificate(access: Access, login: Login) -> None:
     if login.certificate and login.key:
         access.certificate, access.key = Pem(text=login.certificate), Pem(text=login.key)
-    access.authorization = LoggedIn(plugin, login)
 
 
 @dataclass
@@ -104,13 +108,17 @@ class TokenFile:
 
 @dataclass
 class LoggedIn:
-    """What a plugin has given; it is asked again when that has ended."""
+    """What a plugin has given; it is asked again when that ends."""
 
+    access: Access
     plugin: Plugin
     login: Login
 
     def __call__(self) -> str:
-        self.login = self.plugin.renewed(self.login)
+        login = self.plugin.renewed(self.login)
+        if login is not self.login:
+            self.login = login
+            _take_certificate(self.access, login)
         return bearer(self.login.token) if self.login.token else ""
 
 
