@@ -99,7 +99,9 @@ options:
     type: str
   impersonate_groups:
     description:
-      - Groups to impersonate. Can also be given by E(K8S_AUTH_IMPERSONATE_GROUPS), separated by commas.
+      - >-
+        Groups to impersonate. Can also be given by E(K8S_AUTH_IMPERSONATE_GROUPS), separated by commas. Without them
+        and O(impersonate_user), those of C(as-groups) of a kubeconfig's user count.
     type: list
     elements: str
   use_current_context:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube import credentials
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.client import Client
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import connect
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import Unauthorized
@@ -35,8 +36,9 @@ def test_token_is_read_again(cluster: Cluster, tmp_path: Path) -> None:
     assert client.get(NAMESPACE, "default"), "a file that is away for a moment is not a token less"
 
 
-def test_certificate_of_a_plugin_is_renewed(cluster: Cluster, tmp_path: Path) -> None:
+def test_certificate_of_a_plugin_is_renewed(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The API server looks at the certificate of a connection for every request: a new one needs a new connection."""
+    monkeypatch.setattr(credentials, "_PAUSE", 0)
     version, answer = "client.authentication.k8s.io/v1", tmp_path / "answer.json"
     soon = datetime.now(timezone.utc) + timedelta(seconds=30)
 

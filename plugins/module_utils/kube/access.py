@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import ssl
 import tempfile
@@ -33,13 +34,23 @@ class Pem:
             with open(self.path, "rb"):  # an error of this one names the file, which one of OpenSSL does not
                 yield self.path
         else:
-            with _IN_MEMORY(self.text.encode()) as path:
+            with (_in_memory if _has_memory_files() else _scratch)(self.text.encode()) as path:
                 yield path
 
 
+@functools.cache
+def _has_memory_files() -> bool:
+    """Linux has them, unless it is hardened or without /proc."""
+    try:
+        with _in_memory(b"") as path:
+            return os.path.exists(path)
+    except (AttributeError, OSError):
+        return False
+
+
 @contextmanager
-def _memory(content: bytes) -> Iterator[str]:
-    """A file of Linux that lies in no folder: whoever is killed leaves nothing."""
+def _in_memory(content: bytes) -> Iterator[str]:
+    """A file that lies in no folder: whoever is killed leaves nothing."""
     with os.fdopen(os.memfd_create("pem"), "wb") as file:
         file.write(content)
         file.flush()
@@ -56,9 +67,6 @@ def _scratch(content: bytes) -> Iterator[str]:
         yield path
     finally:
         os.unlink(path)
-
-
-_IN_MEMORY = _memory if hasattr(os, "memfd_create") else _scratch
 
 
 def _nobody() -> str:
@@ -86,17 +94,13 @@ class Access:
         """Raises OSError (of which ssl.SSLError is one) for files and certificates that cannot be read."""
         with self.authority.as_file() if self.authority else nullcontext() as authority:
             context = ssl.create_default_context(cafile=authority)
-        self.identify(context)
+        if self.certificate:
+            with self.certificate.as_file() as certificate, (self.key or self.certificate).as_file() as key:
+                context.load_cert_chain(certificate, key, password=_no_pass_phrase)
         if not self.is_verified:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
-
-    def identify(self, context: ssl.SSLContext) -> None:
-        """Let connections from now on show our certificate. Raises OSError."""
-        if self.certificate:
-            with self.certificate.as_file() as certificate, (self.key or self.certificate).as_file() as key:
-                context.load_cert_chain(certificate, key, password=_no_pass_phrase)
 
 
 def _no_pass_phrase() -> str:

@@ -44,7 +44,7 @@ class Connection:
     access: Access
     options: ConnectionOptions
     tls: ssl.SSLContext | None = None
-    proxy: str = ""
+    proxy: str = field(default="", repr=False)
     warnings: list[str] = field(default_factory=list)
     identity: Pem | None = None  # the certificate that connections show
     authority: str = ""  # what verifies the server, as PEM; empty where nothing does, or the system's own store
@@ -58,18 +58,18 @@ class Connection:
     def _headers(self) -> dict[str, str]:
         headers = {"User-Agent": "service_mesh.istio"}
         authorization = self.access.authorization()
-        if self.tls and self.access.certificate is not self.identity:
-            self._change_identity(self.tls)
+        if self.tls and self.access.certificate != self.identity:
+            self._change_identity()
         if authorization:
             headers["Authorization"] = authorization
         if user := self.options.impersonate_user or self.access.acts_as:
             headers["Impersonate-User"] = user
         return headers
 
-    def _change_identity(self, tls: ssl.SSLContext) -> None:
+    def _change_identity(self) -> None:
         """A plugin has given another certificate. Connections that are there go on with the old one: they are left."""
-        self.access.identify(tls)
-        self.pool, self.base = _pool(self.access, self.url, tls, self.proxy)
+        self.tls = _ssl_context(self.access)
+        self.pool, self.base = _pool(self.access, self.url, self.tls, self.proxy)
         self.identity = self.access.certificate
 
     def repeated_headers(self) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,11 +23,15 @@ from .errors import ConnectionOptionsError, missing_library
 from .login import Login, Plugin
 
 _Entry = Mapping[str, Any]
+# Seconds before its end from which on a login is renewed: clocks differ, and a plugin may take a minute. One that keeps
+# its own until it ends is not asked for every request meanwhile.
+_MARGIN = 120.0
+_PAUSE = 10.0
 
 
 def bearer(token: str) -> str:
     """The header's value. Raises ConnectionOptionsError for what cannot be sent: whoever tries would quote it."""
-    if not (token.isascii() and token.isprintable()):
+    if not _is_sendable(token):
         raise ConnectionOptionsError(
             "The token cannot be sent",
             reason="it has characters that no token has, such as a line break",
@@ -48,8 +53,7 @@ def pem_of(entry: _Entry, name: str, folder: str) -> Pem | None:
 
 def take_user(access: Access, user: _Entry, folder: str, cluster: _Entry) -> None:
     """What a user of a kubeconfig has, without a provider. Raises ConnectionOptionsError for a plugin that fails."""
-    _refuse_unknown_impersonation(user)
-    access.acts_as, access.with_groups = str(user.get("as") or ""), tuple(map(str, user.get("as-groups") or ()))
+    access.acts_as, access.with_groups = _impersonated(user)
     access.certificate, access.key = (pem_of(user, name, folder) for name in ("client-certificate", "client-key"))
     if user.get("token"):
         access.authorization = always(bearer(str(user["token"]).strip()))
@@ -61,13 +65,20 @@ def take_user(access: Access, user: _Entry, folder: str, cluster: _Entry) -> Non
         access.authorization = always(basic(user["username"], user.get("password") or ""))
 
 
-def _refuse_unknown_impersonation(user: _Entry) -> None:
-    """Who acts as somebody else would act as himself, with rights that were not meant."""
-    unknown = sorted({"as-uid", "as-user-extra"} & user.keys())
-    if unknown or (user.get("as-groups") and not user.get("as")):
-        raise ValueError(
-            f"its user has '{unknown[0] if unknown else 'as-groups'}', and only 'as' with 'as-groups' works"
-        )
+def _impersonated(user: _Entry) -> tuple[str, tuple[str, ...]]:
+    """Whom this user acts as. Raises ValueError for what is not known: he would act as himself, which was not meant."""
+    name, groups = user.get("as") or "", user.get("as-groups") or []
+    unknown = [key for key in ("as-uid", "as-user-extra") if user.get(key)]
+    if unknown or (groups and not name):
+        raise ValueError(f"its user has '{[*unknown, 'as-groups'][0]}', and only 'as' with 'as-groups' works")
+    if not isinstance(groups, list) or not all(_is_sendable(str(text)) for text in (name, *groups)):
+        raise ValueError("'as' or 'as-groups' of its user is no name, or no list of names")
+    return str(name), tuple(map(str, groups))
+
+
+def _is_sendable(text: str) -> bool:
+    """Whether a header can hold a text."""
+    return text.isascii() and text.isprintable()
 
 
 def always(value: str) -> Callable[[], str]:
@@ -77,7 +88,7 @@ def always(value: str) -> Callable[[], str]:
 def _take_login(access: Access, plugin: Plugin) -> None:
     login = plugin.log_in()
     _take_certificate(access, login)
-    access.authorization = LoggedIn(access, plugin, login)
+    access.authorization = LoggedIn(access, plugin, login, access.certificate)
 
 
 def _take_certificate(access: Access, login: Login) -> None:
@@ -103,7 +114,7 @@ class TokenFile:
         return bearer(self.seen)
 
     def _read(self) -> str:
-        return self.path.read_text(encoding="utf-8").strip()
+        return self.path.read_text(encoding="utf-8", errors="replace").strip()
 
 
 @dataclass
@@ -113,13 +124,29 @@ class LoggedIn:
     access: Access
     plugin: Plugin
     login: Login
+    certificate: Pem | None
+    asked: float = field(default_factory=time.monotonic)
 
     def __call__(self) -> str:
-        login = self.plugin.renewed(self.login)
-        if login is not self.login:
-            self.login = login
-            _take_certificate(self.access, login)
+        if self.login.ends_within(_MARGIN):
+            self._renew()
         return bearer(self.login.token) if self.login.token else ""
+
+    def _renew(self) -> None:
+        """Raises ConnectionOptionsError when what we have has ended; until then a plugin may fail, or give the same."""
+        has_ended = self.login.ends_within(0)
+        if not has_ended and time.monotonic() < self.asked + _PAUSE:
+            return
+        self.asked = time.monotonic()
+        try:
+            self.login = self.plugin.log_in()
+        except ConnectionOptionsError:
+            if has_ended:
+                raise
+            return
+        if self.access.certificate == self.certificate:  # else an option has another one
+            _take_certificate(self.access, self.login)
+            self.certificate = self.access.certificate
 
 
 def of_provider(source: str | _Entry, context: str, *, persist: bool) -> Callable[[], str]:

@@ -30,7 +30,16 @@ except ImportError:  # connect() says which library is missing
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 # What of a kubeconfig's users may be shown; everything else may be a credential (tokens, key data, plugins' settings).
-_SHOWABLE = ("name", "username", "client-certificate", "client-certificate-data", "client-key", "tokenFile")
+_SHOWABLE = (
+    "as",
+    "as-groups",
+    "name",
+    "username",
+    "client-certificate",
+    "client-certificate-data",
+    "client-key",
+    "tokenFile",
+)
 _SHOWABLE_OF_PLUGINS = ("apiVersion", "args", "command", "installHint", "interactiveMode", "provideClusterInfo")
 
 
@@ -48,7 +57,7 @@ class ConnectionOptions:
     client_key: str | None = None
     ca_cert: str | None = None
     validate_certs: bool | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     no_proxy: str | None = None
     proxy_headers: Mapping[str, Any] | None = field(default=None, repr=False)
     persist_config: bool | None = None
@@ -135,8 +144,6 @@ def _of_kubeconfig(
 ) -> tuple[Access, str]:
     try:
         return _way(files, source, options)
-    except ConnectionOptionsError as error:
-        failure = error
     except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:  # nothing checks shapes and encodings
         failure = ConnectionOptionsError(
             f"The kubeconfig {_described(source)} cannot be used",
@@ -144,7 +151,7 @@ def _of_kubeconfig(
             hint="Check 'kubeconfig' and 'context'",
         )
     failure.hide(text for file in files for text in _secrets(file.document.get("users")))
-    raise failure
+    raise failure  # without the other one, which may quote what is hidden in it
 
 
 def _way(files: Sequence[_File], source: str | Mapping[str, Any], options: ConnectionOptions) -> tuple[Access, str]:

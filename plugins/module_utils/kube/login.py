@@ -16,6 +16,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -24,10 +25,9 @@ from typing import Any
 from .errors import ConnectionOptionsError
 
 _LONGEST_WORDS = 300
+_SHORTEST_SECRET = 8
 # Seconds. Who waits for a person longer than that has to be run by hand before.
 _LONGEST = 60.0
-# How long before its end a token is no longer good for a request: clocks differ, and requests take their time.
-_MARGIN = timedelta(minutes=1)
 _EXTENSION = "client.authentication.k8s.io/exec"
 # What `provideClusterInfo` tells a plugin of the cluster, in the words of the kubeconfig.
 _OF_CLUSTER = ("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url")
@@ -43,8 +43,8 @@ class Login:
     key: str = field(default="", repr=False)
     ends: datetime | None = None
 
-    def ends_within(self, margin: timedelta) -> bool:
-        return self.ends is not None and self.ends <= datetime.now(timezone.utc) + margin
+    def ends_within(self, seconds: float) -> bool:
+        return self.ends is not None and self.ends <= datetime.now(timezone.utc) + timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,6 @@ class Plugin:
     spec: Mapping[str, Any] = field(repr=False)
     folder: str
     cluster: Mapping[str, Any] = field(repr=False)
-
-    def renewed(self, login: Login) -> Login:
-        """The same while it is good for another request, else a new one; raises ConnectionOptionsError when it ends."""
-        if not login.ends_within(_MARGIN):
-            return login
-        try:
-            return self.log_in()
-        except ConnectionOptionsError:
-            if login.ends_within(timedelta(0)):
-                raise
-            return login
 
     def log_in(self) -> Login:
         """Run the program, without a terminal. Raises ConnectionOptionsError."""
@@ -105,9 +94,12 @@ class Plugin:
         with process:
             try:
                 printed, said = process.communicate(timeout=_LONGEST)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)  # with its children, which hold its output open
-                _printed, said = process.communicate()
+            except BaseException as error:  # a task's own timeout and Ctrl-C as well: nobody else ends its session
+                with suppress(OSError):  # macOS refuses where only a zombie is left
+                    os.killpg(process.pid, signal.SIGKILL)
+                if not isinstance(error, subprocess.TimeoutExpired):
+                    raise
+                said = (error.stderr or b"").decode(errors="replace")
                 raise self._failure(f"no answer within {_LONGEST:g} s. {said}") from None
         if process.returncode:
             raise self._failure(f"it ended with {process.returncode}. {said}")
@@ -164,9 +156,15 @@ class Plugin:
         run = "Run it by hand as the user that runs Ansible: it has to be on PATH there, and may need a login"
         return ConnectionOptionsError(
             f"The plugin '{self.spec['command']}' that the kubeconfig names gives no credentials",
-            reason=_short(why),
+            reason=_short(self._without_secrets(why)),
             hint=f"{run}. {_short(hint)}" if hint else run,
         )
+
+    def _without_secrets(self, words: str) -> str:
+        """What a plugin says may quote what it was given; a short text, such as the name of a profile, is no secret."""
+        for value in (str(item["value"]) for item in self.spec.get("env") or ()):
+            words = words.replace(value, "(hidden)") if len(value) >= _SHORTEST_SECRET else words
+        return words
 
 
 def _short(words: str) -> str:

@@ -236,10 +236,24 @@ def test_whom_a_kubeconfig_impersonates_unless_the_options_name_somebody() -> No
     assert (other.headers()["Impersonate-User"], other.repeated_headers()) == ("eve", [])
 
 
-@pytest.mark.parametrize("more", [{"as-uid": "1"}, {"as-user-extra": {}}, {"as-groups": ["a"]}])
+@pytest.mark.parametrize("more", [{"as-uid": "1"}, {"as-user-extra": {"a": ["b"]}}, {"as-groups": ["a"]}])
 def test_an_impersonation_that_is_not_known_is_refused(more: dict[str, Any]) -> None:
     with pytest.raises(ConnectionOptionsError, match=f"its user has '{next(iter(more))}', and only 'as'"):
         connect(of_user(token="t", **more))
+
+
+@pytest.mark.parametrize("more", [{"as": "bob\n"}, {"as": "bob", "as-groups": "admins"}, {"as": "Łukasz"}])
+def test_an_impersonation_that_cannot_be_sent_is_refused(more: dict[str, Any]) -> None:
+    with pytest.raises(ConnectionOptionsError, match="'as' or 'as-groups' of its user is no name, or no list"):
+        connect(of_user(token="t", **more))
+
+
+def test_the_name_of_a_profile_is_no_secret(tmp_path: Path) -> None:
+    """Messages stay readable: only what may quote a user is looked through."""
+    user = {"exec": {"command": "a", "env": [{"name": "AWS_PROFILE", "value": "prod"}]}}
+    content = {**kubeconfig("prod-east", "west"), "users": [{"name": "prod-east", "user": user}]}
+    with pytest.raises(ConnectionOptionsError, match=r"it has the contexts prod-east, west\."):
+        connect(ConnectionOptions(kubeconfig=written(tmp_path / "config", content), context="prod"))
 
 
 def test_verification_is_no_text() -> None:

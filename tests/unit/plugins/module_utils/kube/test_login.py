@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.service_mesh.istio.plugins.module_utils.kube import login
+from ansible_collections.service_mesh.istio.plugins.module_utils.kube import credentials, login
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.access import Pem
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.connection import Connection, connect
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.errors import ConnectionOptionsError
 from ansible_collections.service_mesh.istio.plugins.module_utils.kube.kubeconfig import ConnectionOptions
-from unit.plugins.module_utils.kube.test_connection import CERTIFICATE, HOST, KEY, context_of
+from unit.plugins.module_utils.kube.test_connection import (
+    CERTIFICATE,
+    HOST,
+    KEY,
+    context_of,
+    self_signed,
+)
 
 VERSION = "client.authentication.k8s.io/v1"
 
@@ -77,12 +84,17 @@ def test_what_it_has_given_is_kept_until_it_ends(program: Program) -> None:
     assert len(program.asked()) == 2
 
 
-def test_it_is_asked_before_that_ends_and_may_fail_until_then(program: Program) -> None:
+def test_it_is_asked_before_that_ends_and_may_fail_until_then(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A clock may be behind, and a service away for a moment: neither ends an upgrade in the middle."""
     soon = datetime.now(timezone.utc) + timedelta(seconds=30)
     program.answer(token="first", expirationTimestamp=soon.isoformat())
     connection = program.connect()
     program.says("away")
+    assert [token(connection) for _request in range(3)] == ["Bearer first"] * 3
+    assert len(program.asked()) == 1, "one that keeps its token until the end is not asked for every request"
+    monkeypatch.setattr(credentials, "_PAUSE", 0)
     assert token(connection) == "Bearer first"
     program.answer(token="second", expirationTimestamp="2101-01-01T00:00:00Z")
     assert token(connection) == "Bearer second"
@@ -147,10 +159,11 @@ def test_an_answer_that_is_none_is_told_and_not_shown(program: Program, answer: 
 def test_a_plugin_that_fails_is_told_and_nobody_asks_without_credentials(
     program: Program, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    own = [{"name": "OWN", "value": "hunter2hunter2"}]
-    with pytest.raises(ConnectionOptionsError, match=r"with 3\. login please, .*See example\.com") as refusal:
-        program.connect(args=["fail"], env=own, installHint="See example.com")
-    assert "hunter2" not in str(refusal.value)
+    for secret in ("hunter2hunter2", "hunter2\nhunter2"):
+        own = [{"name": "OWN", "value": secret}, {"name": "PROFILE", "value": "login"}]
+        with pytest.raises(ConnectionOptionsError, match=r"with 3\. login please, .*See example\.com") as refusal:
+            program.connect(args=["fail"], env=own, installHint="See example.com")
+        assert "hunter2" not in str(refusal.value)
     with pytest.raises(ConnectionOptionsError, match=r"The plugin 'nowhere-to-be-found'.*No such file"):
         program.connect(command="nowhere-to-be-found")
     assert capfd.readouterr().err == ""
@@ -169,11 +182,58 @@ def test_it_never_waits_for_a_terminal(program: Program, source: str) -> None:
 def test_it_does_not_keep_a_task_for_ever(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor do its children; and what it has said tells why."""
     monkeypatch.setattr(login, "_LONGEST", 0.5)
-    program.path.write_text("#!/bin/sh\necho open https://example.com/device >&2\nsleep 60 &\nsleep 60\n")
+    program.path.write_text("#!/bin/sh\necho open https://example.com/device >&2\nsetsid sleep 20 &\nsleep 60\n")
     since = time.monotonic()
     with pytest.raises(ConnectionOptionsError, match=r"no answer within 0\.5 s\. open https://example\.com/device"):
         program.connect()
     assert time.monotonic() - since < 10
+
+
+def test_the_timeout_of_a_task_ends_it_at_once(program: Program) -> None:
+    """As Ansible does it: by a signal, with what is no ordinary exception."""
+
+    class Over(BaseException):
+        pass
+
+    def over(*_signal: Any) -> None:
+        raise Over
+
+    program.path.write_text("#!/bin/sh\necho $$ > pid\nsleep 30\n")
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, 1)
+    since = time.monotonic()
+    try:
+        with pytest.raises(Over):
+            program.connect()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - since < 10
+    assert not Path("/proc", (program.folder / "pid").read_text().strip()).exists()
+
+
+def test_what_does_not_fit_together_is_told(program: Program) -> None:
+    soon = datetime.now(timezone.utc) - timedelta(seconds=1)
+    program.answer(
+        clientCertificateData=CERTIFICATE.decode(), clientKeyData=KEY.decode(), expirationTimestamp=soon.isoformat()
+    )
+    connection = program.connect()
+    other, _key = self_signed()
+    program.answer(clientCertificateData=other.decode(), clientKeyData=KEY.decode())
+    with pytest.raises(ConnectionOptionsError, match=r"A certificate file for .* cannot be read"):
+        token(connection)
+
+
+def test_an_option_wins_over_a_certificate_that_is_renewed(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "own.pem").write_bytes(CERTIFICATE + KEY)
+    program.answer(token="first", expirationTimestamp="2001-01-01T00:00:00Z")
+    program.connect()
+    options = ConnectionOptions(kubeconfig=str(tmp_path / "config"), client_cert=str(tmp_path / "own.pem"))
+    connection = connect(options)
+    other, key = self_signed()
+    program.answer(token="second", clientCertificateData=other.decode(), clientKeyData=key.decode())
+    assert token(connection) == "Bearer second"
+    assert connection.access.certificate == Pem(path=str(tmp_path / "own.pem"))
 
 
 def test_a_time_without_a_zone_is_of_utc(program: Program) -> None:
