@@ -25,8 +25,9 @@ NOTES = """\
   --server-side`, `kapp deploy --diff-run`, `ansible-playbook --check --diff`, with 10 objects that differ.
 - *ratio*: the median, of kubectl's in the same phase (of Helm's or the empty playbook's where kubectl has none). *CPU*:
   of the process and its children; *server*: of etcd, the API server and its controllers meanwhile, in seconds as well.
-- What is *fresh* is bound by the server's processors, which are those of the contenders here: kubectl writes one object
-  after the other and leaves half of two idle. Where the API server has its own, more requests at a time take less time.
+- What is *fresh* is bound by processors, which the server shares with the contenders here: kubectl and its server keep
+  one and a half of two busy, and what is validated by the server first is asked of it twice. Where the API server has
+  its own, requests side by side take less time.
 - *requests* and *writes* are from the API server's audit log. A write is a mutating request that was accepted and no
   dry run; an apply that changes nothing counts.
 - *MB*: peak of the proportional set size of the process tree, from runs of its own, because looking costs time.
