@@ -25,7 +25,9 @@ from .kubeconfig import ConnectionOptions, load
 MISSING_LIBRARY: str | None = None
 try:
     import urllib3
-    import yaml  # noqa: F401  # what others need is told here, before anything is written
+    import yaml
+
+    NEEDED = (urllib3, yaml)  # what only others import is missed here as well, before anything is written
 except ImportError as error:  # said when a task runs, not when the plugin is only looked at
     MISSING_LIBRARY = error.name or str(error)
 
