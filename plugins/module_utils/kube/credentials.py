@@ -47,7 +47,10 @@ def basic(username: str, password: str) -> str:
 def pem_of(entry: _Entry, name: str, folder: str) -> Pem | None:
     """What is in the kubeconfig itself wins over a file, whose path is relative to the kubeconfig."""
     if data := entry.get(f"{name}-data"):
-        return Pem(text=base64.b64decode(data).decode(errors="replace"))
+        try:
+            return Pem(text=base64.b64decode(data).decode(errors="replace"))
+        except (TypeError, ValueError):
+            raise ValueError(f"'{name}-data' is not encoded with base64") from None
     return Pem(path=os.path.join(folder, entry[name])) if entry.get(name) else None
 
 

@@ -192,7 +192,7 @@ def test_of_several_files_each_part_may_be_in_another(tmp_path: Path) -> None:
     [
         ({"tokenFile": "nowhere"}, "No such file or directory: '.*nowhere'"),
         ({"tokenFile": "empty"}, "empty has no token in it"),
-        ({"client-certificate-data": "abc"}, "padding"),
+        ({"client-certificate-data": "abc"}, "'client-certificate-data' is not encoded with base64"),
         ({"exec": {"command": "a"}}, "'apiVersion' is missing in it"),
     ],
 )
