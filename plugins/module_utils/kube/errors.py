@@ -55,14 +55,19 @@ class Failure(Exception):
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Take secrets out of every text: servers and libraries quote what they were given."""
-        for secret in sorted((text for text in secrets if len(text) >= SHORTEST_SECRET), key=len, reverse=True):
-            self.what = self.what.replace(secret, _HIDDEN)
-            self.reason = self.reason.replace(secret, _HIDDEN)
-            self.hint = self.hint.replace(secret, _HIDDEN)
+        known = [text for text in secrets if len(text) >= SHORTEST_SECRET]
+        self.what, self.reason, self.hint = (hidden(text, known) for text in (self.what, self.reason, self.hint))
 
     def as_dict(self) -> dict[str, str]:
         """The `failure` of a task's result."""
         return {"code": self.code, "object": self.subject, "reason": self.reason or self.what, "hint": self.hint}
+
+
+def hidden(text: str, secrets: Iterable[str]) -> str:
+    """A text without secrets, the longest first: one may hold another."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN)
+    return text
 
 
 class Bug(Failure):

@@ -110,9 +110,11 @@ def load(options: ConnectionOptions) -> tuple[Access, str]:
     if options.use_current_context and not options.kubeconfig and not options.context and _runs_in_cluster():
         return _of_this_cluster(), "in-cluster"
     source = _kubeconfig_source(options)
-    paths = source.split(os.pathsep) if isinstance(source, str) else []
+    if isinstance(source, Mapping):
+        return _of_kubeconfig([_File(source, "")], source, options)
+    paths = source.split(os.pathsep)
     files = [_File(_document(path), os.path.abspath(os.path.dirname(path))) for path in paths]
-    return _of_kubeconfig(files if isinstance(source, str) else [_File(source, "")], source, options)
+    return _of_kubeconfig(files, source, options)
 
 
 @dataclass(frozen=True)

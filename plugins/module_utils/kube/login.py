@@ -22,7 +22,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from .errors import ConnectionOptionsError
+from .errors import ConnectionOptionsError, hidden
 
 _LONGEST_WORDS = 300
 _SHORTEST_SECRET = 8
@@ -162,9 +162,8 @@ class Plugin:
 
     def _without_secrets(self, words: str) -> str:
         """What a plugin says may quote what it was given; a short text, such as the name of a profile, is no secret."""
-        for value in (str(item["value"]) for item in self.spec.get("env") or ()):
-            words = words.replace(value, "(hidden)") if len(value) >= _SHORTEST_SECRET else words
-        return words
+        given = [str(item["value"]) for item in self.spec.get("env") or ()]
+        return hidden(words, (value for value in given if len(value) >= _SHORTEST_SECRET))
 
 
 def _short(words: str) -> str:
